@@ -1,0 +1,40 @@
+# Everything a target needs is made from Python 3.11 and the package index.
+
+PYTHON ?= python3.11
+BIN := .venv/bin
+PARITY_BIN := .venv-parity/bin
+
+.PHONY: demo test lint test-parity bench clean
+
+demo: .venv/ready  ## build a small dataset from generated archives
+	$(BIN)/python -m beam_pipeline.demo demo/archives
+	$(BIN)/python -m beam_pipeline.run --config demo --manual_dir demo/archives \
+		--data_dir demo/tensorflow_datasets --overwrite
+	@echo "Look at demo/tensorflow_datasets/imagenet2012_subset/demo/5.0.0"
+
+test: .venv/ready lint  ## the default suite: under three minutes on two cores
+	$(BIN)/python -m pytest -q
+
+lint: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test-parity: .venv/ready .venv-parity/ready  ## the same bytes as TFDS 4.9.10
+	$(BIN)/python -m pytest -q -rs tests/parity
+
+bench: .venv/ready .venv-parity/ready  ## ratios against TFDS and cp
+	$(BIN)/python -m benchmarks.build
+
+clean:
+	rm -rf .venv .venv-parity demo build *.egg-info
+
+.venv/ready: pyproject.toml setup.py
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --editable ".[dev]"
+	touch $@
+
+.venv-parity/ready: tests/parity/requirements.txt
+	$(PYTHON) -m venv .venv-parity
+	$(PARITY_BIN)/pip install --quiet --requirement tests/parity/requirements.txt
+	touch $@

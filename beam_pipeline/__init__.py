@@ -1,0 +1,1 @@
+"""The program: configuration, engines, command lines, and the pipeline as one line."""

@@ -1,0 +1,362 @@
+"""YAML and flags into one frozen, checked value.
+
+A config file is a mapping whose keys are the fields of ``BuildConfig``. Its key
+``base`` names another one, shipped or beside it, whose keys it overrides one by one.
+Flags override files. A key that no field has is refused, with the nearest one that
+there is: a typo must not build another dataset than the one asked for.
+"""
+
+import difflib
+import os
+import types
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
+
+import yaml
+
+from transforms import storage
+from transforms.archives import Layout
+from transforms.errors import ConfigError
+from transforms.formats import FORMATS
+from transforms.subsets import SubsetFile
+
+LABEL_BY_CONTAINER: Final = "container"
+NO_LABEL: Final = "none"
+
+_PACKAGE: Final = Path(__file__).parent
+# In a checkout the files stand beside the package, in an installation within it.
+_SHIPPED: Final = next(
+    (
+        path
+        for path in (_PACKAGE / "configs", _PACKAGE.parent / "configs")
+        if path.is_dir()
+    ),
+    _PACKAGE / "configs",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplitConfig:
+    """One split: where its images are, which are wanted, how they are labelled.
+
+    Attributes:
+        archives: Names its archive may have in manual_dir; the first there is taken.
+        layout: ``nested`` for a tar of one tar per class, ``flat`` for one of images.
+        labels: ``container``, ``none``, or a file with the class of image ``n`` on
+            line ``n``.
+        subset: The list it is cut down to; None for all images.
+        overlays: Names of an archive whose images replace those of the same name.
+        optional: Whether to do without the split where its archive is not there.
+        members: Number of images in the published archive, if known.
+        examples: Number of examples of the published dataset, if known.
+    """
+
+    archives: tuple[str, ...]
+    layout: Layout
+    labels: str
+    subset: SubsetFile | None = None
+    overlays: tuple[str, ...] = ()
+    optional: bool = False
+    members: int | None = None
+    examples: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildConfig:
+    """Everything that decides a build.
+
+    Attributes:
+        name: Name of the dataset.
+        config: Name of the configuration.
+        version: Version to build, a key of ``versions``.
+        versions: The splits of each version, in order.
+        splits: The splits there can be.
+        class_names: File with one class name on a line.
+        description: A few sentences on the dataset.
+        config_description: A sentence on the configuration.
+        homepage: The dataset's web page.
+        citation: File with BibTeX entries.
+        module: The TFDS module that builds the dataset too.
+        release_notes: A note by version.
+        default_config: The configuration that the dataset's bare name stands for.
+        data_dir: Directory of datasets.
+        manual_dir: Directory of archives; ``<data_dir>/downloads/manual`` if unset.
+        index_dir: Directory of saved indexes; below ``<data_dir>/downloads`` if unset.
+        formats: Formats to write, keys of ``FORMATS``.
+        num_shards: Number of shards by split; the sizes decide for the others.
+        max_examples_per_split: Keep this many, the first in archive order.
+        overwrite: Replace a finished dataset.
+        allow_missing: Go on where an archive lacks images that a list names.
+    """
+
+    name: str
+    config: str
+    version: str
+    versions: Mapping[str, tuple[str, ...]]
+    splits: Mapping[str, SplitConfig]
+    class_names: str
+    description: str
+    config_description: str
+    homepage: str
+    citation: str
+    module: str
+    release_notes: Mapping[str, str] = field(default_factory=dict)
+    default_config: str = ""
+    data_dir: str = field(
+        default_factory=lambda: os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")
+    )
+    manual_dir: str = ""
+    index_dir: str = ""
+    formats: tuple[str, ...] = ("tfrecord",)
+    num_shards: Mapping[str, int] = field(default_factory=dict)
+    max_examples_per_split: int | None = None
+    overwrite: bool = False
+    allow_missing: bool = False
+
+    def __post_init__(self) -> None:
+        """Fills in directories and checks what depends on several fields."""
+        data_dir = os.path.abspath(os.path.expanduser(self.data_dir))
+        downloads = storage.join(data_dir, "downloads")
+        manual_dir = self.manual_dir or storage.join(downloads, "manual")
+        index_dir = self.index_dir or storage.join(downloads, self.name, "index")
+        object.__setattr__(self, "data_dir", data_dir)
+        object.__setattr__(
+            self, "manual_dir", os.path.abspath(os.path.expanduser(manual_dir))
+        )
+        object.__setattr__(
+            self, "index_dir", os.path.abspath(os.path.expanduser(index_dir))
+        )
+        _require_known("version", self.version, self.versions)
+        for name in self.formats:
+            _require_known("format", name, FORMATS)
+        if not self.formats or len(set(self.formats)) < len(self.formats):
+            raise ConfigError("Name at least one format, and each once.")
+        for split in (*self.versions[self.version], *self.num_shards):
+            _require_known("split", split, self.splits)
+        for split, number in self.num_shards.items():
+            if number < 1:
+                raise ConfigError(f"num_shards {split}={number}: expected 1 or more.")
+        if self.max_examples_per_split is not None and self.max_examples_per_split < 1:
+            raise ConfigError(
+                "max_examples_per_split should be 1 or more, not "
+                f"{self.max_examples_per_split}."
+            )
+
+    @property
+    def dataset_dir(self) -> str:
+        """The directory the dataset is written to."""
+        return storage.join(self.data_dir, self.name, self.config, self.version)
+
+    @property
+    def cache_dir(self) -> str:
+        """The directory where downloads are kept."""
+        return storage.join(self.data_dir, "downloads", self.name)
+
+
+def shipped_configs() -> list[str]:
+    """Returns the names of the configurations that come with the package."""
+    return sorted(
+        path.stem for path in _SHIPPED.glob("*.yaml") if "config" in _read_mapping(path)
+    )
+
+
+def load_config(
+    name: str, overrides: Mapping[str, Any], flags: Mapping[str, Any]
+) -> BuildConfig:
+    """Reads a configuration and applies what the command line says.
+
+    Args:
+        name: A shipped configuration's name, or the path of a YAML file.
+        overrides: Values by dotted key, such as ``splits.train.subset.file``.
+        flags: Values by field; None leaves a field as it is.
+
+    Raises:
+        ConfigError: There is no such file, or a key or value of it is wrong.
+    """
+    path = _find_config(name, Path.cwd())
+    mapping = _read_with_base(path, seen=())
+    for key, value in overrides.items():
+        _set_dotted(mapping, key, value)
+    mapping.update({key: value for key, value in flags.items() if value is not None})
+    config = _convert(BuildConfig, mapping, "", str(path))
+    assert isinstance(config, BuildConfig)
+    return config
+
+
+def parse_assignment(text: str) -> tuple[str, Any]:
+    """Returns the key and the YAML value of ``key=value``.
+
+    Raises:
+        ConfigError: There is no equals sign, or the value is no YAML.
+    """
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise ConfigError(f"--set {text}: expected key=value.")
+    try:
+        return key, yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--set {text}: the value is no YAML: {error}") from error
+
+
+def nearest(word: str, known: list[str]) -> str:
+    """Returns a question that offers the nearest of the known words, or all of them."""
+    close = difflib.get_close_matches(word, known, n=1)
+    if close:
+        return f"Did you mean {close[0]}?"
+    return f"Known are: {', '.join(sorted(known))}."
+
+
+def _find_config(name: str, directory: Path) -> Path:
+    candidates = [
+        _SHIPPED / f"{name}.yaml",
+        directory / name,
+        directory / f"{name}.yaml",
+    ]
+    for path in candidates:
+        if path.is_file():
+            return path
+    raise ConfigError(
+        f"There is no configuration {name}: it is neither a file nor one of those "
+        f"shipped. {nearest(name, shipped_configs())}"
+    )
+
+
+def _read_with_base(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
+    if path in seen:
+        raise ConfigError(f"{path} is its own base.")
+    mapping = _read_mapping(path)
+    base = mapping.pop("base", None)
+    _make_paths_absolute(mapping, path.parent)
+    if base is None:
+        return mapping
+    parent = _read_with_base(_find_config(str(base), path.parent), (*seen, path))
+    return _merge(parent, mapping)
+
+
+def _read_mapping(path: Path) -> dict[str, Any]:
+    try:
+        mapping = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is no YAML: {error}") from error
+    except OSError as error:
+        raise ConfigError(f"Can't read {path}: {error.strerror}.") from error
+    if not isinstance(mapping, dict):
+        raise ConfigError(f"{path} should hold keys and values at its top.")
+    return mapping
+
+
+def _make_paths_absolute(mapping: dict[str, Any], directory: Path) -> None:
+    """Makes the files that a config names relative to where the config stands."""
+    owners = [(mapping, "class_names"), (mapping, "citation")]
+    splits = mapping.get("splits")
+    if isinstance(splits, dict):
+        owners += [
+            (split, "labels") for split in splits.values() if isinstance(split, dict)
+        ]
+    for owner, key in owners:
+        value = owner.get(key)
+        if isinstance(value, str) and value not in (LABEL_BY_CONTAINER, NO_LABEL):
+            owner[key] = str(directory / value)
+
+
+def _merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in changes.items():
+        below = merged.get(key)
+        if isinstance(below, dict) and isinstance(value, dict):
+            value = _merge(below, value)
+        merged[key] = value
+    return merged
+
+
+def _set_dotted(mapping: dict[str, Any], key: str, value: Any) -> None:
+    *parents, last = key.split(".")
+    for parent in parents:
+        below = mapping.setdefault(parent, {})
+        if not isinstance(below, dict):
+            raise ConfigError(f"--set {key}: {parent} has no keys of its own.")
+        mapping = below
+    mapping[last] = value
+
+
+def _convert(kind: Any, value: Any, key: str, source: str) -> Any:
+    """Returns a YAML value as the type a field wants.
+
+    Args:
+        kind: The type: a dataclass, ``tuple[str, ...]``, ``Mapping``, a scalar's.
+        value: What YAML gave.
+        key: Dotted key of the value, for messages.
+        source: The file it comes from.
+
+    Raises:
+        ConfigError: The value is not of that type, or has unknown or missing keys.
+    """
+    origin = get_origin(kind)
+    if origin in (Union, types.UnionType):
+        if value is None:
+            return None
+        (inner,) = (option for option in get_args(kind) if option is not type(None))
+        return _convert(inner, value, key, source)
+    if is_dataclass(kind) and isinstance(kind, type):
+        return _convert_dataclass(kind, value, key, source)
+    if origin is Literal:
+        _require_known(key, value, dict.fromkeys(get_args(kind)))
+        return value
+    if origin is tuple and isinstance(value, list | tuple):
+        item = get_args(kind)[0]
+        return tuple(_convert(item, entry, key, source) for entry in value)
+    if origin is not None and issubclass(origin, Mapping) and isinstance(value, dict):
+        item = get_args(kind)[1]
+        return {
+            str(name): _convert(item, entry, f"{key}.{name}", source)
+            for name, entry in value.items()
+        }
+    if (
+        origin is None
+        and isinstance(value, kind)
+        and not (kind is int and isinstance(value, bool))
+    ):
+        return value
+    wanted = {str: "text", int: "a whole number", bool: "true or false"}.get(
+        origin or kind, "a list" if origin is tuple else "keys and values"
+    )
+    raise ConfigError(f"{source}: {key} should be {wanted}, not {value!r}.")
+
+
+def _convert_dataclass(kind: type, value: Any, key: str, source: str) -> Any:
+    if not isinstance(value, dict):
+        raise ConfigError(
+            f"{source}: {key} should hold keys and values, not {value!r}."
+        )
+    hints = get_type_hints(kind)
+    prefix = f"{key}." if key else ""
+    for name in value:
+        if name not in hints:
+            raise ConfigError(
+                f"{source}: unknown key {prefix}{name}. "
+                f"{nearest(str(name), list(hints))}"
+            )
+    required = [
+        entry.name
+        for entry in fields(kind)
+        if entry.default is MISSING and entry.default_factory is MISSING
+    ]
+    missing = [name for name in required if name not in value]
+    if missing:
+        raise ConfigError(
+            f"{source}: {prefix}{missing[0]} is missing. A config of your own may say "
+            "«base: 1pct» to take what it does not name."
+        )
+    return kind(
+        **{
+            name: _convert(hints[name], entry, f"{prefix}{name}", source)
+            for name, entry in value.items()
+        }
+    )
+
+
+def _require_known(what: str, value: Any, known: Mapping[str, Any]) -> None:
+    if value not in known:
+        raise ConfigError(f"Unknown {what} {value}. {nearest(str(value), list(known))}")

@@ -1,0 +1,170 @@
+"""Makes small ILSVRC-shaped archives: ``python -m beam_pipeline.demo DIR``.
+
+The real archives can't be had without registering, so the demo and the tests draw
+their own: a tar of one tar per class, a flat validation tar and a subset list, with the
+real names and the oddities of the real ones among them. The same seed draws the same
+pictures.
+"""
+
+import argparse
+import io
+import random
+import sys
+import tarfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from beam_pipeline.config import load_config
+from transforms.labels import read_class_names, read_validation_labels
+
+TRAIN_ARCHIVE: Final = "ILSVRC2012_img_train.tar"
+VALIDATION_ARCHIVE: Final = "ILSVRC2012_img_val.tar"
+SUBSET_LIST: Final = "demo.txt"
+
+# What the first pictures of every fifth class are instead of an RGB JPEG.
+ODDITIES: Final = ("cmyk", "grey", "png", "rotated")
+
+_MODIFIED: Final = 1339522334  # any moment will do, but always the same
+_ORIENTATION_TAG: Final = 0x0112
+_ROTATED: Final = 6  # show turned a quarter to the right
+
+
+@dataclass(frozen=True, slots=True)
+class DemoShape:
+    """How much to make.
+
+    Attributes:
+        classes: Number of classes, spread over the 1000.
+        per_class: Training images of each.
+        listed: How many of those the subset list names.
+        validation: Number of validation images.
+        width: Width of most pictures in pixels; the height is three quarters of it.
+        seed: Decides the pictures and every order.
+    """
+
+    classes: int = 20
+    per_class: int = 30
+    listed: int = 15
+    validation: int = 200
+    width: int = 500
+    seed: int = 0
+
+
+def make_archives(directory: Path, shape: DemoShape) -> None:
+    """Writes the training archive, the validation archive and the subset list.
+
+    Args:
+        directory: Where to; made if it is not there.
+        shape: How much to make.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    config = load_config("demo", {}, {})
+    class_names = read_class_names(config.class_names)
+    labels = read_validation_labels(
+        config.splits["validation"].labels, class_names
+    ).by_name
+    rng = random.Random(shape.seed)
+    step = len(class_names) // shape.classes
+    wnids = [class_names[i * step] for i in range(shape.classes)]
+
+    listed: list[str] = []
+    with _new_tar(directory / TRAIN_ARCHIVE) as outer:
+        for position, wnid in enumerate(rng.sample(wnids, len(wnids))):
+            numbers = rng.sample(range(1, 30_000), shape.per_class)
+            names = [f"{wnid}_{number}.JPEG" for number in numbers]
+            listed += names[: shape.listed]
+            odd = dict(zip(names, ODDITIES, strict=False)) if position % 5 == 0 else {}
+            buffer = io.BytesIO()
+            with _new_tar(buffer) as inner:
+                for name in rng.sample(names, len(names)):
+                    label = class_names.index(wnid)
+                    seed = f"{shape.seed}/{name}"
+                    _add(inner, name, draw(label, seed, shape.width, odd.get(name)))
+            _add(outer, f"{wnid}.tar", buffer.getvalue())
+    order = rng.sample(range(1, shape.validation + 1), shape.validation)
+    with _new_tar(directory / VALIDATION_ARCHIVE) as flat:
+        for position, number in enumerate(order):
+            name = f"ILSVRC2012_val_{number:08d}.JPEG"
+            # As in the real split: grey ones and rotated ones, and nothing to repair.
+            oddity = {1: "grey", 3: "rotated"}.get(position % 20)
+            seed = f"{shape.seed}/{name}"
+            _add(flat, name, draw(labels[name], seed, shape.width, oddity))
+    rng.shuffle(listed)
+    (directory / SUBSET_LIST).write_text("".join(f"{name}\n" for name in listed))
+
+
+def draw(label: int, seed: str, width: int, oddity: str | None) -> bytes:
+    """Returns an encoded picture, about as large in bytes as a photo of its size.
+
+    Args:
+        label: Class number; decides the hue.
+        seed: Decides the rest.
+        width: Width in pixels.
+        oddity: One of ``ODDITIES``; None for an RGB JPEG.
+    """
+    rng = np.random.default_rng(list(seed.encode()))
+    size = (width, width * 3 // 4)
+    hue = np.array([label * 97 % 256, label * 57 % 256, label * 31 % 256])
+    coarse = np.clip(hue + rng.integers(-90, 90, (6, 8, 3)), 0, 255).astype(np.uint8)
+    image = Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC)
+    pen = ImageDraw.Draw(image)
+    for _ in range(6):
+        x, y = int(rng.integers(0, size[0])), int(rng.integers(0, size[1]))
+        radius = int(rng.integers(width // 20, width // 5))
+        colour = tuple(int(value) for value in rng.integers(0, 256, 3))
+        pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=colour)
+    pen.text((8, 8), f"class {label}", fill="white")
+    grain = rng.integers(-25, 26, (size[1], size[0], 1))
+    pixels = np.clip(np.asarray(image, dtype=np.int16) + grain, 0, 255).astype(np.uint8)
+    return _encode(Image.fromarray(pixels), oddity)
+
+
+def _encode(image: Image.Image, oddity: str | None) -> bytes:
+    encoded = io.BytesIO()
+    if oddity == "png":
+        image.save(encoded, "PNG")
+        return encoded.getvalue()
+    exif = Image.Exif()
+    if oddity == "rotated":
+        exif[_ORIENTATION_TAG] = _ROTATED
+    mode = {"cmyk": "CMYK", "grey": "L"}.get(oddity or "", "RGB")
+    image.convert(mode).save(encoded, "JPEG", quality=90, exif=exif)
+    return encoded.getvalue()
+
+
+def _new_tar(target: Path | io.BytesIO) -> tarfile.TarFile:
+    if isinstance(target, Path):
+        return tarfile.open(target, "w", format=tarfile.GNU_FORMAT)
+    return tarfile.open(fileobj=target, mode="w", format=tarfile.GNU_FORMAT)
+
+
+def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
+    info = tarfile.TarInfo(name)
+    info.size, info.mtime = len(data), _MODIFIED
+    tar.addfile(info, io.BytesIO(data))
+
+
+def main(argv: Sequence[str]) -> int:
+    """Makes the archives as the command line says; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m beam_pipeline.demo",
+        description="Makes small ILSVRC-shaped archives from generated pictures.",
+    )
+    parser.add_argument("directory", type=Path, help="where to put them")
+    shape = DemoShape()
+    parser.add_argument("--seed", type=int, default=shape.seed)
+    arguments = parser.parse_args(argv)
+    make_archives(arguments.directory, DemoShape(seed=arguments.seed))
+    for name in (TRAIN_ARCHIVE, VALIDATION_ARCHIVE, SUBSET_LIST):
+        path = arguments.directory / name
+        print(f"{path}: {path.stat().st_size:,} bytes")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

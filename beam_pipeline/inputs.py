@@ -1,0 +1,141 @@
+"""Finds and checks everything a build reads, before a worker starts.
+
+What a user can get wrong is told here, at once and from the command line's own
+process: a missing archive, a wrong list, a directory that can't be written.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from beam_pipeline.config import LABEL_BY_CONTAINER, NO_LABEL, BuildConfig, SplitConfig
+from transforms import storage
+from transforms.archives import Archive
+from transforms.errors import ArchiveError
+from transforms.labels import (
+    LabelByContainer,
+    Labeller,
+    Unlabelled,
+    read_class_names,
+    read_validation_labels,
+)
+from transforms.metadata import DatasetFacts
+from transforms.plan import SplitOptions
+from transforms.shards import ShardOutput
+from transforms.subsets import Selection, read_subset_list
+
+_DOWNLOAD_PAGE = "https://image-net.org/download-images"
+
+
+@dataclass(frozen=True, slots=True)
+class BuildInputs:
+    """What the steps of the pipeline are given.
+
+    Attributes:
+        archives: The archives to read.
+        index_dir: Directory of their saved indexes.
+        selections: What is wanted of each split.
+        options: How each split is planned.
+        output: Where shards go and what they are.
+        facts: What is said of the dataset.
+    """
+
+    archives: tuple[Archive, ...]
+    index_dir: str
+    selections: Mapping[str, Selection]
+    options: Mapping[str, SplitOptions]
+    output: ShardOutput
+    facts: DatasetFacts
+
+
+def find_inputs(config: BuildConfig) -> BuildInputs:
+    """Returns what a build reads and writes.
+
+    Raises:
+        ArchiveError: An archive is not there.
+        LabelError: A file of class names or labels is malformed.
+        StorageError: A file can't be read.
+        SubsetError: A subset list can't be had or is not the one described.
+    """
+    archives = {
+        split: found
+        for split in config.versions[config.version]
+        if (found := _find_archives(config, split, config.splits[split]))
+    }
+    class_names = read_class_names(config.class_names)
+    selections = {
+        split: Selection(
+            labeller=_labeller(config.splits[split], class_names),
+            subset=read_subset_list(subset, config.manual_dir, config.cache_dir)
+            if (subset := config.splits[split].subset)
+            else None,
+        )
+        for split in archives
+    }
+    return BuildInputs(
+        archives=tuple(archive for found in archives.values() for archive in found),
+        index_dir=config.index_dir,
+        selections=selections,
+        options={
+            split: SplitOptions(
+                subset=selection.subset,
+                num_shards=config.num_shards.get(split),
+                max_examples=config.max_examples_per_split,
+                allow_missing=config.allow_missing,
+            )
+            for split, selection in selections.items()
+        },
+        output=ShardOutput(config.name, config.dataset_dir, config.formats),
+        facts=DatasetFacts(
+            name=config.name,
+            config=config.config,
+            version=config.version,
+            description=config.description.strip(),
+            config_description=config.config_description.strip(),
+            homepage=config.homepage,
+            citation=storage.read_bytes(config.citation).decode("utf-8").strip(),
+            release_notes=config.release_notes,
+            module=config.module,
+            default_config=config.default_config or config.config,
+            class_names=class_names,
+            download_size=sum(
+                selection.subset.size
+                for selection in selections.values()
+                if selection.subset
+            ),
+            splits=tuple(archives),
+        ),
+    )
+
+
+def _find_archives(
+    config: BuildConfig, split: str, wanted: SplitConfig
+) -> list[Archive]:
+    base = _first_there(config.manual_dir, wanted.archives)
+    if base is None:
+        if wanted.optional:
+            return []
+        raise ArchiveError(
+            f"The archive of the {split} split is missing: there is no "
+            f"{' or '.join(wanted.archives)} in {config.manual_dir}. Get it from "
+            f"{_DOWNLOAD_PAGE} (you need to register), or say with --manual_dir where "
+            "it is."
+        )
+    overlay = _first_there(config.manual_dir, wanted.overlays)
+    return [
+        Archive(split, storage.file_info(uri), wanted.layout, layer)
+        for layer, uri in enumerate((base, overlay))
+        if uri is not None
+    ]
+
+
+def _first_there(directory: str, names: tuple[str, ...]) -> str | None:
+    paths = (storage.join(directory, name) for name in names)
+    return next((path for path in paths if storage.exists(path)), None)
+
+
+def _labeller(split: SplitConfig, class_names: tuple[str, ...]) -> Labeller:
+    if split.labels == LABEL_BY_CONTAINER:
+        return LabelByContainer(class_names)
+    if split.labels == NO_LABEL:
+        return Unlabelled()
+    return read_validation_labels(split.labels, class_names)

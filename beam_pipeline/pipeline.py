@@ -1,0 +1,34 @@
+"""The pipeline, as one expression."""
+
+import apache_beam as beam
+
+from beam_pipeline.inputs import BuildInputs
+from transforms.index import IndexArchives
+from transforms.metadata import WriteMetadata
+from transforms.plan import PlanShards
+from transforms.shards import BuildShards
+from transforms.subsets import SelectMembers
+
+
+def build_dataset(root: beam.Pipeline, inputs: BuildInputs) -> beam.PCollection[str]:
+    """Builds a dataset from archives.
+
+    Only descriptions of where bytes lie pass from step to step; the worker that
+    builds a shard reads its images itself.
+
+    Args:
+        root: The pipeline to build in.
+        inputs: What to read, what to keep and where to write.
+
+    Returns:
+        The directory of the finished dataset, as the only element.
+    """
+    return (
+        root
+        | "Archives" >> beam.Create(inputs.archives)
+        | "IndexArchives" >> IndexArchives(inputs.index_dir)
+        | "SelectMembers" >> SelectMembers(inputs.selections)
+        | "PlanShards" >> PlanShards(inputs.options)
+        | "BuildShards" >> BuildShards(inputs.output)
+        | "WriteMetadata" >> WriteMetadata(inputs.facts, inputs.output)
+    )

@@ -1,0 +1,308 @@
+"""Builds a dataset: ``python -m beam_pipeline.run --config 1pct --manual_dir DIR``."""
+
+import argparse
+import io
+import json
+import logging
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext, redirect_stderr
+from typing import Any, Final
+
+from rich.console import Console
+from rich.table import Table
+
+from beam_pipeline.config import (
+    BuildConfig,
+    load_config,
+    nearest,
+    parse_assignment,
+    shipped_configs,
+)
+from beam_pipeline.inputs import find_inputs
+from beam_pipeline.pipeline import build_dataset
+from beam_pipeline.runners import (
+    counters,
+    is_local,
+    make_options,
+    make_pipeline,
+    worker_error,
+)
+from transforms import storage
+from transforms.errors import BuildError, ConfigError
+from transforms.formats import FORMATS
+from transforms.metadata import DATASET_INFO, is_complete
+
+_USAGE_ERROR: Final = 2
+_BUILD_ERROR: Final = 1
+_INTERRUPTED: Final = 130
+
+Counters = Mapping[tuple[str, str], int]
+
+
+def main(argv: Sequence[str]) -> int:
+    """Builds a dataset as the command line says.
+
+    Args:
+        argv: Arguments without the program's name.
+
+    Returns:
+        The exit code: 0 when the dataset is there, 1 when the build failed, 2 when
+        the command line or a config is wrong, 130 when interrupted.
+    """
+    arguments, beam_arguments = make_parser().parse_known_args(argv)
+    _set_up_logging(arguments.verbose)
+    try:
+        config = _configure(arguments)
+        _build(config, beam_arguments, arguments.verbose)
+    except ConfigError as error:
+        return _fail(error, _USAGE_ERROR)
+    except BuildError as error:
+        return _fail(error, _BUILD_ERROR)
+    except KeyboardInterrupt:
+        return _fail("Interrupted. The same command goes on from here.", _INTERRUPTED)
+    except Exception as error:
+        if arguments.verbose:
+            raise
+        known = worker_error(error)
+        if isinstance(known, ConfigError):
+            return _fail(known, _USAGE_ERROR)
+        last = (str(error).strip() or type(error).__name__).splitlines()[-1]
+        return _fail(known or f"{last} (--verbose shows more)", _BUILD_ERROR)
+    return 0
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Returns the parser of our own flags; what it does not know is Beam's."""
+    parser = argparse.ArgumentParser(
+        prog="python -m beam_pipeline.run",
+        description="Builds imagenet2012_subset from the ILSVRC2012 archives.",
+        epilog="Any other flag is one of Apache Beam's, such as --runner, "
+        "--direct_num_workers or --direct_running_mode. Exit codes: 0 the dataset is "
+        "there, 1 the build failed, 2 the command line or the config is wrong.",
+        allow_abbrev=False,
+    )
+    what = parser.add_argument_group("what to build")
+    what.add_argument(
+        "--config",
+        required=True,
+        metavar="NAME|PATH.yaml",
+        help=f"{', '.join(shipped_configs())}, or a file of your own",
+    )
+    what.add_argument(
+        "--version",
+        metavar="X.Y.Z",
+        help="5.0.0 as TFDS has it; 5.1.0 adds the test split",
+    )
+    what.add_argument(
+        "--max_examples_per_split",
+        type=int,
+        metavar="N",
+        help="keep the first N of each split, in archive order",
+    )
+    what.add_argument(
+        "--allow_missing",
+        action="store_true",
+        default=None,
+        help="go on where an archive lacks images that the subset list names",
+    )
+    where = parser.add_argument_group("where")
+    where.add_argument(
+        "--manual_dir",
+        metavar="DIR",
+        help="the archives, and the subset list if it is there "
+        "(default: DATA_DIR/downloads/manual)",
+    )
+    where.add_argument(
+        "--data_dir",
+        metavar="DIR",
+        help="the datasets (default: $TFDS_DATA_DIR or ~/tensorflow_datasets)",
+    )
+    where.add_argument(
+        "--index_dir",
+        metavar="DIR",
+        help="saved indexes of archives (default: beneath DATA_DIR/downloads)",
+    )
+    how = parser.add_argument_group("how")
+    how.add_argument(
+        "--format",
+        metavar="NAME[,NAME]",
+        help=f"{', '.join(FORMATS)} (default: tfrecord)",
+    )
+    how.add_argument(
+        "--num_shards",
+        nargs="+",
+        metavar="SPLIT=N",
+        help="instead of the number that the sizes give",
+    )
+    how.add_argument(
+        "--overwrite",
+        action="store_true",
+        default=None,
+        help="replace the dataset if it is there",
+    )
+    how.add_argument(
+        "--set",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="KEY=VALUE",
+        help="any key of the config, such as splits.train.subset.file=mine.txt",
+    )
+    how.add_argument("--verbose", action="store_true", help="show all of Beam's log")
+    return parser
+
+
+def _configure(arguments: argparse.Namespace) -> BuildConfig:
+    flags: dict[str, Any] = {
+        name: getattr(arguments, name)
+        for name in (
+            "version",
+            "manual_dir",
+            "data_dir",
+            "index_dir",
+            "max_examples_per_split",
+            "overwrite",
+            "allow_missing",
+        )
+    }
+    if arguments.format:
+        flags["formats"] = arguments.format.split(",")
+    if arguments.num_shards:
+        flags["num_shards"] = dict(map(_parse_shards, arguments.num_shards))
+    overrides = dict(map(parse_assignment, arguments.set))
+    return load_config(arguments.config, overrides, flags)
+
+
+def _parse_shards(text: str) -> tuple[str, int]:
+    split, _, number = text.partition("=")
+    if not number.isdigit():
+        raise ConfigError(
+            f"--num_shards {text}: expected a split and a number, train=16."
+        )
+    return split, int(number)
+
+
+def _build(config: BuildConfig, beam_arguments: list[str], verbose: bool) -> None:
+    start = time.monotonic()
+    options = make_options(beam_arguments)
+    if is_local(options):
+        _refuse_unknown(beam_arguments, options.get_all_options())
+    if is_complete(config.dataset_dir) and not config.overwrite:
+        print(
+            f"{config.dataset_dir} is complete and left as it is; --overwrite builds "
+            "it anew."
+        )
+        print(_loader_line(config))
+        return
+    inputs = find_inputs(config)
+    if config.overwrite:
+        storage.remove(config.dataset_dir)
+    storage.make_directory(config.dataset_dir)
+    pipeline = make_pipeline(options)
+    build_dataset(pipeline, inputs)
+    # Beam prints a failed worker's traceback here, however its log is set; the error
+    # itself still reaches us and is told once.
+    with nullcontext() if verbose else redirect_stderr(io.StringIO()):
+        result = pipeline.run()
+        result.wait_until_finish()
+    _print_summary(config, counters(result), time.monotonic() - start)
+
+
+def _refuse_unknown(arguments: list[str], known: Mapping[str, Any]) -> None:
+    """Refuses a flag that neither we nor Beam know: it is likely a typo of one."""
+    ours = [action.dest for action in make_parser()._actions]
+    for argument in arguments:
+        name = argument.partition("=")[0].lstrip("-")
+        if argument.startswith("--") and name not in known:
+            raise ConfigError(
+                f"Unknown flag --{name}. {nearest(name, [*ours, *known])}"
+            )
+
+
+def _print_summary(config: BuildConfig, counts: Counters, seconds: float) -> None:
+    info = json.loads(
+        storage.read_bytes(storage.join(config.dataset_dir, DATASET_INFO))
+    )
+    table = Table(title=f"{config.name}/{config.config} {config.version}")
+    table.add_column("split")
+    for column in ("examples", "bytes", "shards", "worker seconds"):
+        table.add_column(column, justify="right")
+    for split in info["splits"]:
+        name, lengths = split["name"], [int(length) for length in split["shardLengths"]]
+        table.add_row(
+            name,
+            f"{sum(lengths):,}",
+            f"{int(split['numBytes']):,}",
+            f"{len(lengths):,}",
+            f"{counts.get((name, 'worker_ms'), 0) / 1000:.1f}",
+        )
+    console = Console(soft_wrap=True)
+    console.print(table)
+    for split in info["splits"]:
+        examples = sum(map(int, split["shardLengths"]))
+        for remark in _remarks(config, split["name"], examples, counts):
+            print(remark)
+    print(f"Built in {seconds:.1f} s: {config.dataset_dir}")
+    print(_loader_line(config))
+
+
+def _remarks(
+    config: BuildConfig, split: str, examples: int, counts: Counters
+) -> list[str]:
+    """Returns what is worth saying of a split: odd counts, repairs, members skipped."""
+    wanted = config.splits[split]
+    members = counts.get((split, "members"), 0)
+    remarks = []
+    if wanted.members not in (None, members):
+        remarks.append(
+            f"{split}: {members:,} images indexed; the published archive has "
+            f"{wanted.members:,}."
+        )
+    if wanted.examples not in (None, examples):
+        remarks.append(
+            f"{split}: {examples:,} examples; the published dataset has "
+            f"{wanted.examples:,}."
+        )
+    for counter, text in (
+        ("missing", "listed images are not in the archive"),
+        ("repaired_cmyk", "CMYK images made RGB"),
+        ("repaired_png", "PNG images made JPEG"),
+        ("skipped_links", "links skipped"),
+        ("skipped_leftovers", "leftovers of editors and systems skipped"),
+    ):
+        number = counts.get((split, counter), 0)
+        if number:
+            remarks.append(f"{split}: {number:,} {text}.")
+    return remarks
+
+
+def _loader_line(config: BuildConfig) -> str:
+    return (
+        f'Load it: tfds.load("{config.name}/{config.config}:{config.version}", '
+        f'data_dir="{config.data_dir}")'
+    )
+
+
+def _set_up_logging(verbose: bool) -> None:
+    logging.basicConfig(
+        stream=sys.stderr,
+        format="%(asctime)s %(name)s %(message)s" if verbose else "%(message)s",
+        level=logging.INFO if verbose else logging.WARNING,
+        force=True,
+    )
+    for name in ("beam_pipeline", "transforms"):
+        logging.getLogger(name).setLevel(logging.INFO)
+    if not verbose:
+        # A worker's failure is told once, by _fail, not as every layer's traceback.
+        logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
+
+
+def _fail(error: object, code: int) -> int:
+    print(f"error: {error}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,100 @@
+"""The engines a pipeline runs on, and what goes wrong on them.
+
+Locally that is Beam's FnApiRunner, pinned: ``DirectRunner`` tries to download another
+runner first and behaves differently where it succeeds. Threads, not processes: what
+takes time releases the GIL, and a worker process that dies would leave the runner
+waiting for ever. Any other runner is Beam's own affair.
+"""
+
+import re
+from typing import Final
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import (
+    DirectOptions,
+    PipelineOptions,
+    StandardOptions,
+)
+from apache_beam.portability.api import beam_provision_api_pb2
+from apache_beam.runners.portability.fn_api_runner import fn_runner
+from apache_beam.runners.portability.portable_runner import JobServiceHandle
+from apache_beam.runners.runner import PipelineResult
+
+from transforms import errors
+from transforms.errors import BuildError
+
+LOCAL_RUNNERS: Final = frozenset({"", "DirectRunner", "FnApiRunner"})
+
+# How a worker's traceback ends, wherever a runner quotes it.
+_QUOTED_ERROR: Final = re.compile(
+    r"transforms\.errors\.(?P<kind>\w+): (?P<message>.*?)"
+    r"(?= \[while running|\n\n|\nDuring handling|\Z)",
+    re.DOTALL,
+)
+
+
+def make_options(arguments: list[str]) -> PipelineOptions:
+    """Returns Beam's options, with all cores for local runs unless they say otherwise.
+
+    Args:
+        arguments: Command-line flags of Beam's.
+    """
+    options = PipelineOptions(arguments)
+    if is_local(options):
+        given = {argument.partition("=")[0].lstrip("-") for argument in arguments}
+        direct = options.view_as(DirectOptions)
+        if "direct_running_mode" not in given:
+            direct.direct_running_mode = "multi_threading"
+        if (
+            "direct_num_workers" not in given
+            and direct.direct_running_mode != "in_memory"
+        ):
+            direct.direct_num_workers = 0  # one for each core
+    return options
+
+
+def is_local(options: PipelineOptions) -> bool:
+    """Returns whether a pipeline with these options runs on this machine alone."""
+    return (options.view_as(StandardOptions).runner or "") in LOCAL_RUNNERS
+
+
+def make_pipeline(options: PipelineOptions) -> beam.Pipeline:
+    """Returns an empty pipeline on the engine that the options name."""
+    if not is_local(options):
+        return beam.Pipeline(options=options)
+    # Worker processes get their options from here; the runner alone sends them none.
+    provision = fn_runner.ExtendedProvisionInfo(
+        beam_provision_api_pb2.ProvisionInfo(
+            pipeline_options=JobServiceHandle.encode_pipeline_options(
+                options.get_all_options()
+            )
+        )
+    )
+    return beam.Pipeline(
+        runner=fn_runner.FnApiRunner(provision_info=provision), options=options
+    )
+
+
+def counters(result: PipelineResult) -> dict[tuple[str, str], int]:
+    """Returns a finished pipeline's counters by namespace and name."""
+    found: dict[tuple[str, str], int] = {}
+    for counter in result.metrics().query()["counters"]:
+        name = counter.key.metric
+        key = (name.namespace, name.name)
+        found[key] = found.get(key, 0) + (counter.result or 0)
+    return found
+
+
+def worker_error(error: Exception) -> BuildError | None:
+    """Returns the error of ours that made a worker fail, if one did.
+
+    Runners report a worker's exception as text, a traceback in a message of their own.
+    """
+    if isinstance(error, BuildError):
+        return error
+    found = _QUOTED_ERROR.search(str(error))
+    if found is None:
+        return None
+    kind = getattr(errors, found["kind"], BuildError)
+    restored = kind(found["message"].strip())
+    return restored if isinstance(restored, BuildError) else None

@@ -1,0 +1,31 @@
+"""Archives that tests share: small drawn ones, and real photos where they are."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from beam_pipeline.demo import DemoShape, make_archives
+
+SMALL = DemoShape(classes=3, per_class=12, listed=6, validation=20, width=96)
+
+
+@pytest.fixture(scope="session")
+def small_archives(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with drawn archives: 36 training images, 18 listed, 20 validation."""
+    directory = tmp_path_factory.mktemp("archives")
+    make_archives(directory, SMALL)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The directory with SimCLR's lists and real photos, which a clone does not have."""
+    default = Path(__file__).parents[2] / "shared"
+    directory = Path(os.environ.get("SHARED_DIR", default)).absolute()
+    if not (directory / "data" / "1percent.txt").is_file():
+        reason = f"needs SimCLR's lists and ILSVRC photos in {directory / 'data'}"
+        if os.environ.get("REQUIRE_SHARED"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return directory

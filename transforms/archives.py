@@ -1,0 +1,303 @@
+"""Where every image lies in a tar, or in a tar of tars.
+
+ILSVRC2012's training archive is a tar of 1000 tars, one per class; the validation and
+test archives are flat. Both come down to containers, byte ranges that hold a tar of
+images. Finding the containers reads the outer headers; walking them reads the inner
+ones, many containers at a time, because a walk is one short read after another and a
+disk or an object store answers many of those at once.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+import pyarrow as pa
+
+from transforms import storage
+from transforms.errors import ArchiveError, sample
+from transforms.storage import FileInfo
+from transforms.tar import COMPRESSIONS, TarFormatError, TarMember, walk_tar
+
+Layout = Literal["nested", "flat"]
+
+MEMBER_SCHEMA: Final = pa.schema(
+    [
+        pa.field("name", pa.string(), nullable=False),  # normalised path in the tar
+        pa.field("offset", pa.int64(), nullable=False),  # of the bytes, in the file
+        pa.field("size", pa.int64(), nullable=False),  # bytes
+    ]
+)
+
+# Cold, sixteen walks at once take half the time of one; cached, they cost nothing.
+_CONCURRENT_WALKS: Final = 16
+_CONTAINERS_PER_BATCH: Final = 32
+_PREFIXES: Final = frozenset({".", "train", "val", "test"})
+_TASK_3_CLASSES: Final = ("n02085620", "n02116738")  # 120 dogs, the first and last
+_TASK_3_COUNT: Final = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """An archive and what it is for.
+
+    Attributes:
+        split: The split its images belong to.
+        file: The file, as it was when the build began.
+        layout: ``nested`` for a tar of one tar per class, ``flat`` for one of images.
+        layer: Of two archives of a split, the higher one's images replace those of
+            the same name in the lower one.
+    """
+
+    split: str
+    file: FileInfo
+    layout: Layout
+    layer: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A tar of images: a flat archive as a whole, or one inner tar.
+
+    Attributes:
+        name: The inner tar's name without ``.tar``; empty for a flat archive.
+        offset: Where the tar begins in the file.
+        size: Its length in bytes.
+    """
+
+    name: str
+    offset: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerBatch:
+    """Containers of one archive that one worker walks together.
+
+    Attributes:
+        archive: The archive they lie in.
+        first: The first one's position among the archive's containers.
+        containers: In archive order.
+        index: The saved index that lists their members already, if there is one.
+    """
+
+    archive: Archive
+    first: int
+    containers: tuple[Container, ...]
+    index: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """How many members of a container are no images, by reason."""
+
+    directories: int = 0
+    links: int = 0
+    leftovers: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MemberTable:
+    """The members of one container.
+
+    Attributes:
+        archive: The archive they lie in.
+        container: The container.
+        members: Rows of ``MEMBER_SCHEMA`` in archive order.
+        skipped: What the container held besides.
+        from_index: Whether a saved index told, not a walk.
+    """
+
+    archive: Archive
+    container: Container
+    members: pa.Table
+    skipped: Skipped = field(default_factory=Skipped)
+    from_index: bool = False
+
+
+def find_containers(archive: Archive) -> tuple[Container, ...]:
+    """Returns an archive's containers, from its outermost headers alone.
+
+    Args:
+        archive: The archive. A flat one is its own, only container.
+
+    Raises:
+        ArchiveError: The archive is damaged, compressed, or is not laid out as
+            ``archive.layout`` says.
+        StorageError: The file can't be read.
+    """
+    _refuse_compression(archive)
+    if archive.layout == "flat":
+        return (Container("", 0, archive.file.size),)
+    reader = storage.open_reader(archive.file)
+    try:
+        whole = Container("", 0, archive.file.size)
+        members = _walk(archive, whole, reader.read)
+    finally:
+        reader.close()
+    files = [member for member in members if member.kind == "file"]
+    containers = tuple(
+        Container(name.removesuffix(".tar"), member.offset, member.size)
+        for member in files
+        if (name := image_name(member.name, "")) is not None and name.endswith(".tar")
+    )
+    if not containers:
+        raise ArchiveError(
+            f"{archive.file.uri} is not the training archive: it should be a tar of "
+            f"one tar per class, but holds {_first_names(files)}. A flat archive of "
+            "images may be the validation or the test archive."
+        )
+    return containers
+
+
+def batch_containers(
+    archive: Archive, containers: tuple[Container, ...], index: str | None
+) -> list[ContainerBatch]:
+    """Returns an archive's containers in batches that are worth sending to a worker."""
+    return [
+        ContainerBatch(
+            archive, first, containers[first : first + _CONTAINERS_PER_BATCH], index
+        )
+        for first in range(0, len(containers), _CONTAINERS_PER_BATCH)
+    ]
+
+
+def walk_containers(batch: ContainerBatch) -> list[MemberTable]:
+    """Returns the members of each container of a batch, in order.
+
+    Raises:
+        ArchiveError: A container is damaged or holds tars instead of images.
+        StorageError: The file can't be read, or has changed.
+    """
+    reader = storage.open_reader(batch.archive.file)
+    try:
+        with ThreadPoolExecutor(_CONCURRENT_WALKS) as pool:
+            return list(
+                pool.map(
+                    lambda container: walk_container(
+                        batch.archive, container, reader.read
+                    ),
+                    batch.containers,
+                )
+            )
+    finally:
+        reader.close()
+
+
+def walk_container(
+    archive: Archive, container: Container, read: Callable[[int, int], bytes]
+) -> MemberTable:
+    """Returns the members of one container.
+
+    Args:
+        archive: The archive it lies in.
+        container: The container to walk.
+        read: Returns exactly ``size`` bytes from ``offset`` of the archive's file.
+
+    Raises:
+        ArchiveError: The container is damaged or holds tars instead of images.
+    """
+    names: list[str] = []
+    offsets: list[int] = []
+    sizes: list[int] = []
+    skipped = {"directory": 0, "link": 0, "special": 0, "leftover": 0}
+    for member in _walk(archive, container, read):
+        if member.kind != "file":
+            skipped[member.kind] += 1
+            continue
+        name = image_name(member.name, container.name)
+        if name is None:
+            skipped["leftover"] += 1
+            continue
+        names.append(name)
+        offsets.append(member.offset)
+        sizes.append(member.size)
+    if names and all(name.endswith(".tar") for name in names):
+        raise ArchiveError(
+            f"{archive.file.uri} should be a flat archive of {archive.split} images, "
+            f"but holds tars: {sample(names, 3)}. That is how the training archive is "
+            "laid out; check which file is which."
+        )
+    return MemberTable(
+        archive=archive,
+        container=container,
+        members=pa.table([names, offsets, sizes], schema=MEMBER_SCHEMA),
+        skipped=Skipped(
+            directories=skipped["directory"],
+            links=skipped["link"] + skipped["special"],
+            leftovers=skipped["leftover"],
+        ),
+    )
+
+
+def image_name(path: str, container: str) -> str | None:
+    """Returns the name an image goes by, or None for what an editor or OS left behind.
+
+    Leading ``./``, ``train/``, ``val/``, ``test/`` and the container's own name are
+    cut off, so that an archive packed anew selects as the original does. Names that
+    begin with a dot or end with ``~``, and absolute ones, are leftovers, as they are
+    to TFDS (``core/download/extractor.py``).
+
+    Args:
+        path: A member's path as the archive has it.
+        container: The name of the inner tar it lies in, or an empty string.
+
+    Example:
+        >>> image_name("./train/n01440764_36.JPEG", "n01440764")
+        'n01440764_36.JPEG'
+    """
+    if "/" not in path:
+        return None if path.startswith(".") or path.endswith("~") else path
+    parts = [part for part in path.split("/") if part]
+    while len(parts) > 1 and (parts[0] in _PREFIXES or parts[0] == container):
+        del parts[0]
+    leftover = (
+        path.startswith("/")
+        or path.endswith("~")
+        or not parts
+        or ".." in parts
+        or parts[0].startswith(".")
+        or parts[0] == "__MACOSX"
+        or parts[-1].startswith(".")
+    )
+    return None if leftover else "/".join(part for part in parts if part != ".")
+
+
+def looks_like_task_3(names: set[str]) -> bool:
+    """Returns whether class names are those of ILSVRC2012's dog archive (task 3)."""
+    first, last = _TASK_3_CLASSES
+    return len(names) <= _TASK_3_COUNT and all(first <= name <= last for name in names)
+
+
+def _walk(
+    archive: Archive, container: Container, read: Callable[[int, int], bytes]
+) -> list[TarMember]:
+    try:
+        return list(walk_tar(read, container.offset, container.offset + container.size))
+    except TarFormatError as error:
+        inner = f" (in {container.name}.tar)" if container.name else ""
+        after = f" after {error.member}" if error.member else ""
+        raise ArchiveError(
+            f"{archive.file.uri}{inner} is damaged at byte {error.offset:,}{after}: "
+            f"{error.reason}. Compare its size and checksum with the published ones "
+            "and get it again."
+        ) from error
+
+
+def _refuse_compression(archive: Archive) -> None:
+    size = min(8, archive.file.size)
+    reader = storage.open_reader(archive.file)
+    try:
+        start = reader.read(0, size)
+    finally:
+        reader.close()
+    for magic, name in COMPRESSIONS.items():
+        if start.startswith(magic):
+            raise ArchiveError(
+                f"{archive.file.uri} is compressed with {name}. Members of a "
+                "compressed archive can't be read in place; decompress it first."
+            )
+
+
+def _first_names(members: list[TarMember]) -> str:
+    return sample([member.name for member in members], 3) if members else "no files"

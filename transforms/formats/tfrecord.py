@@ -1,0 +1,79 @@
+"""TFRecord files: a length, a record, and a checksum of each.
+
+    length   uint64   little-endian
+    check    uint32   masked CRC-32C of the eight bytes of the length
+    record
+    check    uint32   masked CRC-32C of the record
+
+A mask keeps a checksum of data that holds checksums from degenerating (source:
+tensorflow's ``core/lib/io/record_writer.h`` and ``core/lib/hash/crc32c.h``).
+"""
+
+import struct
+from collections.abc import Iterator
+from typing import BinaryIO, Final
+
+import google_crc32c
+
+from transforms.errors import FormatError
+from transforms.examples import Example, decode_example, encode_example
+
+_LENGTH: Final = struct.Struct("<Q")
+_CHECK: Final = struct.Struct("<I")
+_HEAD_SIZE: Final = _LENGTH.size + _CHECK.size
+
+
+class TFRecordWriter:
+    """Writes Examples to a TFRecord file."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        """Writes to ``file``, which stays open."""
+        self._file = file
+
+    def write(self, example: Example) -> int:
+        """Appends an Example; returns its serialised length in bytes."""
+        parts = encode_example(example)
+        size = sum(map(len, parts))
+        check = 0
+        for part in parts:
+            check = google_crc32c.extend(check, part)
+        self._file.write(frame_head(size))
+        for part in parts:
+            self._file.write(part)
+        self._file.write(_CHECK.pack(mask(check)))
+        return size
+
+    def close(self) -> None:
+        """Does nothing: a TFRecord file has no end mark."""
+
+
+def read_tfrecord(file: BinaryIO) -> Iterator[Example]:
+    """Yields the Examples of a TFRecord file.
+
+    Raises:
+        FormatError: A record is cut off, fails its checksum or is no Example.
+    """
+    while head := file.read(_HEAD_SIZE):
+        offset = file.tell() - len(head)
+        if len(head) < _HEAD_SIZE:
+            raise FormatError(f"The record at byte {offset:,} is cut off.")
+        (size,) = _LENGTH.unpack_from(head)
+        if head != frame_head(size):
+            raise FormatError(f"The length at byte {offset:,} fails its checksum.")
+        record, check = file.read(size), file.read(_CHECK.size)
+        if len(record) < size or len(check) < _CHECK.size:
+            raise FormatError(f"The record at byte {offset:,} is cut off.")
+        if check != _CHECK.pack(mask(google_crc32c.value(record))):
+            raise FormatError(f"The record at byte {offset:,} fails its checksum.")
+        yield decode_example(record)
+
+
+def frame_head(size: int) -> bytes:
+    """Returns the twelve bytes before a record of a length."""
+    length = _LENGTH.pack(size)
+    return length + _CHECK.pack(mask(google_crc32c.value(length)))
+
+
+def mask(crc: int) -> int:
+    """Returns a CRC-32C as TFRecord stores it."""
+    return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFF_FFFF

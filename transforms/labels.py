@@ -1,0 +1,147 @@
+"""Class names and their numbers, and which label an image gets.
+
+A class is named by its WordNet id; its label is the id's position in the sorted list
+of ids. A training image belongs to the class its tar is named after. A validation
+image's class stands in a published list, joined by the image's name: TFDS joins by
+position and shifts every label behind a missing image, without a word.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from transforms import storage
+from transforms.archives import MemberTable, looks_like_task_3
+from transforms.errors import LabelError, sample
+
+UNLABELLED: Final = -1
+
+
+class Labeller(Protocol):
+    """Gives the images of a container their labels."""
+
+    def labels(self, table: MemberTable) -> npt.NDArray[np.int64]:
+        """Returns a label per member, in order.
+
+        Raises:
+            LabelError: A member's class can't be told.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LabelByContainer:
+    """Labels images with the class their inner tar is named after.
+
+    Attributes:
+        class_names: The name of class ``i`` at position ``i``.
+    """
+
+    class_names: tuple[str, ...]
+
+    def labels(self, table: MemberTable) -> npt.NDArray[np.int64]:
+        """Returns the container's class for every member.
+
+        Raises:
+            LabelError: The container is not named after a class.
+        """
+        name = table.container.name
+        if name not in self.class_names:
+            raise LabelError(
+                f"{table.archive.file.uri} holds {name}.tar, but {name} is none of the "
+                f"{len(self.class_names):,} classes ({self.class_names[0]} to "
+                f"{self.class_names[-1]}). Take it out of the archive, or name a list "
+                "of classes that has it."
+            )
+        return np.full(
+            table.members.num_rows, self.class_names.index(name), dtype=np.int64
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class LabelByName:
+    """Labels images by a list of image names.
+
+    Attributes:
+        by_name: Label of each image.
+        source: Where the list comes from, for messages.
+    """
+
+    by_name: Mapping[str, int]
+    source: str
+
+    def labels(self, table: MemberTable) -> npt.NDArray[np.int64]:
+        """Returns each member's listed label.
+
+        Raises:
+            LabelError: A member is not in the list.
+        """
+        names = table.members["name"].to_pylist()
+        found = [self.by_name.get(name) for name in names]
+        unknown = [
+            name for name, label in zip(names, found, strict=True) if label is None
+        ]
+        if unknown:
+            raise LabelError(
+                f"{table.archive.file.uri} holds {len(unknown):,} images that have no "
+                f"label in {self.source}: {sample(unknown)}. Is it the archive of the "
+                f"{table.archive.split} split?"
+            )
+        return np.array(found, dtype=np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Unlabelled:
+    """Labels every image -1, which loaders read as «no label»."""
+
+    def labels(self, table: MemberTable) -> npt.NDArray[np.int64]:
+        """Returns -1 for every member."""
+        return np.full(table.members.num_rows, UNLABELLED, dtype=np.int64)
+
+
+def read_class_names(uri: str) -> tuple[str, ...]:
+    """Returns the class names of a file with one on each line.
+
+    Raises:
+        LabelError: The file is empty or names a class twice.
+        StorageError: It can't be read.
+    """
+    names = tuple(storage.read_bytes(uri).decode("utf-8").split())
+    if not names or len(set(names)) < len(names):
+        raise LabelError(f"{uri} should name each class once, one on a line.")
+    return names
+
+
+def read_validation_labels(uri: str, class_names: tuple[str, ...]) -> LabelByName:
+    """Returns the labels of ILSVRC2012's validation images.
+
+    Args:
+        uri: A file whose line ``n`` holds the class of
+            ``ILSVRC2012_val_<n, eight digits>.JPEG``.
+        class_names: The classes in the order of their labels.
+
+    Raises:
+        LabelError: A line names an unknown class.
+        StorageError: The file can't be read.
+    """
+    numbers = {name: label for label, name in enumerate(class_names)}
+    by_name = {}
+    for line, wnid in enumerate(storage.read_bytes(uri).decode("utf-8").split(), 1):
+        if wnid not in numbers:
+            raise LabelError(f"{uri}, line {line:,}: {wnid} is no known class.")
+        by_name[f"ILSVRC2012_val_{line:08d}.JPEG"] = numbers[wnid]
+    return LabelByName(by_name, uri)
+
+
+def hint_at_task_3(containers: set[str]) -> str:
+    """Returns a sentence for a message where an archive looks like the dog task's."""
+    if containers and looks_like_task_3(containers):
+        return (
+            " All its classes are dogs: this looks like ILSVRC2012_img_train_t3.tar, "
+            "the archive of task 3 (728 MB). Get ILSVRC2012_img_train.tar, the one of "
+            "tasks 1 and 2 (147,897,477,120 bytes)."
+        )
+    return ""

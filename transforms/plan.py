@@ -1,0 +1,304 @@
+"""Which image goes to which shard, in which order: one split's plan, from metadata.
+
+The order comes from ``transforms.order``. The number of shards and their boundaries
+follow TFDS's formulae (``core/utils/shard_utils.py``, ``core/writer.py``), so that a
+shard of ours holds the records that TFDS's shard of the same name holds. Nothing of a
+plan depends on workers, on the order in which tables arrive, or on time.
+"""
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import apache_beam as beam
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from apache_beam.metrics import Metrics
+
+from transforms.archives import Archive
+from transforms.errors import ArchiveError, ConfigError, SubsetError, sample
+from transforms.examples import example_sizes
+from transforms.labels import hint_at_task_3
+from transforms.order import key_halves, sort_by_key
+from transforms.storage import FileInfo
+from transforms.subsets import SelectedTable, SubsetList
+
+_LOGGER = logging.getLogger(__name__)
+
+_SMALLEST_SHARD: Final = 64 << 20  # bytes
+_LARGEST_SHARD: Final = 1 << 30  # bytes
+_RECORD_OVERHEAD: Final = 16  # bytes of TFRecord framing
+_PREFERRED_COUNT: Final = 1024
+
+SHARD_SCHEMA: Final = pa.schema(
+    [
+        pa.field("archive", pa.int32(), nullable=False),  # position in archives
+        pa.field("name", pa.string(), nullable=False),
+        pa.field("offset", pa.int64(), nullable=False),  # of the bytes, in the file
+        pa.field("size", pa.int64(), nullable=False),  # bytes
+        pa.field("label", pa.int64(), nullable=False),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ShardSpec:
+    """All there is to know of a shard before a byte of it is read.
+
+    Attributes:
+        split: The split it belongs to.
+        index: Its position in the split.
+        count: Number of shards of the split.
+        archives: The files its members lie in.
+        members: Rows of ``SHARD_SCHEMA`` in the order of the shard's records.
+    """
+
+    split: str
+    index: int
+    count: int
+    archives: tuple[FileInfo, ...]
+    members: pa.Table
+
+
+@dataclass(frozen=True, slots=True)
+class SplitOptions:
+    """What the user decides about one split's plan.
+
+    Attributes:
+        subset: The images that should be there; None for whatever is.
+        num_shards: Number of shards; None to let the sizes decide.
+        max_examples: Keep this many, the first ones in archive order; None for all.
+        allow_missing: Go on where the archives lack names of the subset.
+    """
+
+    subset: SubsetList | None = None
+    num_shards: int | None = None
+    max_examples: int | None = None
+    allow_missing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SplitPlan:
+    """A split cut into shards.
+
+    Attributes:
+        split: The split.
+        shards: Its shards in order.
+        examples: Number of records in all of them.
+        missing: Names of the subset that no archive has.
+    """
+
+    split: str
+    shards: tuple[ShardSpec, ...]
+    examples: int
+    missing: tuple[str, ...]
+
+
+def shard_count(total_bytes: int, examples: int) -> int:
+    """Returns the number of shards TFDS gives a split.
+
+    The largest power of two up to 1024 that keeps shards between 64 MiB and 1 GiB;
+    above 1 TiB, multiples of 1024 (``core/utils/shard_utils.py``).
+
+    Args:
+        total_bytes: Sum of the serialised Examples' lengths, without framing.
+        examples: Number of Examples.
+    """
+    framed = total_bytes + _RECORD_OVERHEAD * examples
+    most = framed // _SMALLEST_SHARD
+    least = framed // _LARGEST_SHARD
+    if least > _PREFERRED_COUNT:
+        # TFDS counts on for ever where there are fewer examples than shards.
+        multiple = -(-least // _PREFERRED_COUNT) * _PREFERRED_COUNT
+        return min(multiple, examples)
+    count = _PREFERRED_COUNT
+    while count > 1:
+        if least <= count <= most and examples >= count:
+            return count
+        count //= 2
+    return 1
+
+
+def shard_ends(examples: int, shards: int) -> list[int]:
+    """Returns the position behind each shard's last record.
+
+    Rounds half to even, as TFDS does (``core/writer.py``).
+
+    Example:
+        >>> shard_ends(10, 4)
+        [2, 5, 8, 10]
+    """
+    return [round(examples * i / shards) for i in range(1, shards + 1)]
+
+
+def plan_split(
+    split: str, tables: Iterable[SelectedTable], options: SplitOptions
+) -> SplitPlan:
+    """Cuts a split's selected members into shards.
+
+    Args:
+        split: The split.
+        tables: The selected members of all its containers, in any order.
+        options: What the user decides about it.
+
+    Raises:
+        ArchiveError: An archive has two images of one name.
+        ConfigError: More shards are wanted than there are examples.
+        SubsetError: The selection is empty or not complete.
+    """
+    ordered = sorted(
+        tables, key=lambda table: (table.archive.layer, table.archive.file.uri)
+    )
+    archives = tuple(dict.fromkeys(table.archive for table in ordered))
+    members = _drop_overlaid(split, archives, _gather(ordered, archives))
+    missing = _check_complete(split, members, ordered, options)
+    if options.max_examples is not None:
+        members = _first_in_archive_order(members, options.max_examples)
+
+    examples = members.num_rows
+    shards = options.num_shards or shard_count(_total_bytes(members), examples)
+    if shards > examples:
+        raise ConfigError(
+            f"--num_shards {split}={shards:,}: the split has only {examples:,} "
+            "examples. Ask for as many shards or fewer."
+        )
+    files = tuple(archive.file for archive in archives)
+    rows = members.select(SHARD_SCHEMA.names).combine_chunks()
+    ends = shard_ends(examples, shards)
+    specs = tuple(
+        ShardSpec(split, index, shards, files, rows.slice(start, end - start))
+        for index, (start, end) in enumerate(zip([0, *ends], ends, strict=False))
+    )
+    return SplitPlan(split, specs, examples, missing)
+
+
+def _gather(tables: list[SelectedTable], archives: tuple[Archive, ...]) -> pa.Table:
+    """Returns all members in one table, with their archive's position and layer."""
+    positions = {archive: i for i, archive in enumerate(archives)}
+
+    def with_archive(table: SelectedTable) -> pa.Table:
+        rows = table.members.num_rows
+        position = np.full(rows, positions[table.archive], dtype=np.int32)
+        layer = np.full(rows, table.archive.layer, dtype=np.int8)
+        return table.members.append_column("archive", pa.array(position)).append_column(
+            "layer", pa.array(layer)
+        )
+
+    return pa.concat_tables(with_archive(table) for table in tables)
+
+
+def _drop_overlaid(
+    split: str, archives: tuple[Archive, ...], members: pa.Table
+) -> pa.Table:
+    """Returns members in order of their keys, the highest layer of each name alone."""
+    layers = members["layer"].to_numpy()
+    members = members.take(pa.array(sort_by_key(members["key"], layers)))
+    halves = key_halves(members["key"])
+    layers = members["layer"].to_numpy()
+    same_key = (halves[1:] == halves[:-1]).all(axis=1)
+    twice = np.flatnonzero(same_key & (layers[1:] == layers[:-1]))
+    if len(twice):
+        names = members["name"].take(pa.array(twice)).to_pylist()
+        first = members.slice(int(twice[0]), 2)
+        places = " and ".join(
+            f"byte {row['offset']:,} of {archives[row['archive']].file.uri}"
+            for row in first.to_pylist()
+        )
+        raise ArchiveError(
+            f"{len(names):,} images of the {split} split occur twice: {sample(names)}. "
+            f"{names[0]} begins at {places}. Remove one of each."
+        )
+    keep = np.concatenate([[True], ~same_key])[: members.num_rows]
+    return members.filter(pa.array(keep))
+
+
+def _check_complete(
+    split: str,
+    members: pa.Table,
+    tables: list[SelectedTable],
+    options: SplitOptions,
+) -> tuple[str, ...]:
+    """Returns the subset's names that are not there, if that is allowed."""
+    uris = " and ".join(dict.fromkeys(table.archive.file.uri for table in tables))
+    subset = options.subset
+    if subset is None:
+        if not members.num_rows:
+            raise ArchiveError(f"{uris} holds no image for the {split} split.")
+        return ()
+    wanted = pa.array(subset.names, pa.string())
+    found = pc.is_in(wanted, value_set=members["name"].combine_chunks())
+    missing: list[str] = wanted.filter(pc.invert(found)).to_pylist()
+    hint = hint_at_task_3({table.container for table in tables} - {""})
+    if not members.num_rows:
+        raise SubsetError(
+            f"{subset.source} selects nothing: {uris} has none of its "
+            f"{len(subset.names):,} names, such as {sample(missing, 3)}.{hint}"
+        )
+    if missing and not options.allow_missing:
+        raise SubsetError(
+            f"{uris} lacks {len(missing):,} of the {len(subset.names):,} images that "
+            f"{subset.source} names: {sample(missing)}.{hint} Get the whole archive, "
+            "or pass --allow_missing to build without them."
+        )
+    return tuple(missing)
+
+
+def _first_in_archive_order(members: pa.Table, limit: int) -> pa.Table:
+    """Returns the first members of the archives, in the order they had."""
+    place = np.lexsort((members["offset"].to_numpy(), members["archive"].to_numpy()))
+    return members.take(pa.array(np.sort(place[:limit])))
+
+
+def _total_bytes(members: pa.Table) -> int:
+    names = pc.binary_length(members["name"]).to_numpy().astype(np.int64)
+    sizes: npt.NDArray[np.int64] = example_sizes(
+        names, members["size"].to_numpy(), members["label"].to_numpy()
+    )
+    return int(sizes.sum())
+
+
+@dataclass
+class PlanShards(beam.PTransform):  # type: ignore[misc]
+    """Gathers each split's selected members and cuts them into shards.
+
+    Attributes:
+        options: What the user decides about each split.
+    """
+
+    options: Mapping[str, SplitOptions]
+
+    def expand(
+        self, tables: beam.PCollection[SelectedTable]
+    ) -> beam.PCollection[ShardSpec]:
+        """Plans each split on one worker: its rows are metadata, not images."""
+        return (
+            tables
+            | "KeyBySplit" >> beam.Map(self._key_by_split)
+            | "GroupBySplit" >> beam.GroupByKey()
+            | "Plan" >> beam.FlatMap(self._plan)
+        )
+
+    def _key_by_split(self, table: SelectedTable) -> tuple[str, SelectedTable]:
+        return table.archive.split, table
+
+    def _plan(self, group: tuple[str, Iterable[SelectedTable]]) -> Iterator[ShardSpec]:
+        split, tables = group
+        plan = plan_split(split, tables, self.options[split])
+        Metrics.counter(split, "missing").inc(len(plan.missing))
+        if plan.missing:
+            _LOGGER.warning(
+                "%s: %s listed images are not in the archives: %s",
+                split,
+                f"{len(plan.missing):,}",
+                sample(list(plan.missing)),
+            )
+        _LOGGER.info(
+            "%s: %s examples in %d shards",
+            split,
+            f"{plan.examples:,}",
+            len(plan.shards),
+        )
+        yield from plan.shards

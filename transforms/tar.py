@@ -1,0 +1,248 @@
+"""Where the members of a tar lie, read from its headers alone.
+
+``tarfile`` reads an archive front to back and keeps an object of 30 attributes for
+each member. Here a million members are walked by offset: one 512-byte read each, the
+bodies skipped, and nothing but name, offset and size kept.
+
+Understood: old V7 and ustar headers, GNU long names and base-256 sizes, PAX ``path``
+and ``size`` records. Header checksums are verified. This module does no I/O of its
+own; the caller passes a function that reads a range.
+
+The format is described in POSIX.1-2001 (pax) and in the GNU tar manual, "Basic Tar
+Format".
+"""
+
+import zlib
+from collections.abc import Callable, Iterator
+from typing import Final, NamedTuple
+
+BLOCK: Final = 512  # bytes
+_ZERO_BLOCK: Final = bytes(BLOCK)
+_LONGEST_EXTENSION: Final = 1 << 20  # bytes; real long names need a few hundred
+
+_NUL: Final = 0
+_REGULAR: Final = frozenset(b"0\x007")
+_LINKS: Final = frozenset(b"12")
+_DIRECTORIES: Final = frozenset(b"5")
+_SPECIAL: Final = frozenset(b"346V")  # devices, pipes, a volume's label
+_LONG_NAME: Final = ord("L")
+_LONG_LINK: Final = ord("K")
+_PAX: Final = frozenset(b"xX")
+_GLOBAL_PAX: Final = ord("g")
+_UNSUPPORTED: Final = {ord("S"): "a GNU sparse file", ord("M"): "a multi-volume part"}
+
+COMPRESSIONS: Final = {
+    b"\x1f\x8b": "gzip",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ\x00": "xz",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"PK\x03\x04": "zip",
+}
+
+
+class TarMember(NamedTuple):
+    """One member; a tuple, because a million are made.
+
+    Attributes:
+        name: Path as the archive has it.
+        offset: Where its bytes begin, in the file that holds the archive.
+        size: Its length in bytes.
+        kind: ``file``, ``directory``, ``link`` or ``special``.
+    """
+
+    name: str
+    offset: int
+    size: int
+    kind: str
+
+
+class TarFormatError(Exception):
+    """A range does not hold a well-formed tar.
+
+    Attributes:
+        offset: Where in the file the fault was found.
+        reason: What is wrong there.
+        member: The last member before the fault, or an empty string.
+    """
+
+    def __init__(self, offset: int, reason: str, member: str = "") -> None:
+        """Keeps what the caller needs for a message that names the file."""
+        super().__init__(offset, reason, member)
+        self.offset = offset
+        self.reason = reason
+        self.member = member
+
+
+def walk_tar(
+    read: Callable[[int, int], bytes], start: int, end: int
+) -> Iterator[TarMember]:
+    """Walks the members of the tar that lies in a range of a file.
+
+    Args:
+        read: Returns exactly ``size`` bytes from ``offset``.
+        start: Offset of the first header.
+        end: Offset behind the archive's last byte.
+
+    Yields:
+        Every member in archive order, directories and links included.
+
+    Raises:
+        TarFormatError: A header is corrupt, a member or the end-of-archive block is
+            cut off, or a kind of member is met that can't be read in place.
+    """
+    position = start
+    previous = ""
+    extension = _NO_EXTENSION
+    while True:
+        if position + BLOCK > end:
+            raise TarFormatError(
+                position, "it ends without an end-of-archive block", previous
+            )
+        header = read(position, BLOCK)
+        if not header[0] and header == _ZERO_BLOCK:
+            return
+        if not _checksum_matches(header):
+            raise TarFormatError(position, _corrupt_reason(header), previous)
+        kind = header[156]
+        body = position + BLOCK
+        try:
+            size = _size(header) if extension.size is None else extension.size
+        except ValueError:
+            raise TarFormatError(
+                position, f"its size field reads {header[124:136]!r}", previous
+            ) from None
+
+        if kind in _REGULAR:
+            name = extension.name or _name(header)
+            if body + size > end:
+                raise TarFormatError(
+                    position,
+                    f"{name} needs {size:,} bytes and only {end - body:,} are there",
+                    previous,
+                )
+            if kind == _NUL and name.endswith("/"):  # V7's way to mark a directory
+                size = 0
+                yield TarMember(name, body, size, "directory")
+            else:
+                yield TarMember(name, body, size, "file")
+        elif kind in _LINKS or kind in _DIRECTORIES or kind in _SPECIAL:
+            name = extension.name or _name(header)
+            size = 0  # whatever the field says, these have no body
+            yield TarMember(name, body, size, _kind_of(kind))
+        elif kind in _PAX or kind in (_LONG_NAME, _LONG_LINK, _GLOBAL_PAX):
+            size = _size(header)
+            if size > _LONGEST_EXTENSION or body + size > end:
+                raise TarFormatError(
+                    position, f"an extended header of {size:,} bytes", previous
+                )
+            extension = _extend(extension, kind, read(body, size), position)
+            position = body + _padded(size)
+            continue
+        else:
+            what = _UNSUPPORTED.get(kind, f"a member of unknown type {chr(kind)!r}")
+            raise TarFormatError(position, f"{what}, which is not supported", previous)
+        previous = name
+        extension = _NO_EXTENSION
+        position = body + _padded(size)
+
+
+class _Extension(NamedTuple):
+    """What extended headers say of the member that follows them."""
+
+    name: str
+    size: int | None
+
+
+_NO_EXTENSION: Final = _Extension("", None)
+
+
+def _extend(extension: _Extension, kind: int, data: bytes, position: int) -> _Extension:
+    if kind == _LONG_NAME:
+        return extension._replace(name=_decode(data.partition(b"\0")[0]))
+    if kind in (_LONG_LINK, _GLOBAL_PAX):
+        return extension  # a link's target, or a comment: nothing about where bytes lie
+    records = _pax_records(data, position)
+    if any(key.startswith("GNU.sparse.") for key in records):
+        raise TarFormatError(position, "a sparse file, which is not supported")
+    if "path" in records:
+        extension = extension._replace(name=_decode(records["path"]))
+    if "size" in records:
+        if not records["size"].isdigit():
+            raise TarFormatError(position, f"a PAX size of {records['size']!r}")
+        extension = extension._replace(size=int(records["size"]))
+    return extension
+
+
+def _pax_records(data: bytes, position: int) -> dict[str, bytes]:
+    """Returns the ``length key=value`` records of a PAX header's body."""
+    records = {}
+    at = 0
+    while at < len(data) and data[at] != _NUL:
+        length, space, _ = data[at : at + 20].partition(b" ")
+        if not space or not length.isdigit():
+            raise TarFormatError(position, "a malformed PAX record")
+        record = data[at + len(length) + 1 : at + int(length)]
+        key, equals, value = record.partition(b"=")
+        if not equals or record[-1:] != b"\n" or at + int(length) > len(data):
+            raise TarFormatError(position, "a malformed PAX record")
+        records[_decode(key)] = value[:-1]
+        at += int(length)
+    return records
+
+
+def _checksum_matches(header: bytes) -> bool:
+    """Returns whether a header's bytes add up to the sum it states.
+
+    The low half of Adler-32 is the byte sum modulo 65521, and 12 times as fast as
+    ``sum``. The field itself counts as eight spaces.
+    """
+    try:
+        stated = int(header[148:156].replace(b"\0", b" "), 8)
+    except ValueError:
+        return False
+    field = sum(header[148:156]) - 8 * 32
+    if ((zlib.adler32(header) & 0xFFFF) - 1 - field - stated) % 65521 == 0:
+        return True
+    # Some old writers summed signed bytes.
+    signed = sum(byte - 256 if byte > 127 else byte for byte in header)
+    return signed - field == stated
+
+
+def _corrupt_reason(header: bytes) -> str:
+    for magic, name in COMPRESSIONS.items():
+        if header.startswith(magic):
+            return f"it is compressed with {name}"
+    return "the header's checksum is wrong"
+
+
+def _size(header: bytes) -> int:
+    """Returns the size field's value; octal, or base-256 where the top bit is set."""
+    field = header[124:136]
+    if field[0] == 0x80:
+        return int.from_bytes(field[1:], "big")
+    size = int(field.partition(b"\0")[0].strip() or b"0", 8)
+    if size < 0:
+        raise ValueError
+    return size
+
+
+def _name(header: bytes) -> str:
+    name = header[:100].partition(b"\0")[0]
+    # Only POSIX's magic makes this field a prefix; GNU keeps times there.
+    if header[345] and header[257:263] == b"ustar\0":
+        name = header[345:500].partition(b"\0")[0] + b"/" + name
+    return _decode(name)
+
+
+def _decode(name: bytes) -> str:
+    return name.decode("utf-8", "backslashreplace")
+
+
+def _kind_of(kind: int) -> str:
+    if kind in _LINKS:
+        return "link"
+    return "directory" if kind in _DIRECTORIES else "special"
+
+
+def _padded(size: int) -> int:
+    return (size + BLOCK - 1) // BLOCK * BLOCK
