@@ -20,7 +20,7 @@ def small_archives(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The directory with SimCLR's lists and real photos, which a clone does not have."""
+    """The directory with SimCLR's lists and real photos; a clone does not have it."""
     default = Path(__file__).parents[2] / "shared"
     directory = Path(os.environ.get("SHARED_DIR", default)).absolute()
     if not (directory / "data" / "1percent.txt").is_file():

@@ -3,12 +3,9 @@
 ILSVRC2012's training archive is a tar of 1000 tars, one per class; the validation and
 test archives are flat. Both come down to containers, byte ranges that hold a tar of
 images. Finding the containers reads the outer headers; walking them reads the inner
-ones, many containers at a time, because a walk is one short read after another and a
-disk or an object store answers many of those at once.
+ones, a batch of containers at a time.
 """
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -17,7 +14,7 @@ import pyarrow as pa
 from transforms import storage
 from transforms.errors import ArchiveError, sample
 from transforms.storage import FileInfo
-from transforms.tar import COMPRESSIONS, TarFormatError, TarMember, walk_tar
+from transforms.tar import COMPRESSIONS, TarFormatError, TarMember, walk_tars
 
 Layout = Literal["nested", "flat"]
 
@@ -29,9 +26,8 @@ MEMBER_SCHEMA: Final = pa.schema(
     ]
 )
 
-# Cold, sixteen walks at once take half the time of one; cached, they cost nothing.
-_CONCURRENT_WALKS: Final = 16
-_CONTAINERS_PER_BATCH: Final = 32
+# Walked at once: enough for a disk to have its queue full, few enough to spread.
+_CONTAINERS_PER_BATCH: Final = 64
 _PREFIXES: Final = frozenset({".", "train", "val", "test"})
 _TASK_3_CLASSES: Final = ("n02085620", "n02116738")  # 120 dogs, the first and last
 _TASK_3_COUNT: Final = 120
@@ -129,12 +125,8 @@ def find_containers(archive: Archive) -> tuple[Container, ...]:
     _refuse_compression(archive)
     if archive.layout == "flat":
         return (Container("", 0, archive.file.size),)
-    reader = storage.open_reader(archive.file)
-    try:
-        whole = Container("", 0, archive.file.size)
-        members = _walk(archive, whole, reader.read)
-    finally:
-        reader.close()
+    whole = Container("", 0, archive.file.size)
+    (members,) = _walk(archive, (whole,))
     files = [member for member in members if member.kind == "file"]
     containers = tuple(
         Container(name.removesuffix(".tar"), member.offset, member.size)
@@ -169,65 +161,11 @@ def walk_containers(batch: ContainerBatch) -> list[MemberTable]:
         ArchiveError: A container is damaged or holds tars instead of images.
         StorageError: The file can't be read, or has changed.
     """
-    reader = storage.open_reader(batch.archive.file)
-    try:
-        with ThreadPoolExecutor(_CONCURRENT_WALKS) as pool:
-            return list(
-                pool.map(
-                    lambda container: walk_container(
-                        batch.archive, container, reader.read
-                    ),
-                    batch.containers,
-                )
-            )
-    finally:
-        reader.close()
-
-
-def walk_container(
-    archive: Archive, container: Container, read: Callable[[int, int], bytes]
-) -> MemberTable:
-    """Returns the members of one container.
-
-    Args:
-        archive: The archive it lies in.
-        container: The container to walk.
-        read: Returns exactly ``size`` bytes from ``offset`` of the archive's file.
-
-    Raises:
-        ArchiveError: The container is damaged or holds tars instead of images.
-    """
-    names: list[str] = []
-    offsets: list[int] = []
-    sizes: list[int] = []
-    skipped = {"directory": 0, "link": 0, "special": 0, "leftover": 0}
-    for member in _walk(archive, container, read):
-        if member.kind != "file":
-            skipped[member.kind] += 1
-            continue
-        name = image_name(member.name, container.name)
-        if name is None:
-            skipped["leftover"] += 1
-            continue
-        names.append(name)
-        offsets.append(member.offset)
-        sizes.append(member.size)
-    if names and all(name.endswith(".tar") for name in names):
-        raise ArchiveError(
-            f"{archive.file.uri} should be a flat archive of {archive.split} images, "
-            f"but holds tars: {sample(names, 3)}. That is how the training archive is "
-            "laid out; check which file is which."
-        )
-    return MemberTable(
-        archive=archive,
-        container=container,
-        members=pa.table([names, offsets, sizes], schema=MEMBER_SCHEMA),
-        skipped=Skipped(
-            directories=skipped["directory"],
-            links=skipped["link"] + skipped["special"],
-            leftovers=skipped["leftover"],
-        ),
-    )
+    walks = _walk(batch.archive, batch.containers)
+    return [
+        _member_table(batch.archive, container, members)
+        for container, members in zip(batch.containers, walks, strict=True)
+    ]
 
 
 def image_name(path: str, container: str) -> str | None:
@@ -269,19 +207,64 @@ def looks_like_task_3(names: set[str]) -> bool:
     return len(names) <= _TASK_3_COUNT and all(first <= name <= last for name in names)
 
 
-def _walk(
-    archive: Archive, container: Container, read: Callable[[int, int], bytes]
-) -> list[TarMember]:
+def _member_table(
+    archive: Archive, container: Container, members: list[TarMember]
+) -> MemberTable:
+    """Returns what of a container's members is images."""
+    names: list[str] = []
+    offsets: list[int] = []
+    sizes: list[int] = []
+    skipped = {"directory": 0, "link": 0, "special": 0, "leftover": 0}
+    for member in members:
+        if member.kind != "file":
+            skipped[member.kind] += 1
+            continue
+        name = image_name(member.name, container.name)
+        if name is None:
+            skipped["leftover"] += 1
+            continue
+        names.append(name)
+        offsets.append(member.offset)
+        sizes.append(member.size)
+    if names and all(name.endswith(".tar") for name in names):
+        raise ArchiveError(
+            f"{archive.file.uri} should be a flat archive of {archive.split} images, "
+            f"but holds tars: {sample(names, 3)}. That is how the training archive is "
+            "laid out; check which file is which."
+        )
+    return MemberTable(
+        archive=archive,
+        container=container,
+        members=pa.table([names, offsets, sizes], schema=MEMBER_SCHEMA),
+        skipped=Skipped(
+            directories=skipped["directory"],
+            links=skipped["link"] + skipped["special"],
+            leftovers=skipped["leftover"],
+        ),
+    )
+
+
+def _walk(archive: Archive, containers: tuple[Container, ...]) -> list[list[TarMember]]:
+    reader = storage.open_reader(archive.file)
     try:
-        return list(walk_tar(read, container.offset, container.offset + container.size))
+        return walk_tars(
+            reader.read_many,
+            [(container.offset, container.size) for container in containers],
+        )
     except TarFormatError as error:
-        inner = f" (in {container.name}.tar)" if container.name else ""
+        inner = next(
+            f" (in {container.name}.tar)" if container.name else ""
+            for container in containers
+            if container.offset <= error.offset <= container.offset + container.size
+        )
         after = f" after {error.member}" if error.member else ""
         raise ArchiveError(
             f"{archive.file.uri}{inner} is damaged at byte {error.offset:,}{after}: "
             f"{error.reason}. Compare its size and checksum with the published ones "
             "and get it again."
         ) from error
+    finally:
+        reader.close()
 
 
 def _refuse_compression(archive: Archive) -> None:

@@ -169,7 +169,8 @@ def plan_split(
     rows = members.select(SHARD_SCHEMA.names).combine_chunks()
     ends = shard_ends(examples, shards)
     specs = tuple(
-        ShardSpec(split, index, shards, files, rows.slice(start, end - start))
+        # Taken, not sliced: a pickled slice drags the whole table's buffers along.
+        ShardSpec(split, index, shards, files, rows.take(np.arange(start, end)))
         for index, (start, end) in enumerate(zip([0, *ends], ends, strict=False))
     )
     return SplitPlan(split, specs, examples, missing)

@@ -10,7 +10,7 @@ import errno
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +41,10 @@ class RangeReader(Protocol):
 
     def read(self, offset: int, size: int) -> bytes:
         """Returns exactly ``size`` bytes from ``offset``, or raises StorageError."""
+        ...
+
+    def read_many(self, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
+        """Returns the bytes of each (offset, size), read at once where that helps."""
         ...
 
     def prefetch(self, offset: int, size: int) -> None:
@@ -89,6 +93,17 @@ class LocalReader:
         except OSError as error:
             raise _explain(error, "read", self._uri) from error
         return data
+
+    def read_many(self, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
+        """Returns the bytes of each range; the disk looks for all of them at once.
+
+        Announcing a batch of cold headers before reading them is faster than sixteen
+        threads that read one each, and no thread waits for the GIL.
+        """
+        if len(ranges) > 1:
+            for offset, size in ranges:
+                self.prefetch(offset, size)
+        return [self.read(offset, size) for offset, size in ranges]
 
     def prefetch(self, offset: int, size: int) -> None:
         """Asks the kernel to start reading a range into the page cache."""

@@ -2,18 +2,19 @@
 
 ``tarfile`` reads an archive front to back and keeps an object of 30 attributes for
 each member. Here a million members are walked by offset: one 512-byte read each, the
-bodies skipped, and nothing but name, offset and size kept.
+bodies skipped, and nothing but name, offset and size kept. Each read needs the one
+before it, so many tars are walked at once, a header of each at a time.
 
 Understood: old V7 and ustar headers, GNU long names and base-256 sizes, PAX ``path``
 and ``size`` records. Header checksums are verified. This module does no I/O of its
-own; the caller passes a function that reads a range.
+own; the caller passes a function that reads ranges.
 
 The format is described in POSIX.1-2001 (pax) and in the GNU tar manual, "Basic Tar
 Format".
 """
 
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Sequence
 from typing import Final, NamedTuple
 
 BLOCK: Final = 512  # bytes
@@ -38,6 +39,9 @@ COMPRESSIONS: Final = {
     b"\x28\xb5\x2f\xfd": "zstd",
     b"PK\x03\x04": "zip",
 }
+
+
+Range = tuple[int, int]  # offset and size, in bytes
 
 
 class TarMember(NamedTuple):
@@ -73,23 +77,43 @@ class TarFormatError(Exception):
         self.member = member
 
 
-def walk_tar(
-    read: Callable[[int, int], bytes], start: int, end: int
-) -> Iterator[TarMember]:
-    """Walks the members of the tar that lies in a range of a file.
+def walk_tars(
+    read_many: Callable[[Sequence[Range]], list[bytes]], tars: Sequence[Range]
+) -> list[list[TarMember]]:
+    """Returns the members of tars that lie in ranges of one file.
 
     Args:
-        read: Returns exactly ``size`` bytes from ``offset``.
-        start: Offset of the first header.
-        end: Offset behind the archive's last byte.
+        read_many: Returns exactly the bytes of each range; asked for one header of
+            every tar at a time.
+        tars: Offset and size of each tar.
 
-    Yields:
-        Every member in archive order, directories and links included.
+    Returns:
+        Every tar's members in archive order, directories and links included.
 
     Raises:
         TarFormatError: A header is corrupt, a member or the end-of-archive block is
             cut off, or a kind of member is met that can't be read in place.
     """
+    walks = [_walk(offset, offset + size) for offset, size in tars]
+    found: list[list[TarMember]] = [[] for _ in walks]
+    waiting = []
+    for i, walk in enumerate(walks):
+        waiting.append((i, walk, next(walk)))
+    while waiting:
+        blocks = read_many([wanted for _, _, wanted in waiting])
+        advanced = []
+        for (i, walk, _), block in zip(waiting, blocks, strict=True):
+            try:
+                advanced.append((i, walk, walk.send(block)))
+            except StopIteration as end:
+                found[i] = end.value
+        waiting = advanced
+    return found
+
+
+def _walk(start: int, end: int) -> Generator[Range, bytes, list[TarMember]]:
+    """Yields the ranges to read, is sent their bytes, and returns the members."""
+    members: list[TarMember] = []
     position = start
     previous = ""
     extension = _NO_EXTENSION
@@ -98,9 +122,9 @@ def walk_tar(
             raise TarFormatError(
                 position, "it ends without an end-of-archive block", previous
             )
-        header = read(position, BLOCK)
+        header = yield position, BLOCK
         if not header[0] and header == _ZERO_BLOCK:
-            return
+            return members
         if not _checksum_matches(header):
             raise TarFormatError(position, _corrupt_reason(header), previous)
         kind = header[156]
@@ -122,20 +146,20 @@ def walk_tar(
                 )
             if kind == _NUL and name.endswith("/"):  # V7's way to mark a directory
                 size = 0
-                yield TarMember(name, body, size, "directory")
+                members.append(TarMember(name, body, size, "directory"))
             else:
-                yield TarMember(name, body, size, "file")
+                members.append(TarMember(name, body, size, "file"))
         elif kind in _LINKS or kind in _DIRECTORIES or kind in _SPECIAL:
             name = extension.name or _name(header)
             size = 0  # whatever the field says, these have no body
-            yield TarMember(name, body, size, _kind_of(kind))
+            members.append(TarMember(name, body, size, _kind_of(kind)))
         elif kind in _PAX or kind in (_LONG_NAME, _LONG_LINK, _GLOBAL_PAX):
             size = _size(header)
             if size > _LONGEST_EXTENSION or body + size > end:
                 raise TarFormatError(
                     position, f"an extended header of {size:,} bytes", previous
                 )
-            extension = _extend(extension, kind, read(body, size), position)
+            extension = _extend(extension, kind, (yield body, size), position)
             position = body + _padded(size)
             continue
         else:
