@@ -16,12 +16,18 @@ from apache_beam.options.pipeline_options import (
     StandardOptions,
 )
 from apache_beam.portability.api import beam_provision_api_pb2
-from apache_beam.runners.portability.fn_api_runner import fn_runner
+from apache_beam.runners.portability.fn_api_runner import fn_runner, worker_handlers
 from apache_beam.runners.portability.portable_runner import JobServiceHandle
 from apache_beam.runners.runner import PipelineResult
 
 from transforms import errors
 from transforms.errors import BuildError
+
+# Beam 2.77's local runner sends what a worker has written so far once a second, from a
+# thread that takes no lock: elements written in that moment are lost, without an error,
+# or garbled. A buffer that grew to 10 MB is sent by the thread that fills it, which is
+# safe, so the timer is put off for ever (in ms).
+_NEVER: Final = 10**9
 
 LOCAL_RUNNERS: Final = frozenset({"", "DirectRunner", "FnApiRunner"})
 
@@ -62,6 +68,7 @@ def make_pipeline(options: PipelineOptions) -> beam.Pipeline:
     """Returns an empty pipeline on the engine that the options name."""
     if not is_local(options):
         return beam.Pipeline(options=options)
+    worker_handlers.DATA_BUFFER_TIME_LIMIT_MS = _NEVER
     # Worker processes get their options from here; the runner alone sends them none.
     provision = fn_runner.ExtendedProvisionInfo(
         beam_provision_api_pb2.ProvisionInfo(

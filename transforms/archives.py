@@ -59,11 +59,16 @@ class Container:
         name: The inner tar's name without ``.tar``; empty for a flat archive.
         offset: Where the tar begins in the file.
         size: Its length in bytes.
+        position: Its place among the archive's containers.
+        total: Number of the archive's containers, so that a later step can tell
+            whether all of them have arrived.
     """
 
     name: str
     offset: int
     size: int
+    position: int
+    total: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +106,12 @@ class MemberTable:
         container: The container.
         members: Rows of ``MEMBER_SCHEMA`` in archive order.
         skipped: What the container held besides.
-        from_index: Whether a saved index told, not a walk.
     """
 
     archive: Archive
     container: Container
     members: pa.Table
     skipped: Skipped = field(default_factory=Skipped)
-    from_index: bool = False
 
 
 def find_containers(archive: Archive) -> tuple[Container, ...]:
@@ -124,22 +127,25 @@ def find_containers(archive: Archive) -> tuple[Container, ...]:
     """
     _refuse_compression(archive)
     if archive.layout == "flat":
-        return (Container("", 0, archive.file.size),)
-    whole = Container("", 0, archive.file.size)
+        return (Container("", 0, archive.file.size, 0, 1),)
+    whole = Container("", 0, archive.file.size, 0, 1)
     (members,) = _walk(archive, (whole,))
     files = [member for member in members if member.kind == "file"]
-    containers = tuple(
-        Container(name.removesuffix(".tar"), member.offset, member.size)
+    tars = [
+        (name.removesuffix(".tar"), member)
         for member in files
         if (name := image_name(member.name, "")) is not None and name.endswith(".tar")
-    )
-    if not containers:
+    ]
+    if not tars:
         raise ArchiveError(
             f"{archive.file.uri} is not the training archive: it should be a tar of "
             f"one tar per class, but holds {_first_names(files)}. A flat archive of "
             "images may be the validation or the test archive."
         )
-    return containers
+    return tuple(
+        Container(name, member.offset, member.size, position, len(tars))
+        for position, (name, member) in enumerate(tars)
+    )
 
 
 def batch_containers(

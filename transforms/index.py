@@ -13,7 +13,7 @@ as it is now is not used but written anew.
 
 The footer's key ``archive_index`` holds JSON: ``format`` (of this layout), ``size``
 and ``generation`` of the archive, ``layout``, and ``containers``, a list of
-``[name, offset, size, members, directories, links, leftovers]``.
+``[name, offset, size, position, total, members, directories, links, leftovers]``.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ import io
 import json
 import logging
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any, Final
 
 import apache_beam as beam
@@ -44,7 +44,7 @@ from transforms.archives import (
 from transforms.errors import StorageError
 
 _FORMAT: Final = 1
-_KEY: Final = b"archive_index"
+_KEY: Final = "archive_index"
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -53,6 +53,22 @@ class _SavedContainer:
     container: Container
     members: int
     skipped: Skipped
+
+
+@dataclass(frozen=True, slots=True)
+class _ListedBatch:
+    batch: ContainerBatch
+    tables: tuple[MemberTable, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _IndexPart:
+    """The index of ``count`` containers from the ``first`` one, as Parquet bytes."""
+
+    archive: Archive
+    first: int
+    count: int
+    data: bytes
 
 
 def index_path(index_dir: str, archive: Archive) -> str:
@@ -76,7 +92,7 @@ def open_index(path: str, archive: Archive) -> tuple[Container, ...] | None:
     if not storage.exists(path):
         return None
     try:
-        saved = _read_footer(path, archive)
+        saved = _check_footer(pq.read_metadata(path), archive)
         pq.read_table(path, page_checksum_verification=True)
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -85,28 +101,59 @@ def open_index(path: str, archive: Archive) -> tuple[Container, ...] | None:
     return tuple(entry.container for entry in saved)
 
 
-def read_index(batch: ContainerBatch) -> list[MemberTable]:
-    """Returns the members of a batch's containers from the index it names.
+def read_index(
+    source: str | io.BytesIO, archive: Archive, rows: range
+) -> list[MemberTable]:
+    """Returns the members of containers from a saved index.
+
+    Args:
+        source: The index's path or content.
+        archive: The archive it is of.
+        rows: Positions of the containers in the index.
 
     Raises:
         StorageError: The index can't be read, or was replaced since it was checked.
     """
-    assert batch.index is not None
-    rows = range(batch.first, batch.first + len(batch.containers))
     try:
-        saved = _read_footer(batch.index, batch.archive)
-        with pq.ParquetFile(batch.index) as file:
+        with pq.ParquetFile(source) as file:
+            saved = _check_footer(file.metadata, archive)
             tables = [file.read_row_group(row).cast(MEMBER_SCHEMA) for row in rows]
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:
         raise StorageError(
-            f"Can't read the saved index {batch.index}: {error}. Remove it and rerun."
+            f"Can't read the saved index {source}: {error}. Remove it and rerun."
         ) from error
     return [
-        MemberTable(
-            batch.archive, saved[row].container, table, saved[row].skipped, True
-        )
+        MemberTable(archive, saved[row].container, table, saved[row].skipped)
         for row, table in zip(rows, tables, strict=True)
     ]
+
+
+def encode_index(archive: Archive, tables: Iterable[MemberTable]) -> bytes:
+    """Returns the index of containers, as the bytes of a Parquet file.
+
+    Args:
+        archive: The archive the tables were read from.
+        tables: One per container, in archive order; taken one at a time.
+    """
+    containers = []
+    buffer = io.BytesIO()
+    with pq.ParquetWriter(
+        buffer, MEMBER_SCHEMA, compression="zstd", write_page_checksum=True
+    ) as writer:
+        for table in tables:
+            rows = table.members.num_rows
+            container, skipped = table.container, table.skipped
+            containers.append([*astuple(container), rows, *astuple(skipped)])
+            writer.write_table(table.members, row_group_size=max(1, rows))
+        footer = {
+            "format": _FORMAT,
+            "size": archive.file.size,
+            "generation": archive.file.generation,
+            "layout": archive.layout,
+            "containers": containers,
+        }
+        writer.add_key_value_metadata({_KEY: json.dumps(footer)})
+    return buffer.getvalue()
 
 
 def write_index(path: str, archive: Archive, tables: Iterable[MemberTable]) -> None:
@@ -115,56 +162,26 @@ def write_index(path: str, archive: Archive, tables: Iterable[MemberTable]) -> N
     Args:
         path: Where to keep the index; its directory is made.
         archive: The archive the tables were read from.
-        tables: One per container, in any order.
+        tables: One per container, in archive order.
 
     Raises:
         StorageError: The file can't be written.
     """
-    ordered = sorted(tables, key=lambda table: table.container.offset)
-    footer = {
-        "format": _FORMAT,
-        "size": archive.file.size,
-        "generation": archive.file.generation,
-        "layout": archive.layout,
-        "containers": [
-            [
-                table.container.name,
-                table.container.offset,
-                table.container.size,
-                table.members.num_rows,
-                table.skipped.directories,
-                table.skipped.links,
-                table.skipped.leftovers,
-            ]
-            for table in ordered
-        ],
-    }
-    schema = MEMBER_SCHEMA.with_metadata({_KEY: json.dumps(footer).encode()})
-    buffer = io.BytesIO()
-    with pq.ParquetWriter(
-        buffer, schema, compression="zstd", write_page_checksum=True
-    ) as writer:
-        for table in ordered:
-            writer.write_table(
-                table.members.replace_schema_metadata(schema.metadata),
-                row_group_size=max(1, table.members.num_rows),
-            )
     storage.make_directory(path.rpartition("/")[0])
-    storage.publish_bytes(path, buffer.getvalue())
+    storage.publish_bytes(path, encode_index(archive, tables))
 
 
-def _read_footer(path: str, archive: Archive) -> list[_SavedContainer]:
+def _check_footer(metadata: pq.FileMetaData, archive: Archive) -> list[_SavedContainer]:
     """Returns an index's containers; raises ValueError where it does not fit."""
-    metadata = pq.read_metadata(path)
-    footer: dict[str, Any] = json.loads((metadata.metadata or {})[_KEY])
+    footer: dict[str, Any] = json.loads((metadata.metadata or {})[_KEY.encode()])
     identity = (footer["size"], footer["generation"], footer["layout"])
     if footer["format"] != _FORMAT:
         raise ValueError("it was written by another version")
     if identity != (archive.file.size, archive.file.generation, archive.layout):
         raise ValueError("the archive has changed since")
     saved = [
-        _SavedContainer(Container(name, offset, size), members, Skipped(*skipped))
-        for name, offset, size, members, *skipped in footer["containers"]
+        _SavedContainer(Container(*entry[:-4]), entry[-4], Skipped(*entry[-3:]))
+        for entry in footer["containers"]
     ]
     groups = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
     if groups != [entry.members for entry in saved]:
@@ -186,19 +203,19 @@ class IndexArchives(beam.PTransform):  # type: ignore[misc]
         self, archives: beam.PCollection[Archive]
     ) -> beam.PCollection[MemberTable]:
         """Fans out over the containers of all archives."""
-        tables = (
+        listed = (
             archives
             | "FindContainers" >> beam.FlatMap(self._find_containers)
             | "SpreadContainers" >> beam.Reshuffle()
-            | "ListMembers" >> beam.FlatMap(self._list_members)
+            | "ListMembers" >> beam.Map(self._list_members)
         )
         _ = (
-            tables
-            | "KeyNewByArchive" >> beam.FlatMap(self._key_new_by_archive)
+            listed
+            | "EncodeNew" >> beam.FlatMap(self._encode_new)
             | "GroupByArchive" >> beam.GroupByKey()
             | "SaveIndex" >> beam.Map(self._save_index)
         )
-        return tables
+        return listed | "EachContainer" >> beam.FlatMap(self._each_container)
 
     def _find_containers(self, archive: Archive) -> Iterator[ContainerBatch]:
         path = index_path(self.index_dir, archive)
@@ -208,28 +225,39 @@ class IndexArchives(beam.PTransform):  # type: ignore[misc]
         else:
             yield from batch_containers(archive, find_containers(archive), None)
 
-    def _list_members(self, batch: ContainerBatch) -> Iterator[MemberTable]:
-        tables = read_index(batch) if batch.index else walk_containers(batch)
-        split = batch.archive.split
-        for table in tables:
+    def _list_members(self, batch: ContainerBatch) -> _ListedBatch:
+        if batch.index is None:
+            return _ListedBatch(batch, tuple(walk_containers(batch)))
+        rows = range(batch.first, batch.first + len(batch.containers))
+        return _ListedBatch(batch, tuple(read_index(batch.index, batch.archive, rows)))
+
+    def _each_container(self, listed: _ListedBatch) -> Iterator[MemberTable]:
+        split = listed.batch.archive.split
+        for table in listed.tables:
             _count(split, "members", table.members.num_rows)
             _count(split, "skipped_directories", table.skipped.directories)
             _count(split, "skipped_links", table.skipped.links)
             _count(split, "skipped_leftovers", table.skipped.leftovers)
             yield table
 
-    def _key_new_by_archive(
-        self, table: MemberTable
-    ) -> Iterator[tuple[str, MemberTable]]:
-        if not table.from_index:
-            yield table.archive.file.uri, table
+    def _encode_new(self, listed: _ListedBatch) -> Iterator[tuple[str, _IndexPart]]:
+        """Encodes what was walked: small enough for a runner to gather in memory."""
+        batch = listed.batch
+        if batch.index is None:
+            data = encode_index(batch.archive, listed.tables)
+            part = _IndexPart(batch.archive, batch.first, len(batch.containers), data)
+            yield batch.archive.file.uri, part
 
-    def _save_index(self, group: tuple[str, Iterable[MemberTable]]) -> None:
-        tables = list(group[1])
-        archive = tables[0].archive
-        path = index_path(self.index_dir, archive)
+    def _save_index(self, group: tuple[str, Iterable[_IndexPart]]) -> None:
+        parts = sorted(group[1], key=lambda part: part.first)
+        archive = parts[0].archive
+        tables = (
+            table
+            for part in parts
+            for table in read_index(io.BytesIO(part.data), archive, range(part.count))
+        )
         try:
-            write_index(path, archive, tables)
+            write_index(index_path(self.index_dir, archive), archive, tables)
         except StorageError as error:
             _LOGGER.warning("The index is not kept for the next run: %s", error)
 

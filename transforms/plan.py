@@ -7,6 +7,7 @@ plan depends on workers, on the order in which tables arrive, or on time.
 """
 
 import logging
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -19,7 +20,13 @@ import pyarrow.compute as pc
 from apache_beam.metrics import Metrics
 
 from transforms.archives import Archive
-from transforms.errors import ArchiveError, ConfigError, SubsetError, sample
+from transforms.errors import (
+    ArchiveError,
+    BuildError,
+    ConfigError,
+    SubsetError,
+    sample,
+)
 from transforms.examples import example_sizes
 from transforms.labels import hint_at_task_3
 from transforms.order import key_halves, sort_by_key
@@ -146,6 +153,7 @@ def plan_split(
 
     Raises:
         ArchiveError: An archive has two images of one name.
+        BuildError: Not every container's table has arrived.
         ConfigError: More shards are wanted than there are examples.
         SubsetError: The selection is empty or not complete.
     """
@@ -153,6 +161,7 @@ def plan_split(
         tables, key=lambda table: (table.archive.layer, table.archive.file.uri)
     )
     archives = tuple(dict.fromkeys(table.archive for table in ordered))
+    _check_arrived(ordered)
     members = _drop_overlaid(split, archives, _gather(ordered, archives))
     missing = _check_complete(split, members, ordered, options)
     if options.max_examples is not None:
@@ -174,6 +183,20 @@ def plan_split(
         for index, (start, end) in enumerate(zip([0, *ends], ends, strict=False))
     )
     return SplitPlan(split, specs, examples, missing)
+
+
+def _check_arrived(tables: list[SelectedTable]) -> None:
+    """Raises BuildError where an engine lost or repeated a container's table."""
+    arrived = Counter((table.archive, table.container) for table in tables)
+    for archive in {archive for archive, _ in arrived}:
+        ours = {item: n for item, n in arrived.items() if item[0] == archive}
+        total = next(iter(ours))[1].total
+        if len(ours) != total or set(ours.values()) != {1}:
+            raise BuildError(
+                f"{sum(ours.values()):,} tables of {len(ours):,} containers arrived to "
+                f"be planned, of the {total:,} that {archive.file.uri} has. The engine "
+                "lost or repeated some; rerun, and report it if it happens again."
+            )
 
 
 def _gather(tables: list[SelectedTable], archives: tuple[Archive, ...]) -> pa.Table:
@@ -232,7 +255,7 @@ def _check_complete(
     wanted = pa.array(subset.names, pa.string())
     found = pc.is_in(wanted, value_set=members["name"].combine_chunks())
     missing: list[str] = wanted.filter(pc.invert(found)).to_pylist()
-    hint = hint_at_task_3({table.container for table in tables} - {""})
+    hint = hint_at_task_3({table.container.name for table in tables} - {""})
     if not members.num_rows:
         raise SubsetError(
             f"{subset.source} selects nothing: {uris} has none of its "

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from transforms import storage
-from transforms.archives import Archive, MemberTable
+from transforms.archives import Archive, Container, MemberTable
 from transforms.errors import SubsetError
 from transforms.labels import Labeller
 from transforms.order import order_keys
@@ -84,12 +84,12 @@ class SelectedTable:
 
     Attributes:
         archive: The archive they lie in.
-        container: The container's name.
+        container: The container.
         members: Rows of ``SELECTED_SCHEMA`` in archive order; may be empty.
     """
 
     archive: Archive
-    container: str
+    container: Container
     members: pa.Table
 
 
@@ -187,7 +187,7 @@ def select_members(
     keys = order_keys(members["name"].to_pylist(), table.archive.split)
     return SelectedTable(
         table.archive,
-        table.container.name,
+        table.container,
         pa.table([*members.columns, pa.array(labels), keys], schema=SELECTED_SCHEMA),
     )
 

@@ -1,0 +1,1 @@
+"""Commands that print the ratios quoted in the documentation."""
