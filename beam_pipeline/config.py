@@ -117,17 +117,13 @@ class BuildConfig:
 
     def __post_init__(self) -> None:
         """Fills in directories and checks what depends on several fields."""
-        data_dir = os.path.abspath(os.path.expanduser(self.data_dir))
+        data_dir = _absolute(self.data_dir)
         downloads = storage.join(data_dir, "downloads")
         manual_dir = self.manual_dir or storage.join(downloads, "manual")
         index_dir = self.index_dir or storage.join(downloads, self.name, "index")
         object.__setattr__(self, "data_dir", data_dir)
-        object.__setattr__(
-            self, "manual_dir", os.path.abspath(os.path.expanduser(manual_dir))
-        )
-        object.__setattr__(
-            self, "index_dir", os.path.abspath(os.path.expanduser(index_dir))
-        )
+        object.__setattr__(self, "manual_dir", _absolute(manual_dir))
+        object.__setattr__(self, "index_dir", _absolute(index_dir))
         _require_known("version", self.version, self.versions)
         for name in self.formats:
             _require_known("format", name, FORMATS)
@@ -208,6 +204,13 @@ def nearest(word: str, known: list[str]) -> str:
     return f"Known are: {', '.join(sorted(known))}."
 
 
+def _absolute(directory: str) -> str:
+    """Returns a path in full; a URI stays, for storage to take or refuse."""
+    if "://" in directory:
+        return directory
+    return os.path.abspath(os.path.expanduser(directory))
+
+
 def _find_config(name: str, directory: Path) -> Path:
     candidates = [
         _SHIPPED / f"{name}.yaml",
@@ -224,6 +227,7 @@ def _find_config(name: str, directory: Path) -> Path:
 
 
 def _read_with_base(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
+    path = path.resolve()
     if path in seen:
         raise ConfigError(f"{path} is its own base.")
     mapping = _read_mapping(path)
@@ -358,5 +362,5 @@ def _convert_dataclass(kind: type, value: Any, key: str, source: str) -> Any:
 
 
 def _require_known(what: str, value: Any, known: Mapping[str, Any]) -> None:
-    if value not in known:
+    if not isinstance(value, str) or value not in known:
         raise ConfigError(f"Unknown {what} {value}. {nearest(str(value), list(known))}")

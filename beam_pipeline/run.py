@@ -1,13 +1,12 @@
 """Builds a dataset: ``python -m beam_pipeline.run --config 1pct --manual_dir DIR``."""
 
 import argparse
-import io
 import json
 import logging
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext, redirect_stderr
+from contextlib import nullcontext
 from typing import Any, Final
 
 from rich.console import Console
@@ -25,14 +24,17 @@ from beam_pipeline.pipeline import build_dataset
 from beam_pipeline.runners import (
     counters,
     is_local,
+    make_beam_parser,
     make_options,
     make_pipeline,
+    silenced_workers,
     worker_error,
 )
 from transforms import storage
 from transforms.errors import BuildError, ConfigError
 from transforms.formats import FORMATS
-from transforms.metadata import DATASET_INFO, is_complete
+from transforms.metadata import is_complete
+from transforms.shards import DATASET_INFO
 
 _USAGE_ERROR: Final = 2
 _BUILD_ERROR: Final = 1
@@ -177,7 +179,7 @@ def _configure(arguments: argparse.Namespace) -> BuildConfig:
 
 def _parse_shards(text: str) -> tuple[str, int]:
     split, _, number = text.partition("=")
-    if not number.isdigit():
+    if not number.isdecimal():
         raise ConfigError(
             f"--num_shards {text}: expected a split and a number, train=16."
         )
@@ -188,7 +190,7 @@ def _build(config: BuildConfig, beam_arguments: list[str], verbose: bool) -> Non
     start = time.monotonic()
     options = make_options(beam_arguments)
     if is_local(options):
-        _refuse_unknown(beam_arguments, options.get_all_options())
+        _refuse_unknown(beam_arguments)
     if is_complete(config.dataset_dir) and not config.overwrite:
         print(
             f"{config.dataset_dir} is complete and left as it is; --overwrite builds "
@@ -197,28 +199,26 @@ def _build(config: BuildConfig, beam_arguments: list[str], verbose: bool) -> Non
         print(_loader_line(config))
         return
     inputs = find_inputs(config)
-    if config.overwrite:
-        storage.remove(config.dataset_dir)
     storage.make_directory(config.dataset_dir)
     pipeline = make_pipeline(options)
     build_dataset(pipeline, inputs)
-    # Beam prints a failed worker's traceback here, however its log is set; the error
-    # itself still reaches us and is told once.
-    with nullcontext() if verbose else redirect_stderr(io.StringIO()):
+    with nullcontext() if verbose else silenced_workers():
         result = pipeline.run()
         result.wait_until_finish()
     _print_summary(config, counters(result), time.monotonic() - start)
 
 
-def _refuse_unknown(arguments: list[str], known: Mapping[str, Any]) -> None:
-    """Refuses a flag that neither we nor Beam know: it is likely a typo of one."""
-    ours = [action.dest for action in make_parser()._actions]
-    for argument in arguments:
-        name = argument.partition("=")[0].lstrip("-")
-        if argument.startswith("--") and name not in known:
-            raise ConfigError(
-                f"Unknown flag --{name}. {nearest(name, [*ours, *known])}"
-            )
+def _refuse_unknown(arguments: list[str]) -> None:
+    """Refuses what neither we nor Beam know: it is likely a typo of a flag."""
+    beam_parser = make_beam_parser()
+    _, unknown = beam_parser.parse_known_args(arguments)
+    if unknown:
+        name = unknown[0].partition("=")[0].lstrip("-")
+        actions = [*make_parser()._actions, *beam_parser._actions]
+        known = [
+            flag.lstrip("-") for action in actions for flag in action.option_strings
+        ]
+        raise ConfigError(f"Unknown flag --{name}. {nearest(name, known)}")
 
 
 def _print_summary(config: BuildConfig, counts: Counters, seconds: float) -> None:
@@ -294,9 +294,10 @@ def _set_up_logging(verbose: bool) -> None:
     )
     for name in ("beam_pipeline", "transforms"):
         logging.getLogger(name).setLevel(logging.INFO)
-    if not verbose:
-        # A worker's failure is told once, by _fail, not as every layer's traceback.
-        logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
+    # A worker's failure is told once, by _fail, not as every layer's traceback.
+    logging.getLogger("apache_beam").setLevel(
+        logging.NOTSET if verbose else logging.CRITICAL
+    )
 
 
 def _fail(error: object, code: int) -> int:

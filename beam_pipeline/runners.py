@@ -6,7 +6,14 @@ takes time releases the GIL, and a worker process that dies would leave the runn
 waiting for ever. Any other runner is Beam's own affair.
 """
 
+import argparse
+import io
+import logging
+import os
 import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr
 from typing import Final
 
 import apache_beam as beam
@@ -82,6 +89,46 @@ def make_pipeline(options: PipelineOptions) -> beam.Pipeline:
     )
 
 
+@contextmanager
+def silenced_workers() -> Iterator[None]:
+    """Hides what Beam prints when a worker fails, worker processes' output too.
+
+    Beam prints the traceback whatever its log is set to. The error itself still reaches
+    the caller, who tells it once. What this process logs is still shown.
+    """
+    terminal, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    handlers = [
+        handler
+        for handler in logging.getLogger().handlers
+        if isinstance(handler, logging.StreamHandler)
+        and handler.stream is sys.__stderr__
+    ]
+    try:
+        with os.fdopen(os.dup(terminal), "w", buffering=1) as log:
+            for handler in handlers:
+                handler.setStream(log)
+            os.dup2(nowhere, 2)
+            try:
+                with redirect_stderr(io.StringIO()):
+                    yield
+            finally:
+                os.dup2(terminal, 2)
+                for handler in handlers:
+                    handler.setStream(sys.__stderr__)
+    finally:
+        os.close(terminal)
+        os.close(nowhere)
+
+
+def make_beam_parser() -> argparse.ArgumentParser:
+    """Returns a parser that knows every flag of Beam's."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    for options in PipelineOptions.__subclasses__():
+        if add := vars(options).get("_add_argparse_args"):
+            add.__get__(None, options)(parser)
+    return parser
+
+
 def counters(result: PipelineResult) -> dict[tuple[str, str], int]:
     """Returns a finished pipeline's counters by namespace and name."""
     found: dict[tuple[str, str], int] = {}
@@ -99,9 +146,10 @@ def worker_error(error: Exception) -> BuildError | None:
     """
     if isinstance(error, BuildError):
         return error
-    found = _QUOTED_ERROR.search(str(error))
-    if found is None:
+    quoted = list(_QUOTED_ERROR.finditer(str(error)))
+    if not quoted:
         return None
+    found = quoted[-1]  # those before it are what it was raised from
     kind = getattr(errors, found["kind"], BuildError)
     restored = kind(found["message"].strip())
     return restored if isinstance(restored, BuildError) else None

@@ -21,7 +21,7 @@ from typing import Final, Literal
 import numpy as np
 import numpy.typing as npt
 import simplejpeg
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from transforms.errors import ImageError
 
@@ -56,7 +56,10 @@ def repair_image(data: bytes, repair: Repair) -> bytes:
     try:
         rgb = _cmyk_to_rgb(data) if repair == "cmyk" else _png_to_rgb(data)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ImageError(f"it can't be decoded: {error}") from error
+        # Pillow's own words for this name an address in memory.
+        unknown = isinstance(error, UnidentifiedImageError)
+        reason = "it only begins like one" if unknown else error
+        raise ImageError(f"it can't be decoded: {reason}") from error
     encoded = io.BytesIO()
     rgb.save(encoded, "JPEG", quality=100, dpi=(300, 300))
     return encoded.getvalue()

@@ -16,9 +16,7 @@ from transforms import storage
 from transforms.errors import StorageError
 from transforms.examples import FEATURES
 from transforms.formats import FORMATS, shard_name
-from transforms.shards import REPORTS, ShardOutput, ShardReport
-
-DATASET_INFO: Final = "dataset_info.json"
+from transforms.shards import DATASET_INFO, REPORTS, ShardOutput, ShardReport
 
 _TFDS_FEATURES: Final = "tensorflow_datasets.core.features"
 _FILE_TEMPLATE: Final = "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}"
@@ -97,7 +95,7 @@ def write_metadata(
             info_document(facts, output, by_split), indent=2, sort_keys=True
         ).encode(),
     )
-    storage.remove(storage.join(directory, REPORTS))
+    storage.remove_tree(storage.join(directory, REPORTS))
 
 
 def is_complete(directory: str) -> bool:

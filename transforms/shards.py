@@ -15,7 +15,6 @@ from dataclasses import asdict, dataclass
 from typing import Final
 
 import apache_beam as beam
-import pyarrow as pa
 from apache_beam.metrics import Metrics
 
 from transforms import storage
@@ -25,6 +24,7 @@ from transforms.formats import FORMATS, shard_name
 from transforms.images import needed_repair, repair_image
 from transforms.plan import ShardSpec
 
+DATASET_INFO: Final = "dataset_info.json"  # a directory that has it is complete
 REPORTS: Final = ".reports"  # directory of the reports, until the dataset is complete
 
 _AHEAD: Final = 16  # members announced to the storage before they are read
@@ -87,6 +87,8 @@ def build_shard(spec: ShardSpec, output: ShardOutput) -> ShardReport:
     if finished is not None:
         return finished
     storage.make_directory(storage.join(output.directory, REPORTS))
+    # From here on a dataset that is being replaced is not complete.
+    storage.remove(storage.join(output.directory, DATASET_INFO))
     repaired: Counter[str] = Counter()
     with ExitStack() as stack:
         files = {
@@ -131,10 +133,8 @@ def shard_fingerprint(spec: ShardSpec, output: ShardOutput) -> str:
         [asdict(archive) for archive in spec.archives],
     ]
     digest = hashlib.sha256(json.dumps(facts).encode())
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, spec.members.schema) as writer:
-        writer.write_table(spec.members.combine_chunks())
-    digest.update(sink.getvalue())
+    for column in spec.members.columns:
+        digest.update(json.dumps(column.to_pylist()).encode())
     return digest.hexdigest()
 
 

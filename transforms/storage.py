@@ -198,17 +198,27 @@ def make_directory(uri: str) -> None:
 
 
 def remove(uri: str) -> None:
-    """Removes a file, or a directory with all it holds, if there is one.
+    """Removes a file if it is there.
 
     Raises:
         StorageError: It is there and can't be removed.
     """
-    path = local_path(uri)
     try:
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
+        local_path(uri).unlink(missing_ok=True)
+    except OSError as error:
+        raise _explain(error, "remove", uri) from error
+
+
+def remove_tree(uri: str) -> None:
+    """Removes a directory with all it holds, if it is there.
+
+    Raises:
+        StorageError: It is there and can't be removed.
+    """
+    try:
+        shutil.rmtree(local_path(uri))
+    except FileNotFoundError:
+        return
     except OSError as error:
         raise _explain(error, "remove", uri) from error
 
@@ -287,6 +297,8 @@ def _explain(error: OSError, action: str, uri: str) -> StorageError:
             advice = "There is no such file or directory."
         case errno.ENOTDIR | errno.EEXIST:
             advice = "A file stands where a directory is needed."
+        case errno.EISDIR:
+            advice = "A directory stands where a file is needed."
         case _:
             advice = f"The system says: {error.strerror}."
     return StorageError(f"Can't {action} {uri}. {advice}")

@@ -1,6 +1,7 @@
 """Which images are wanted: subset lists, and the step that applies them."""
 
 import hashlib
+import http.client
 import re
 import urllib.error
 import urllib.request
@@ -236,7 +237,7 @@ def _download(subset: SubsetFile, manual: str, cached: str) -> None:
     try:
         with urllib.request.urlopen(subset.url, timeout=_DOWNLOAD_TIMEOUT) as response:
             data: bytes = response.read()
-    except (urllib.error.URLError, OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
         raise SubsetError(
             f"The subset list {subset.file} is not in the directory of manual "

@@ -1,0 +1,112 @@
+"""Archives made member by member, and builds of them through the command line."""
+
+import io
+import tarfile
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from beam_pipeline.demo import SUBSET_LIST, TRAIN_ARCHIVE, VALIDATION_ARCHIVE
+from beam_pipeline.run import main
+
+PNG_START = b"\x89PNG\r\n\x1a\n"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command gave back."""
+
+    code: int
+    out: str
+    err: str
+
+
+def run(*argv: object) -> Outcome:
+    """Runs ``beam_pipeline.run`` in this process."""
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        try:
+            code = main([str(argument) for argument in argv])
+        except SystemExit as stop:  # argparse's way to refuse a command line
+            code = int(stop.code or 0)
+    return Outcome(code, out.getvalue(), err.getvalue())
+
+
+def build(manual_dir: Path, data_dir: Path, *flags: object) -> Outcome:
+    """Builds the demo configuration from archives in a directory.
+
+    One worker thread, for it starts sooner than several and these builds are small.
+    """
+    return run(
+        *("--config", "demo", "--manual_dir", manual_dir, "--data_dir", data_dir),
+        *("--direct_num_workers=1", *flags),
+    )
+
+
+def dataset_dir(data_dir: Path, config: str = "demo", version: str = "5.0.0") -> Path:
+    """Returns where a dataset goes."""
+    return data_dir / "imagenet2012_subset" / config / version
+
+
+def image(number: int, mode: str = "RGB", kind: str = "JPEG") -> bytes:
+    """Returns a small encoded image; another number gives another one."""
+    value = number * 37 % 256
+    colour = value if mode == "L" else (value, 90, 255 - value, 40)[: len(mode)]
+    encoded = io.BytesIO()
+    Image.new(mode, (16 + number % 5, 12), colour).save(encoded, kind)
+    return encoded.getvalue()
+
+
+def tar(members: Iterable[tuple[str, bytes]]) -> bytes:
+    """Returns a tar of files; a name may occur twice."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as archive:
+        for name, data in members:
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return buffer.getvalue()
+
+
+def nested_tar(classes: Mapping[str, Sequence[tuple[str, bytes]]]) -> bytes:
+    """Returns a tar of one tar per class."""
+    return tar((f"{name}.tar", tar(members)) for name, members in classes.items())
+
+
+def write_archives(
+    directory: Path,
+    *,
+    train: bytes | None = None,
+    validation: bytes | None = None,
+    listed: Sequence[str] | None = None,
+) -> Path:
+    """Writes the given files under the names that the demo configuration knows."""
+    directory.mkdir(parents=True, exist_ok=True)
+    if train is not None:
+        (directory / TRAIN_ARCHIVE).write_bytes(train)
+    if validation is not None:
+        (directory / VALIDATION_ARCHIVE).write_bytes(validation)
+    if listed is not None:
+        (directory / SUBSET_LIST).write_text("".join(f"{name}\n" for name in listed))
+    return directory
+
+
+def few_archives(directory: Path) -> Path:
+    """Writes archives of two classes with an image each, and three for validation."""
+    return write_archives(
+        directory, train=nested_tar(CLASSES), validation=tar(FLAT), listed=LISTED
+    )
+
+
+CLASSES = {
+    "n01440764": [("n01440764_1.JPEG", image(1))],
+    "n01443537": [("n01443537_1.JPEG", image(2))],
+}
+LISTED = ["n01440764_1.JPEG", "n01443537_1.JPEG"]
+FLAT = [(f"ILSVRC2012_val_{number:08d}.JPEG", image(number)) for number in (3, 1, 2)]
+
+# In place of the demo configuration's numbers, which suit larger archives.
+SIZES_DECIDE = ("--set", "num_shards={}")

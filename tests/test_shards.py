@@ -1,0 +1,413 @@
+"""One shard: its bytes, its report, and when it is not built again."""
+
+import hashlib
+import io
+import json
+import struct
+import tarfile
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import google_crc32c
+import pyarrow as pa
+import pytest
+
+from tests.archives import PNG_START, image, tar
+from transforms import storage
+from transforms.errors import ImageError, StorageError
+from transforms.formats import FORMATS
+from transforms.images import repair_image
+from transforms.plan import SHARD_SCHEMA, ShardSpec
+from transforms.shards import (
+    ShardOutput,
+    ShardReport,
+    build_shard,
+    shard_fingerprint,
+)
+
+CMYK = image(1, "CMYK")
+PNG = image(2, "RGBA", "PNG")
+IMAGES = (
+    ("n01440764_1.JPEG", image(3)),
+    ("n01440764_22.JPEG", CMYK),
+    ("n01440764_333.JPEG", PNG),
+    ("n01440764_4.JPEG", image(4, "L")),
+    ("n01440764_5.JPEG", b""),  # nothing is decoded without need, as in TFDS
+)
+# Neither archive order nor sorted; labels of one, two and ten bytes.
+ROWS = ((3, 0), (1, 127), (0, 999), (4, -1), (2, 128))
+
+MakeSpec = Callable[..., ShardSpec]
+
+
+@pytest.fixture
+def make_spec(tmp_path: Path) -> MakeSpec:
+    """Returns a function that writes a tar and a spec of some of its members."""
+
+    def make(
+        images: Sequence[tuple[str, bytes]] = IMAGES,
+        rows: Sequence[tuple[int, int]] = ROWS,
+    ) -> ShardSpec:
+        path = tmp_path / "images.tar"
+        path.write_bytes(tar(images))
+        file = storage.file_info(str(path))
+        with tarfile.open(path, "r:") as archive:
+            places = archive.getmembers()
+        members = [
+            {
+                "archive": 0,
+                "name": places[position].name,
+                "offset": places[position].offset_data,
+                "size": places[position].size,
+                "label": label,
+            }
+            for position, label in rows
+        ]
+        return ShardSpec(
+            "train", 1, 3, (file,), pa.Table.from_pylist(members, SHARD_SCHEMA)
+        )
+
+    return make
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> ShardOutput:
+    return ShardOutput("made_up", str(tmp_path / "out" / "1.0.0"), ("tfrecord",))
+
+
+def varint(value: int) -> bytes:
+    value &= (1 << 64) - 1
+    digits = []
+    while True:
+        value, digit = value >> 7, value & 0x7F
+        digits.append(digit | (0x80 if value else 0))
+        if not value:
+            return bytes(digits)
+
+
+def field(tag: int, data: bytes) -> bytes:
+    return bytes([tag]) + varint(len(data)) + data
+
+
+def record(name: str, data: bytes, label: int) -> bytes:
+    """Returns a serialised Example, built from the inside out."""
+    features = {
+        b"file_name": field(0x0A, field(0x0A, name.encode())),
+        b"image": field(0x0A, field(0x0A, data)),
+        b"label": field(0x1A, field(0x0A, varint(label))),
+    }
+    entries = (
+        field(0x0A, field(0x0A, key) + field(0x12, feature))
+        for key, feature in features.items()
+    )
+    return field(0x0A, b"".join(entries))
+
+
+def framed(data: bytes) -> bytes:
+    def check(part: bytes) -> bytes:
+        crc = google_crc32c.value(part)
+        rotated = ((crc >> 15) | (crc << 17)) & 0xFFFFFFFF
+        return struct.pack("<I", (rotated + 0xA282EAD8) & 0xFFFFFFFF)
+
+    length = struct.pack("<Q", len(data))
+    return length + check(length) + data + check(data)
+
+
+EXPECTED = [
+    record("n01440764_4.JPEG", image(4, "L"), 0),
+    record("n01440764_22.JPEG", repair_image(CMYK, "cmyk"), 127),
+    record("n01440764_1.JPEG", image(3), 999),
+    record("n01440764_5.JPEG", b"", -1),
+    record("n01440764_333.JPEG", repair_image(PNG, "png"), 128),
+]
+
+
+def shard_path(output: ShardOutput) -> Path:
+    return Path(output.directory, "made_up-train.tfrecord-00001-of-00003")
+
+
+def report_path(output: ShardOutput) -> Path:
+    return Path(output.directory, ".reports", "train-00001-of-00003.json")
+
+
+def state(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_ino, status.st_mtime_ns
+
+
+def test_a_shard_holds_its_records_in_the_order_of_the_spec(
+    make_spec: MakeSpec, output: ShardOutput
+) -> None:
+    build_shard(make_spec(), output)
+    assert shard_path(output).read_bytes() == b"".join(map(framed, EXPECTED))
+
+
+def test_a_report_says_what_became_of_the_shard(
+    make_spec: MakeSpec, output: ShardOutput
+) -> None:
+    spec = make_spec()
+    report = build_shard(spec, output)
+    assert report == ShardReport(
+        split="train",
+        index=1,
+        count=3,
+        examples=5,
+        example_bytes=sum(map(len, EXPECTED)),
+        file_bytes={"tfrecord": sum(len(framed(data)) for data in EXPECTED)},
+        repaired={"cmyk": 1, "png": 1},
+        fingerprint=shard_fingerprint(spec, output),
+    )
+    assert json.loads(report_path(output).read_bytes()) == asdict(report)
+    assert sorted(path.name for path in Path(output.directory).rglob("*")) == [
+        ".reports",
+        shard_path(output).name,
+        report_path(output).name,
+    ]
+
+
+def test_more_members_than_are_announced_ahead_come_in_order(
+    make_spec: MakeSpec, output: ShardOutput
+) -> None:
+    images = [(f"n01440764_{number}.JPEG", image(number)) for number in range(50)]
+    rows = [(number * 7 % 50, number) for number in range(50)]
+    build_shard(make_spec(images, rows), output)
+    assert shard_path(output).read_bytes() == b"".join(
+        framed(record(*images[position], label)) for position, label in rows
+    )
+
+
+def test_members_may_lie_in_several_archives(
+    tmp_path: Path, make_spec: MakeSpec, output: ShardOutput
+) -> None:
+    spec = make_spec(IMAGES[:1], [(0, 5)])
+    patch = tmp_path / "patch.tar"
+    patch.write_bytes(tar([("other.JPEG", image(9))]))
+    row = {"archive": 1, "name": "other.JPEG", "offset": 512, "label": -1}
+    row["size"] = len(image(9))
+    other = pa.Table.from_pylist([row], SHARD_SCHEMA)
+    build_shard(
+        replace(
+            spec,
+            archives=(*spec.archives, storage.file_info(str(patch))),
+            members=pa.concat_tables([other, spec.members]),
+        ),
+        output,
+    )
+    assert shard_path(output).read_bytes() == framed(
+        record("other.JPEG", image(9), -1)
+    ) + framed(record("n01440764_1.JPEG", image(3), 5))
+
+
+def test_a_finished_shard_is_not_built_again(
+    make_spec: MakeSpec, output: ShardOutput
+) -> None:
+    spec = make_spec()
+    report = build_shard(spec, output)
+    before = state(shard_path(output)), state(report_path(output))
+    assert build_shard(spec, output) == report
+    assert (state(shard_path(output)), state(report_path(output))) == before
+
+
+def _lose_report(output: ShardOutput) -> None:
+    report_path(output).unlink()
+
+
+def _mangle_report(output: ShardOutput) -> None:
+    report_path(output).write_text("{")
+
+
+def _empty_report(output: ShardOutput) -> None:
+    report_path(output).write_text("{}")
+
+
+def _list_report(output: ShardOutput) -> None:
+    report_path(output).write_text("[]")
+
+
+def _change_fingerprint(output: ShardOutput) -> None:
+    report = json.loads(report_path(output).read_bytes())
+    report_path(output).write_text(json.dumps({**report, "fingerprint": "0" * 64}))
+
+
+def _lose_shard(output: ShardOutput) -> None:
+    shard_path(output).unlink()
+
+
+def _cut_shard(output: ShardOutput) -> None:
+    shard_path(output).write_bytes(shard_path(output).read_bytes()[:-1])
+
+
+def _lengthen_shard(output: ShardOutput) -> None:
+    shard_path(output).write_bytes(shard_path(output).read_bytes() + b"\0")
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        _lose_report,
+        _mangle_report,
+        _empty_report,
+        _list_report,
+        _change_fingerprint,
+        _lose_shard,
+        _cut_shard,
+        _lengthen_shard,
+    ],
+)
+def test_a_shard_that_its_report_does_not_prove_is_built_again(
+    make_spec: MakeSpec, output: ShardOutput, spoil: Callable[[ShardOutput], None]
+) -> None:
+    spec = make_spec()
+    report = build_shard(spec, output)
+    spoil(output)
+    before = state(shard_path(output)) if shard_path(output).exists() else None
+    assert build_shard(spec, output) == report
+    assert state(shard_path(output)) != before
+    assert shard_path(output).read_bytes() == b"".join(map(framed, EXPECTED))
+    assert json.loads(report_path(output).read_bytes()) == asdict(report)
+
+
+def _relabel(spec: ShardSpec) -> pa.Table:
+    labels = pa.array([7, *spec.members["label"].to_pylist()[1:]])
+    position = spec.members.schema.get_field_index("label")
+    return spec.members.set_column(position, SHARD_SCHEMA.field("label"), labels)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda spec, output: (replace(spec, split="test"), output),
+        lambda spec, output: (replace(spec, index=2), output),
+        lambda spec, output: (replace(spec, count=4), output),
+        lambda spec, output: (replace(spec, members=spec.members[:4]), output),
+        lambda spec, output: (replace(spec, members=spec.members[::-1]), output),
+        lambda spec, output: (replace(spec, members=_relabel(spec)), output),
+        lambda spec, output: (
+            replace(spec, archives=(replace(spec.archives[0], generation="1"),)),
+            output,
+        ),
+        lambda spec, output: (
+            replace(spec, archives=(replace(spec.archives[0], size=1),)),
+            output,
+        ),
+        lambda spec, output: (spec, replace(output, formats=("tfrecord", "other"))),
+        lambda spec, output: (spec, replace(output, dataset="other")),
+    ],
+    ids=[
+        "split",
+        "index",
+        "count",
+        "fewer members",
+        "other order",
+        "other label",
+        "archive modified",
+        "archive longer",
+        "formats",
+        "dataset",
+    ],
+)
+def test_a_fingerprint_changes_with_what_decides_the_bytes(
+    make_spec: MakeSpec,
+    output: ShardOutput,
+    change: Callable[[ShardSpec, ShardOutput], tuple[ShardSpec, ShardOutput]],
+) -> None:
+    spec = make_spec()
+    fingerprint = shard_fingerprint(spec, output)
+    assert shard_fingerprint(*change(spec, output)) != fingerprint
+
+
+def test_a_fingerprint_does_not_change_with_how_the_table_lies_in_memory(
+    make_spec: MakeSpec, output: ShardOutput
+) -> None:
+    spec = make_spec()
+    chunks = pa.concat_tables([spec.members[:2], spec.members[2:]])
+    longer = pa.concat_tables([spec.members, spec.members]).combine_chunks()
+    for members in (chunks, longer[:5], longer[5:]):
+        again = replace(spec, members=members)
+        assert shard_fingerprint(again, output) == shard_fingerprint(spec, output)
+    # Nor with where the dataset lies: it may be moved between two runs.
+    moved = replace(output, directory="/elsewhere")
+    assert shard_fingerprint(spec, moved) == shard_fingerprint(spec, output)
+
+
+def test_an_archive_that_changed_since_it_was_indexed_is_refused(
+    make_spec: MakeSpec, output: ShardOutput
+) -> None:
+    spec = make_spec()
+    path = Path(spec.archives[0].uri)
+    size = path.stat().st_size
+    path.write_bytes(path.read_bytes() + bytes(512))
+    with pytest.raises(StorageError) as caught:
+        build_shard(spec, output)
+    assert str(caught.value) == (
+        f"{path} has changed since the build began: it had {size:,} bytes, now "
+        f"{size + 512:,}, or was modified. Rerun when it is at rest."
+    )
+    assert [path for path in Path(output.directory).rglob("*") if path.is_file()] == []
+
+
+BROKEN_PNG = PNG_START + b"not a png at all"
+# The headers are whole, so that it is known to be CMYK; there is no picture.
+BROKEN_CMYK = CMYK[: CMYK.index(b"\xff\xda")]
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [(BROKEN_PNG, "PNG"), (PNG[:60], "PNG"), (BROKEN_CMYK, "CMYK")],
+    ids=["no PNG", "cut PNG", "cut CMYK"],
+)
+def test_an_image_that_cannot_be_repaired_is_named_and_leaves_nothing(
+    make_spec: MakeSpec, output: ShardOutput, data: bytes, kind: str
+) -> None:
+    images = [("n01440764_1.JPEG", image(3)), ("n01440764_2.JPEG", data)]
+    spec = make_spec(images, [(0, 0), (1, 0)])
+    offset = 512 + -(-len(image(3)) // 512) * 512 + 512
+    with pytest.raises(ImageError) as caught:
+        build_shard(spec, output)
+    message = str(caught.value)
+    assert message.startswith(
+        f"n01440764_2.JPEG, at byte {offset:,} of {spec.archives[0].uri}: it can't be "
+        "decoded: "
+    )
+    assert message.endswith(
+        f" It is a {kind} file and would have been converted; replace it in the "
+        "archive."
+    )
+    assert [path for path in Path(output.directory).rglob("*") if path.is_file()] == []
+
+
+def test_a_failed_shard_leaves_the_one_of_an_earlier_run_alone(
+    make_spec: MakeSpec, output: ShardOutput
+) -> None:
+    build_shard(make_spec(), output)
+    digest = hashlib.sha256(shard_path(output).read_bytes()).hexdigest()
+    images = [("n01440764_2.JPEG", BROKEN_PNG)]
+    with pytest.raises(ImageError):
+        build_shard(make_spec(images, [(0, 0)]), output)
+    assert hashlib.sha256(shard_path(output).read_bytes()).hexdigest() == digest
+
+
+def test_a_member_that_ends_behind_its_archive_is_refused(
+    make_spec: MakeSpec, output: ShardOutput
+) -> None:
+    spec = make_spec(IMAGES[:1], [(0, 0)])
+    row = {**spec.members.to_pylist()[0], "size": 10_000_000}
+    too_long = replace(spec, members=pa.Table.from_pylist([row], SHARD_SCHEMA))
+    size = spec.archives[0].size
+    with pytest.raises(StorageError) as caught:
+        build_shard(too_long, output)
+    assert str(caught.value) == (
+        f"{spec.archives[0].uri} ends at byte {size:,}, but 10,000,000 bytes from 512 "
+        "were expected. The file is truncated or has changed; get it whole and rerun."
+    )
+
+
+def test_the_shard_reads_back_with_its_own_format(
+    make_spec: MakeSpec, output: ShardOutput
+) -> None:
+    build_shard(make_spec(), output)
+    file = io.BytesIO(shard_path(output).read_bytes())
+    assert [
+        (example.file_name, example.label) for example in FORMATS["tfrecord"].read(file)
+    ] == [(IMAGES[position][0], label) for position, label in ROWS]
