@@ -32,9 +32,8 @@ from transforms.errors import BuildError
 
 # Beam 2.77's local runner sends what a worker has written so far once a second, from a
 # thread that takes no lock: elements written in that moment are lost, without an error,
-# or garbled. A buffer that grew to 10 MB is sent by the thread that fills it, which is
-# safe, so the timer is put off for ever (in ms).
-_NEVER: Final = 10**9
+# or garbled. Without that timer a buffer is sent by the thread that fills it.
+_NO_TIMER: Final = 0
 
 LOCAL_RUNNERS: Final = frozenset({"", "DirectRunner", "FnApiRunner"})
 
@@ -75,7 +74,7 @@ def make_pipeline(options: PipelineOptions) -> beam.Pipeline:
     """Returns an empty pipeline on the engine that the options name."""
     if not is_local(options):
         return beam.Pipeline(options=options)
-    worker_handlers.DATA_BUFFER_TIME_LIMIT_MS = _NEVER
+    worker_handlers.DATA_BUFFER_TIME_LIMIT_MS = _NO_TIMER
     # Worker processes get their options from here; the runner alone sends them none.
     provision = fn_runner.ExtendedProvisionInfo(
         beam_provision_api_pb2.ProvisionInfo(

@@ -10,7 +10,7 @@ How TFDS converts (``core/utils/image_utils.py``), and what it takes to do the s
 *   CMYK: TensorFlow decodes with libjpeg's fast integer DCT and multiplies each of the
     stored, inverted C, M and Y by K, over 255. TurboJPEG with ``fastdct`` gives those
     values. It refuses some samplings of CMYK; Pillow decodes those, with the accurate
-    DCT, so up to five levels from TensorFlow's.
+    DCT, which differs from TensorFlow's by less than one level on average, 13 at most.
 *   PNG: eight bits a channel, grey made RGB, alpha dropped.
 *   Both are saved as Pillow saves at quality 100 with 300 dpi.
 """
@@ -111,4 +111,5 @@ def _png_to_rgb(data: bytes) -> Image.Image:
         if image.mode.startswith("I"):  # 16-bit grey: keep the high byte
             high = (np.asarray(image) >> 8).astype(np.uint8)
             return Image.fromarray(high).convert("RGB")
+        image.info.pop("transparency", None)  # dropped anyway; Pillow would warn of it
         return image.convert("RGB")
