@@ -6,16 +6,15 @@ Flags override files. A key that no field has is refused, with the nearest one t
 there is: a typo must not build another dataset than the one asked for.
 """
 
-import difflib
 import os
-import types
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Final
 
 import yaml
 
+from beam_pipeline.fields import convert, nearest, require_known
 from transforms import storage
 from transforms.archives import Layout
 from transforms.errors import ConfigError
@@ -124,13 +123,13 @@ class BuildConfig:
         object.__setattr__(self, "data_dir", data_dir)
         object.__setattr__(self, "manual_dir", _absolute(manual_dir))
         object.__setattr__(self, "index_dir", _absolute(index_dir))
-        _require_known("version", self.version, self.versions)
+        require_known("version", self.version, self.versions)
         for name in self.formats:
-            _require_known("format", name, FORMATS)
+            require_known("format", name, FORMATS)
         if not self.formats or len(set(self.formats)) < len(self.formats):
             raise ConfigError("Name at least one format, and each once.")
         for split in (*self.versions[self.version], *self.num_shards):
-            _require_known("split", split, self.splits)
+            require_known("split", split, self.splits)
         for split, number in self.num_shards.items():
             if number < 1:
                 raise ConfigError(f"num_shards {split}={number}: expected 1 or more.")
@@ -176,7 +175,7 @@ def load_config(
     for key, value in overrides.items():
         _set_dotted(mapping, key, value)
     mapping.update({key: value for key, value in flags.items() if value is not None})
-    config = _convert(BuildConfig, mapping, "", str(path))
+    config = convert(BuildConfig, mapping, "", str(path))
     assert isinstance(config, BuildConfig)
     return config
 
@@ -194,14 +193,6 @@ def parse_assignment(text: str) -> tuple[str, Any]:
         return key, yaml.safe_load(value)
     except yaml.YAMLError as error:
         raise ConfigError(f"--set {text}: the value is no YAML: {error}") from error
-
-
-def nearest(word: str, known: list[str]) -> str:
-    """Returns a question that offers the nearest of the known words, or all of them."""
-    close = difflib.get_close_matches(word, known, n=1)
-    if close:
-        return f"Did you mean {close[0]}?"
-    return f"Known are: {', '.join(sorted(known))}."
 
 
 def _absolute(directory: str) -> str:
@@ -283,84 +274,3 @@ def _set_dotted(mapping: dict[str, Any], key: str, value: Any) -> None:
             raise ConfigError(f"--set {key}: {parent} has no keys of its own.")
         mapping = below
     mapping[last] = value
-
-
-def _convert(kind: Any, value: Any, key: str, source: str) -> Any:
-    """Returns a YAML value as the type a field wants.
-
-    Args:
-        kind: The type: a dataclass, ``tuple[str, ...]``, ``Mapping``, a scalar's.
-        value: What YAML gave.
-        key: Dotted key of the value, for messages.
-        source: The file it comes from.
-
-    Raises:
-        ConfigError: The value is not of that type, or has unknown or missing keys.
-    """
-    origin = get_origin(kind)
-    if origin in (Union, types.UnionType):
-        if value is None:
-            return None
-        (inner,) = (option for option in get_args(kind) if option is not type(None))
-        return _convert(inner, value, key, source)
-    if is_dataclass(kind) and isinstance(kind, type):
-        return _convert_dataclass(kind, value, key, source)
-    if origin is Literal:
-        _require_known(key, value, dict.fromkeys(get_args(kind)))
-        return value
-    if origin is tuple and isinstance(value, list | tuple):
-        item = get_args(kind)[0]
-        return tuple(_convert(item, entry, key, source) for entry in value)
-    if origin is not None and issubclass(origin, Mapping) and isinstance(value, dict):
-        item = get_args(kind)[1]
-        return {
-            str(name): _convert(item, entry, f"{key}.{name}", source)
-            for name, entry in value.items()
-        }
-    if (
-        origin is None
-        and isinstance(value, kind)
-        and not (kind is int and isinstance(value, bool))
-    ):
-        return value
-    wanted = {str: "text", int: "a whole number", bool: "true or false"}.get(
-        origin or kind, "a list" if origin is tuple else "keys and values"
-    )
-    raise ConfigError(f"{source}: {key} should be {wanted}, not {value!r}.")
-
-
-def _convert_dataclass(kind: type, value: Any, key: str, source: str) -> Any:
-    if not isinstance(value, dict):
-        raise ConfigError(
-            f"{source}: {key} should hold keys and values, not {value!r}."
-        )
-    hints = get_type_hints(kind)
-    prefix = f"{key}." if key else ""
-    for name in value:
-        if name not in hints:
-            raise ConfigError(
-                f"{source}: unknown key {prefix}{name}. "
-                f"{nearest(str(name), list(hints))}"
-            )
-    required = [
-        entry.name
-        for entry in fields(kind)
-        if entry.default is MISSING and entry.default_factory is MISSING
-    ]
-    missing = [name for name in required if name not in value]
-    if missing:
-        raise ConfigError(
-            f"{source}: {prefix}{missing[0]} is missing. A config of your own may say "
-            "«base: 1pct» to take what it does not name."
-        )
-    return kind(
-        **{
-            name: _convert(hints[name], entry, f"{prefix}{name}", source)
-            for name, entry in value.items()
-        }
-    )
-
-
-def _require_known(what: str, value: Any, known: Mapping[str, Any]) -> None:
-    if not isinstance(value, str) or value not in known:
-        raise ConfigError(f"Unknown {what} {value}. {nearest(str(value), list(known))}")

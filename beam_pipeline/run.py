@@ -15,10 +15,10 @@ from rich.table import Table
 from beam_pipeline.config import (
     BuildConfig,
     load_config,
-    nearest,
     parse_assignment,
     shipped_configs,
 )
+from beam_pipeline.fields import nearest
 from beam_pipeline.inputs import find_inputs
 from beam_pipeline.pipeline import build_dataset
 from beam_pipeline.runners import (

@@ -191,7 +191,8 @@ def image_name(path: str, container: str) -> str | None:
         'n01440764_36.JPEG'
     """
     if "/" not in path:
-        return None if path.startswith(".") or path.endswith("~") else path
+        leftover = not path or path.startswith(".") or path.endswith("~")
+        return None if leftover else path
     parts = [part for part in path.split("/") if part]
     while len(parts) > 1 and (parts[0] in _PREFIXES or parts[0] == container):
         del parts[0]

@@ -135,7 +135,10 @@ def decode_example(record: bytes) -> Example:
     view = memoryview(record)
     for features in _fields(view, 1):
         for entry in _fields(features, 1):
-            (key,) = _fields(entry, 1) or (memoryview(b""),)
+            keys = _fields(entry, 1)
+            if len(keys) != 1:
+                raise FormatError("An Example has an entry without its one key.")
+            key = keys[0]
             for feature in _fields(entry, 2):
                 kind = 3 if bytes(key) == b"label" else 1
                 for values_list in _fields(feature, kind):

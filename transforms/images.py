@@ -111,5 +111,5 @@ def _png_to_rgb(data: bytes) -> Image.Image:
         if image.mode.startswith("I"):  # 16-bit grey: keep the high byte
             high = (np.asarray(image) >> 8).astype(np.uint8)
             return Image.fromarray(high).convert("RGB")
-        image.info.pop("transparency", None)  # dropped anyway; Pillow would warn of it
-        return image.convert("RGB")
+        # By way of RGBA, without which Pillow warns of palettes with transparency.
+        return image.convert("RGBA").convert("RGB")

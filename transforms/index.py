@@ -3,8 +3,8 @@
 Walking the 1.28 million headers of the training archive takes minutes on a disk and
 a million requests on an object store. The result is 20 MB and holds until the archive
 changes, so it is kept: a Parquet file with a row group per container, in archive
-order, and the archive's identity in the footer. An index that does not fit the archive
-as it is now is not used but written anew.
+order, and the archive's identity in the footer. Its SHA-256 lies beside it. An index
+that does not fit the archive as it is now, or its checksum, is written anew.
 
     column   type     meaning
     name     string   name of the image
@@ -92,9 +92,14 @@ def open_index(path: str, archive: Archive) -> tuple[Container, ...] | None:
     if not storage.exists(path):
         return None
     try:
-        saved = _check_footer(pq.read_metadata(path), archive)
-        pq.read_table(path, page_checksum_verification=True)
-    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
+        data = storage.read_bytes(path)
+        if storage.read_bytes(_digest_path(path)) != _digest(data):
+            raise ValueError("its checksum is wrong")
+        saved = _check_footer(pq.read_metadata(io.BytesIO(data)), archive)
+        places = [(entry.container.position, entry.container.total) for entry in saved]
+        if places != [(position, len(saved)) for position in range(len(saved))]:
+            raise ValueError("it does not list every container")
+    except (pa.ArrowException, StorageError, ValueError, KeyError, TypeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         _LOGGER.warning("Index %s is not used, but built anew: %s", path, reason)
         return None
@@ -137,9 +142,7 @@ def encode_index(archive: Archive, tables: Iterable[MemberTable]) -> bytes:
     """
     containers = []
     buffer = io.BytesIO()
-    with pq.ParquetWriter(
-        buffer, MEMBER_SCHEMA, compression="zstd", write_page_checksum=True
-    ) as writer:
+    with pq.ParquetWriter(buffer, MEMBER_SCHEMA, compression="zstd") as writer:
         for table in tables:
             rows = table.members.num_rows
             container, skipped = table.container, table.skipped
@@ -167,8 +170,18 @@ def write_index(path: str, archive: Archive, tables: Iterable[MemberTable]) -> N
     Raises:
         StorageError: The file can't be written.
     """
+    data = encode_index(archive, tables)
     storage.make_directory(path.rpartition("/")[0])
-    storage.publish_bytes(path, encode_index(archive, tables))
+    storage.publish_bytes(path, data)
+    storage.publish_bytes(_digest_path(path), _digest(data))
+
+
+def _digest_path(path: str) -> str:
+    return f"{path}.sha256"
+
+
+def _digest(data: bytes) -> bytes:
+    return hashlib.sha256(data).hexdigest().encode()
 
 
 def _check_footer(metadata: pq.FileMetaData, archive: Archive) -> list[_SavedContainer]:

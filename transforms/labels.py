@@ -109,8 +109,8 @@ def read_class_names(uri: str) -> tuple[str, ...]:
         LabelError: The file is empty or names a class twice.
         StorageError: It can't be read.
     """
-    names = tuple(storage.read_bytes(uri).decode("utf-8").split())
-    if not names or len(set(names)) < len(names):
+    names = tuple(_read_lines(uri))
+    if not all(names) or not names or len(set(names)) < len(names):
         raise LabelError(f"{uri} should name each class once, one on a line.")
     return names
 
@@ -129,11 +129,21 @@ def read_validation_labels(uri: str, class_names: tuple[str, ...]) -> LabelByNam
     """
     numbers = {name: label for label, name in enumerate(class_names)}
     by_name = {}
-    for line, wnid in enumerate(storage.read_bytes(uri).decode("utf-8").split(), 1):
-        if wnid not in numbers:
-            raise LabelError(f"{uri}, line {line:,}: {wnid} is no known class.")
+    for line, wnid in enumerate(_read_lines(uri), 1):
+        if wnid not in numbers:  # an empty line too: it would shift those behind it
+            raise LabelError(f"{uri}, line {line:,}: {wnid!r} is no known class.")
         by_name[f"ILSVRC2012_val_{line:08d}.JPEG"] = numbers[wnid]
     return LabelByName(by_name, uri)
+
+
+def _read_lines(uri: str) -> list[str]:
+    try:
+        text = storage.read_bytes(uri).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise LabelError(
+            f"{uri} is not a text file: byte {error.start:,} is not UTF-8."
+        ) from error
+    return [line.strip() for line in text.rstrip().splitlines()]
 
 
 def hint_at_task_3(containers: set[str]) -> str:

@@ -175,7 +175,7 @@ def plan_split(
             "examples. Ask for as many shards or fewer."
         )
     files = tuple(archive.file for archive in archives)
-    rows = members.select(SHARD_SCHEMA.names).combine_chunks()
+    rows = members.select(SHARD_SCHEMA.names).cast(SHARD_SCHEMA).combine_chunks()
     ends = shard_ends(examples, shards)
     specs = tuple(
         # Taken, not sliced: a pickled slice drags the whole table's buffers along.

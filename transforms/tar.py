@@ -30,6 +30,7 @@ _LONG_NAME: Final = ord("L")
 _LONG_LINK: Final = ord("K")
 _PAX: Final = frozenset(b"xX")
 _GLOBAL_PAX: Final = ord("g")
+_EXTENDED: Final = _PAX | {_LONG_NAME, _LONG_LINK, _GLOBAL_PAX}
 _UNSUPPORTED: Final = {ord("S"): "a GNU sparse file", ord("M"): "a multi-volume part"}
 
 COMPRESSIONS: Final = {
@@ -120,7 +121,7 @@ def _walk(start: int, end: int) -> Generator[Range, bytes, list[TarMember]]:
     while True:
         if position + BLOCK > end:
             raise TarFormatError(
-                position, "it ends without an end-of-archive block", previous
+                min(position, end), "it ends without an end-of-archive block", previous
             )
         header = yield position, BLOCK
         if not header[0] and header == _ZERO_BLOCK:
@@ -130,7 +131,10 @@ def _walk(start: int, end: int) -> Generator[Range, bytes, list[TarMember]]:
         kind = header[156]
         body = position + BLOCK
         try:
-            size = _size(header) if extension.size is None else extension.size
+            if extension.size is None or kind in _EXTENDED:
+                size = _size(header)
+            else:
+                size = extension.size
         except ValueError:
             raise TarFormatError(
                 position, f"its size field reads {header[124:136]!r}", previous
@@ -153,13 +157,16 @@ def _walk(start: int, end: int) -> Generator[Range, bytes, list[TarMember]]:
             name = extension.name or _name(header)
             size = 0  # whatever the field says, these have no body
             members.append(TarMember(name, body, size, _kind_of(kind)))
-        elif kind in _PAX or kind in (_LONG_NAME, _LONG_LINK, _GLOBAL_PAX):
-            size = _size(header)
+        elif kind in _EXTENDED:
             if size > _LONGEST_EXTENSION or body + size > end:
                 raise TarFormatError(
                     position, f"an extended header of {size:,} bytes", previous
                 )
-            extension = _extend(extension, kind, (yield body, size), position)
+            data = yield body, size
+            try:
+                extension = _extend(extension, kind, data)
+            except ValueError as error:
+                raise TarFormatError(position, str(error), previous) from None
             position = body + _padded(size)
             continue
         else:
@@ -180,35 +187,36 @@ class _Extension(NamedTuple):
 _NO_EXTENSION: Final = _Extension("", None)
 
 
-def _extend(extension: _Extension, kind: int, data: bytes, position: int) -> _Extension:
+def _extend(extension: _Extension, kind: int, data: bytes) -> _Extension:
+    """Returns what is known with one more header; ValueError says what is wrong."""
     if kind == _LONG_NAME:
         return extension._replace(name=_decode(data.partition(b"\0")[0]))
     if kind in (_LONG_LINK, _GLOBAL_PAX):
         return extension  # a link's target, or a comment: nothing about where bytes lie
-    records = _pax_records(data, position)
+    records = _pax_records(data)
     if any(key.startswith("GNU.sparse.") for key in records):
-        raise TarFormatError(position, "a sparse file, which is not supported")
+        raise ValueError("a sparse file, which is not supported")
     if "path" in records:
         extension = extension._replace(name=_decode(records["path"]))
     if "size" in records:
         if not records["size"].isdigit():
-            raise TarFormatError(position, f"a PAX size of {records['size']!r}")
+            raise ValueError(f"a PAX size of {records['size']!r}")
         extension = extension._replace(size=int(records["size"]))
     return extension
 
 
-def _pax_records(data: bytes, position: int) -> dict[str, bytes]:
+def _pax_records(data: bytes) -> dict[str, bytes]:
     """Returns the ``length key=value`` records of a PAX header's body."""
     records = {}
     at = 0
     while at < len(data) and data[at] != _NUL:
         length, space, _ = data[at : at + 20].partition(b" ")
         if not space or not length.isdigit():
-            raise TarFormatError(position, "a malformed PAX record")
+            raise ValueError("a malformed PAX record")
         record = data[at + len(length) + 1 : at + int(length)]
         key, equals, value = record.partition(b"=")
         if not equals or record[-1:] != b"\n" or at + int(length) > len(data):
-            raise TarFormatError(position, "a malformed PAX record")
+            raise ValueError("a malformed PAX record")
         records[_decode(key)] = value[:-1]
         at += int(length)
     return records

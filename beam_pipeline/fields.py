@@ -1,0 +1,103 @@
+"""Turns what YAML gives into a dataclass, and says what does not fit.
+
+A dataclass's annotations are the schema: text, numbers, lists, mappings and further
+dataclasses. A key that no field has is refused, with the nearest one that there is.
+"""
+
+import difflib
+import types
+from collections.abc import Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from transforms.errors import ConfigError
+
+
+def convert(kind: Any, value: Any, key: str, source: str) -> Any:
+    """Returns a YAML value as the type that a field wants.
+
+    Args:
+        kind: The type: a dataclass, ``tuple[str, ...]``, ``Mapping``, a scalar's.
+        value: What YAML gave.
+        key: Dotted key of the value, for messages.
+        source: The file it comes from.
+
+    Raises:
+        ConfigError: The value is not of that type, or has unknown or missing keys.
+    """
+    origin = get_origin(kind)
+    if origin in (Union, types.UnionType):
+        if value is None:
+            return None
+        (inner,) = (option for option in get_args(kind) if option is not type(None))
+        return convert(inner, value, key, source)
+    if is_dataclass(kind) and isinstance(kind, type):
+        return _convert_dataclass(kind, value, key, source)
+    if origin is Literal:
+        require_known(key, value, dict.fromkeys(get_args(kind)))
+        return value
+    if origin is tuple and isinstance(value, list | tuple):
+        item = get_args(kind)[0]
+        return tuple(convert(item, entry, key, source) for entry in value)
+    if origin is not None and issubclass(origin, Mapping) and isinstance(value, dict):
+        item = get_args(kind)[1]
+        return {
+            str(name): convert(item, entry, f"{key}.{name}", source)
+            for name, entry in value.items()
+        }
+    if (
+        origin is None
+        and isinstance(value, kind)
+        and not (kind is int and isinstance(value, bool))
+    ):
+        return value
+    wanted = {str: "text", int: "a whole number", bool: "true or false"}.get(
+        origin or kind, "a list" if origin is tuple else "keys and values"
+    )
+    raise ConfigError(f"{source}: {key} should be {wanted}, not {value!r}.")
+
+
+def _convert_dataclass(kind: type, value: Any, key: str, source: str) -> Any:
+    if not isinstance(value, dict):
+        raise ConfigError(
+            f"{source}: {key} should hold keys and values, not {value!r}."
+        )
+    hints = get_type_hints(kind)
+    prefix = f"{key}." if key else ""
+    for name in value:
+        if name not in hints:
+            raise ConfigError(
+                f"{source}: unknown key {prefix}{name}. "
+                f"{nearest(str(name), list(hints))}"
+            )
+    required = [
+        entry.name
+        for entry in fields(kind)
+        if entry.default is MISSING and entry.default_factory is MISSING
+    ]
+    missing = [name for name in required if name not in value]
+    if missing:
+        raise ConfigError(
+            f"{source}: {prefix}{missing[0]} is missing. A config of your own may say "
+            "«base: 1pct» to take what it does not name."
+        )
+    return kind(
+        **{
+            name: convert(hints[name], entry, f"{prefix}{name}", source)
+            for name, entry in value.items()
+        }
+    )
+
+
+def require_known(what: str, value: Any, known: Mapping[str, Any]) -> None:
+    """Raises ConfigError, with the nearest known word, for one that is not known."""
+    if not isinstance(value, str) or value not in known:
+        raise ConfigError(f"Unknown {what} {value}. {nearest(str(value), list(known))}")
+
+
+def nearest(word: str, known: list[str]) -> str:
+    """Returns a question that offers the nearest of the known words, or all of them."""
+    close = difflib.get_close_matches(word, known, n=1)
+    if close:
+        return f"Did you mean {close[0]}?"
+    return f"Known are: {', '.join(sorted(known))}."

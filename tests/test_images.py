@@ -1,0 +1,327 @@
+"""Which images are repaired, and that the results are TFDS's."""
+
+import hashlib
+import io
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import simplejpeg
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from transforms.errors import ImageError
+from transforms.images import Repair, jpeg_components, needed_repair, repair_image
+
+Pixels = npt.NDArray[np.uint8]
+
+
+def save(image: Image.Image, kind: str, **options: object) -> bytes:
+    encoded = io.BytesIO()
+    image.save(encoded, kind, **options)
+    return encoded.getvalue()
+
+
+def blocks(size: int, channels: int, seed: int = 0) -> Pixels:
+    """Returns 4 by 3 squares, each of one random value per channel."""
+    rng = np.random.default_rng(seed)
+    values = rng.integers(0, 256, (3, 4, channels), dtype=np.uint8)
+    return np.kron(values, np.ones((size, size, 1), np.uint8))
+
+
+def smooth(channels: int, seed: int) -> Pixels:
+    """Returns values that go evenly from corner to corner."""
+    rng = np.random.default_rng(seed)
+    corners = rng.integers(0, 256, (channels, 2, 2), dtype=np.uint8)
+    planes = [
+        Image.fromarray(plane).resize((96, 72), Image.Resampling.BICUBIC)
+        for plane in corners
+    ]
+    return np.stack([np.asarray(plane) for plane in planes], axis=-1)
+
+
+def cmyk_jpeg(pixels: Pixels, **options: object) -> bytes:
+    """Returns a CMYK JPEG as Adobe's programs write it: inverted, and marked so."""
+    return save(Image.fromarray(pixels, "CMYK"), "JPEG", quality=95, **options)
+
+
+def without_adobe(data: bytes) -> bytes:
+    at = data.index(b"\xff\xee")
+    return data[:at] + data[at + 2 + int.from_bytes(data[at + 2 : at + 4], "big") :]
+
+
+def ycck_jpeg(pixels: Pixels) -> bytes:
+    inverted = np.ascontiguousarray(255 - pixels)
+    data: bytes = simplejpeg.encode_jpeg(inverted, 95, "CMYK", "444")
+    return data
+
+
+RGB = Image.fromarray(blocks(4, 3))
+CMYK = cmyk_jpeg(blocks(4, 4))
+
+
+# --- What is looked at ----------------------------------------------------------------
+
+
+def with_fill_bytes(data: bytes) -> bytes:
+    """Puts fill bytes before every marker of the header, as the format allows."""
+    at = data.index(b"\xff\xc0")
+    return data[:2] + b"\xff\xff" + data[2:at] + b"\xff\xff\xff" + data[at:]
+
+
+@pytest.mark.parametrize(
+    ("data", "repair", "components"),
+    [
+        pytest.param(save(RGB, "JPEG"), None, 3, id="rgb"),
+        pytest.param(save(RGB, "JPEG", progressive=True), None, 3, id="progressive"),
+        pytest.param(save(RGB.convert("L"), "JPEG"), None, 1, id="grey"),
+        pytest.param(CMYK, "cmyk", 4, id="cmyk"),
+        pytest.param(
+            cmyk_jpeg(blocks(4, 4), progressive=True), "cmyk", 4, id="cmyk-progressive"
+        ),
+        pytest.param(without_adobe(CMYK), "cmyk", 4, id="cmyk-unmarked"),
+        pytest.param(ycck_jpeg(blocks(4, 4)), "cmyk", 4, id="ycck"),
+        pytest.param(with_fill_bytes(CMYK), "cmyk", 4, id="fill-bytes"),
+        pytest.param(
+            CMYK[:2] + b"\xff\x01\xff\xd0" + CMYK[2:], "cmyk", 4, id="bare-markers"
+        ),
+        pytest.param(
+            save(RGB, "JPEG", exif=b"Exif\0\0" + CMYK), None, 3, id="cmyk-thumbnail"
+        ),
+        pytest.param(save(RGB, "PNG"), "png", 0, id="png"),
+        pytest.param(save(RGB, "PNG")[:8], "png", 0, id="png-signature-alone"),
+        pytest.param(save(RGB, "GIF"), None, 0, id="gif"),
+        pytest.param(b"", None, 0, id="empty"),
+        pytest.param(b"\xff\xd8", None, 0, id="start-alone"),
+        pytest.param(CMYK[: CMYK.index(b"\xff\xc0")], None, 0, id="cut-before-frame"),
+        pytest.param(CMYK[: CMYK.index(b"\xff\xc0") + 9], None, 0, id="cut-in-frame"),
+        pytest.param(b"\xff\xd8" + bytes(50), None, 0, id="no-markers"),
+    ],
+)
+def test_needed_repair(data: bytes, repair: Repair | None, components: int) -> None:
+    assert needed_repair(data) == repair
+    assert jpeg_components(data) == components
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.binary(max_size=60))
+def test_any_bytes_can_be_looked_at(junk: bytes) -> None:
+    needed_repair(junk)
+    jpeg_components(b"\xff\xd8\xff" + junk)
+
+
+# --- CMYK -----------------------------------------------------------------------------
+
+
+def as_tfds_saves(rgb: Pixels) -> bytes:
+    return save(Image.fromarray(rgb), "JPEG", quality=100, dpi=(300, 300))
+
+
+def decode(data: bytes) -> npt.NDArray[np.int16]:
+    with Image.open(io.BytesIO(data)) as image:
+        return np.asarray(image).astype(np.int16)
+
+
+def by_formula(data: bytes, inverted: bool) -> Pixels:
+    """Returns what TFDS makes of a CMYK JPEG, decoded by Pillow instead."""
+    pillow = decode(data)  # which takes every file for an inverted one
+    light = 255 - pillow if inverted else pillow
+    return (light[..., :3].astype(np.int32) * light[..., 3:] // 255).astype(np.uint8)
+
+
+KINDS = ["adobe", "unmarked", "ycck"]
+
+
+def jpeg_of(kind: str, pixels: Pixels) -> bytes:
+    if kind == "ycck":
+        return ycck_jpeg(pixels)
+    return cmyk_jpeg(pixels) if kind == "adobe" else without_adobe(cmyk_jpeg(pixels))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_cmyk_squares_have_the_bytes_of_the_plain_formula(kind: str) -> None:
+    # Without detail, every way to decode gives the same pixels.
+    data = jpeg_of(kind, blocks(16, 4))
+    expected = by_formula(data, inverted=kind != "unmarked")
+    assert repair_image(data, "cmyk") == as_tfds_saves(expected)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("kind", KINDS)
+def test_cmyk_pixels_are_near_those_of_the_plain_formula(kind: str, seed: int) -> None:
+    data = jpeg_of(kind, smooth(4, seed))
+    expected = decode(as_tfds_saves(by_formula(data, inverted=kind != "unmarked")))
+    found = decode(repair_image(data, "cmyk"))
+    # Five levels for the fast DCT, and what the encoder makes of them.
+    assert np.abs(found - expected).max() <= 7
+    assert np.abs(found - expected).mean() < 1
+
+
+@pytest.mark.parametrize("subsampling", [1, 2])
+def test_cmyk_with_samplings_turbojpeg_refuses_is_repaired(subsampling: int) -> None:
+    data = cmyk_jpeg(blocks(16, 4), subsampling=subsampling)
+    with pytest.raises(ValueError, match="subsampling"):
+        simplejpeg.decode_jpeg(data, "CMYK")
+    assert repair_image(data, "cmyk") == as_tfds_saves(by_formula(data, inverted=True))
+
+
+# A 24 by 16 picture, and the hash of what TensorFlow 2.21 makes of it with
+# tf.image.decode_jpeg and tf.image.encode_jpeg(format="rgb", quality=100).
+KNOWN = bytes.fromhex(
+    "ffd8ffee000e41646f626500640000000000ffdb0043001b12141714111b"
+    "1716171e1c1b2028422b28252528513a3d3042605565645f555d5b6a7899"
+    "816a7190735b5d85b586909ea3abadab6780bcc9baa6c799a8aba4ffc000"
+    "140800100018044311004d11005911004b1100ffc4001700010101010000"
+    "0000000000000000000005040306ffc40022100002020104020301000000"
+    "0000000000010200030405112131134106121581ffda000e0443004d0059"
+    "004b00003f008d3e3f90ac0b030fc706970c4750e6a8b09862e95656e099"
+    "55b80f553b11161ac56d4f8b7e667f9d6587813a0a9863d1cfa81e4d4439"
+    "e21b7e03e4b1651dcd9742b987464376b15a310677ad71dba8fe4e97578c"
+    "ec25b8f586602109acda4f726b0798ec6083011727fb1bc6c44080ed2ea3"
+    "31b276563dcc8e8f559c902743898ca2b1c4df85e36968d169b87d9bdcff"
+    "d9"
+)
+
+
+@pytest.mark.parametrize(
+    ("data", "sha256"),
+    [
+        (KNOWN, "4e9a9218b5551956e33dd58c7d4ed9bb542fba1c152bf25ce5a88b967190a00e"),
+        (
+            without_adobe(KNOWN),
+            "d6053afa9d628b9280b15d18117c9f4f59ad9bef0dc88be9d84d1dffa1b4e506",
+        ),
+    ],
+    ids=["adobe", "unmarked"],
+)
+def test_cmyk_becomes_what_tensorflow_makes_of_it(data: bytes, sha256: str) -> None:
+    assert hashlib.sha256(repair_image(data, "cmyk")).hexdigest() == sha256
+
+
+@pytest.mark.parametrize(
+    ("data", "repair"), [(CMYK, "cmyk"), (save(RGB, "PNG"), "png")], ids=["cmyk", "png"]
+)
+def test_a_repaired_image_is_a_plain_rgb_jpeg(data: bytes, repair: Repair) -> None:
+    repaired = repair_image(data, repair)
+    assert needed_repair(repaired) is None
+    with Image.open(io.BytesIO(repaired)) as image:
+        assert (image.format, image.mode, image.size) == ("JPEG", "RGB", (16, 12))
+        assert set(image.info) == {
+            "jfif",
+            "jfif_version",
+            "jfif_unit",
+            "jfif_density",
+            "dpi",
+        }  # neither EXIF nor a colour profile
+        assert (image.info["jfif_unit"], image.info["dpi"]) == (1, (300, 300))
+        assert [set(table) for table in image.quantization.values()] == [{1}, {1}]
+        assert not image.info.get("progressive")
+        sampling = [(layer[1], layer[2]) for layer in image.layer]
+    assert sampling == [(2, 2), (1, 1), (1, 1)]
+
+
+# --- PNG ------------------------------------------------------------------------------
+
+
+def three(grey: Pixels) -> Pixels:
+    return np.repeat(grey[..., None], 3, axis=-1)
+
+
+RGBA = blocks(4, 4, seed=1)
+GREY = blocks(4, 1, seed=2)[..., 0]
+GREY_16 = np.arange(192, dtype=np.uint16).reshape(12, 16) * 341
+PALETTE = blocks(1, 3, seed=3).reshape(12, 3)
+INDEXED = np.arange(192, dtype=np.uint8).reshape(12, 16) % 12
+
+
+def indexed() -> Image.Image:
+    image = Image.fromarray(INDEXED, "P")
+    image.putpalette(PALETTE.tobytes())
+    return image
+
+
+@pytest.mark.parametrize(
+    ("data", "rgb"),
+    [
+        pytest.param(save(RGB, "PNG"), np.asarray(RGB), id="rgb"),
+        pytest.param(
+            save(Image.fromarray(RGBA, "RGBA"), "PNG"), RGBA[..., :3], id="rgba"
+        ),
+        pytest.param(save(Image.fromarray(GREY), "PNG"), three(GREY), id="grey"),
+        pytest.param(
+            save(Image.fromarray(np.stack([GREY, GREY // 2], axis=-1), "LA"), "PNG"),
+            three(GREY),
+            id="grey-alpha",
+        ),
+        pytest.param(save(indexed(), "PNG"), PALETTE[INDEXED], id="palette"),
+        pytest.param(
+            save(indexed(), "PNG", transparency=3),
+            PALETTE[INDEXED],
+            id="palette-one-transparent",
+        ),
+        pytest.param(
+            save(indexed(), "PNG", transparency=bytes([0, 128, 255])),
+            PALETTE[INDEXED],
+            id="palette-alpha",
+        ),
+        pytest.param(
+            save(Image.fromarray(GREY > 127), "PNG"),
+            three(np.where(GREY > 127, 255, 0).astype(np.uint8)),
+            id="bits",
+        ),
+        pytest.param(
+            save(Image.fromarray(GREY_16), "PNG"),
+            three((GREY_16 // 256).astype(np.uint8)),
+            id="grey-16-bits",
+        ),
+        pytest.param(
+            save(RGB, "PNG", transparency=(1, 2, 3)), np.asarray(RGB), id="rgb-key"
+        ),
+    ],
+)
+def test_png_becomes_rgb_without_its_alpha(data: bytes, rgb: Pixels) -> None:
+    assert repair_image(data, "png") == as_tfds_saves(rgb)
+
+
+# --- What can't be decoded ------------------------------------------------------------
+
+PNG = save(RGB, "PNG")
+
+
+@pytest.mark.parametrize(
+    ("data", "repair"),
+    [
+        pytest.param(CMYK[: len(CMYK) // 2], "cmyk", id="cmyk-header-alone"),
+        pytest.param(CMYK[:40], "cmyk", id="cmyk-start"),
+        pytest.param(b"", "cmyk", id="cmyk-empty"),
+        pytest.param(PNG[: len(PNG) // 2], "png", id="png-half"),
+        pytest.param(PNG[:8], "png", id="png-signature"),
+        pytest.param(b"", "png", id="png-empty"),
+        pytest.param(CMYK, "png", id="png-that-is-a-jpeg"),
+    ],
+)
+def test_what_cannot_be_decoded_is_an_image_error(data: bytes, repair: Repair) -> None:
+    with pytest.raises(ImageError) as caught:
+        repair_image(data, repair)
+    assert str(caught.value).startswith("it can't be decoded: ")
+
+
+@pytest.mark.parametrize("repair", ["cmyk", "png"])
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+@settings(deadline=None, max_examples=150)
+@given(data=st.data())
+def test_damage_ends_in_an_image_or_an_image_error(
+    repair: Repair, data: st.DataObject
+) -> None:
+    damaged = bytearray(CMYK if repair == "cmyk" else PNG)
+    for _ in range(data.draw(st.integers(1, 3))):
+        # Not the numbers that stand for sizes, lest it be a picture of gigabytes.
+        place = data.draw(st.integers(30, len(damaged) - 1))
+        damaged[place] = data.draw(st.integers(0, 255))
+    cut = data.draw(st.integers(40, len(damaged)))
+    try:
+        repaired = repair_image(bytes(damaged[:cut]), repair)
+    except ImageError:
+        return
+    assert jpeg_components(repaired) == 3

@@ -1,0 +1,339 @@
+"""The saved index: what is read back, when it is not used, and the step around it."""
+
+import hashlib
+import io
+import json
+import logging
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from beam_pipeline.demo import TRAIN_ARCHIVE, VALIDATION_ARCHIVE
+from beam_pipeline.runners import make_options, make_pipeline
+from tests.archives import tar
+from transforms import storage
+from transforms.archives import (
+    MEMBER_SCHEMA,
+    Archive,
+    Container,
+    Layout,
+    MemberTable,
+    Skipped,
+    batch_containers,
+    find_containers,
+    walk_containers,
+)
+from transforms.errors import ArchiveError, StorageError
+from transforms.index import (
+    IndexArchives,
+    encode_index,
+    index_path,
+    open_index,
+    read_index,
+    write_index,
+)
+from transforms.storage import FileInfo
+
+ARCHIVE = Archive("train", FileInfo("/data/train.tar", 9000, "12345"), "nested")
+
+
+def member_table(
+    container: Container, rows: list[tuple[str, int, int]], skipped: Skipped
+) -> MemberTable:
+    columns = list(zip(*rows, strict=True)) or [(), (), ()]
+    return MemberTable(
+        ARCHIVE, container, pa.table(columns, schema=MEMBER_SCHEMA), skipped
+    )
+
+
+TABLES = [
+    member_table(
+        Container("n02", 512, 3000, 0, 3),
+        [("n02_9.JPEG", 1024, 7), ("ü.JPEG", 2048, 0)],
+        Skipped(1, 2, 3),
+    ),
+    member_table(Container("n01", 4096, 1024, 1, 3), [], Skipped(links=4)),
+    member_table(
+        Container("n03", 6000, 2500, 2, 3),
+        [(f"n03_{i}.JPEG", 6512 + i, i) for i in range(40)],
+        Skipped(),
+    ),
+]
+CONTAINERS = tuple(table.container for table in TABLES)
+
+
+def collect(elements: list[Any], transform: beam.PTransform) -> list[Any]:
+    """Returns what a transform makes of a list, on the engine of local builds."""
+    # A bare list would go to DirectRunner, which looks for another runner first.
+    transform.pipeline = make_pipeline(make_options([]))
+    collected = elements | transform
+    assert isinstance(collected, list)
+    return collected
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    """Returns the path of a saved index of ``TABLES``."""
+    index = index_path(str(tmp_path / "a" / "b"), ARCHIVE)
+    write_index(index, ARCHIVE, TABLES)
+    return index
+
+
+def read_all(path: str) -> list[MemberTable]:
+    return read_index(path, ARCHIVE, range(3))
+
+
+def test_tables_come_back_as_they_were_saved(path: str) -> None:
+    assert open_index(path, ARCHIVE) == CONTAINERS
+    assert read_all(path) == TABLES
+    for table in read_all(path):
+        assert table.members.schema == MEMBER_SCHEMA
+
+
+def test_some_containers_are_read_alone(path: str) -> None:
+    assert read_index(path, ARCHIVE, range(1, 3)) == TABLES[1:]
+    assert read_index(path, ARCHIVE, range(1)) == TABLES[:1]
+
+
+def test_an_index_is_the_same_bytes_in_memory(path: str) -> None:
+    data = encode_index(ARCHIVE, iter(TABLES))
+    assert Path(path).read_bytes() == data
+    assert read_index(io.BytesIO(data), ARCHIVE, range(3)) == TABLES
+
+
+def test_an_archive_without_any_image_is_saved(tmp_path: Path) -> None:
+    index = str(tmp_path / "empty.parquet")
+    alone = replace(CONTAINERS[1], position=0, total=1)
+    table = replace(TABLES[1], container=alone)
+    write_index(index, ARCHIVE, [table])
+    assert open_index(index, ARCHIVE) == (alone,)
+    assert read_index(index, ARCHIVE, range(1)) == [table]
+
+
+def test_the_index_of_each_path_has_a_name_of_its_own() -> None:
+    elsewhere = replace(ARCHIVE, file=replace(ARCHIVE.file, uri="/old/train.tar"))
+    assert index_path("/index", ARCHIVE) == "/index/train.tar-eb85a3a417ad.parquet"
+    assert index_path("/index/", elsewhere) == "/index/train.tar-8d06b9799526.parquet"
+
+
+def test_no_index_is_no_containers(tmp_path: Path) -> None:
+    assert open_index(str(tmp_path / "none.parquet"), ARCHIVE) is None
+
+
+def warning_of(path: str, archive: Archive, caplog: pytest.LogCaptureFixture) -> str:
+    """Returns what the log says of an index that is not used."""
+    caplog.clear()
+    assert open_index(path, archive) is None
+    (record,) = caplog.records
+    assert record.levelno == logging.WARNING
+    said, _, reason = record.getMessage().partition(" is not used, but built anew: ")
+    assert said == f"Index {path}"
+    return reason
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        replace(ARCHIVE, file=replace(ARCHIVE.file, size=9001)),
+        replace(ARCHIVE, file=replace(ARCHIVE.file, generation="12346")),
+        replace(ARCHIVE, layout="flat"),
+    ],
+    ids=["size", "generation", "layout"],
+)
+def test_a_stale_index_is_not_used(
+    now: Archive, path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert warning_of(path, now, caplog) == "the archive has changed since"
+    with pytest.raises(StorageError) as caught:
+        read_index(path, now, range(3))
+    assert str(caught.value) == (
+        f"Can't read the saved index {path}: the archive has changed since. Remove it "
+        "and rerun."
+    )
+
+
+def seal(path: str) -> None:
+    """Makes the checksum beside a doctored index right again."""
+    digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    Path(f"{path}.sha256").write_text(digest)
+
+
+def rewrite_footer(path: str, changes: dict[str, Any]) -> None:
+    table = pq.read_table(path)
+    saved = pq.read_metadata(path).metadata[b"archive_index"]
+    changed = {b"archive_index": json.dumps(json.loads(saved) | changes).encode()}
+    pq.write_table(table.replace_schema_metadata(changed), path)
+    seal(path)
+
+
+def test_an_index_of_another_format_is_not_used(
+    path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    rewrite_footer(path, {"format": 0})
+    assert warning_of(path, ARCHIVE, caplog) == "it was written by another version"
+
+
+def test_an_index_with_other_row_groups_is_not_used(
+    path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    rewrite_footer(path, {})  # which makes one group of them all
+    reason = "its row groups do not match its list of containers"
+    assert warning_of(path, ARCHIVE, caplog) == reason
+
+
+@pytest.mark.parametrize(
+    "tables",
+    [TABLES[:2], TABLES[1:], TABLES[::-1], [TABLES[0], TABLES[0], TABLES[2]]],
+    ids=["last", "first", "order", "twice"],
+)
+def test_an_index_without_every_container_is_not_used(
+    tables: list[MemberTable], path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_index(path, ARCHIVE, tables)
+    reason = "it does not list every container"
+    assert warning_of(path, ARCHIVE, caplog) == reason
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"PAR1", b"not a Parquet file, but long enough to be one"],
+    ids=["empty", "magic", "other"],
+)
+def test_a_file_that_is_no_index_is_not_used(
+    content: bytes, path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    Path(path).write_bytes(content)
+    seal(path)
+    assert "Parquet" in warning_of(path, ARCHIVE, caplog)
+
+
+def test_a_parquet_file_without_our_footer_is_not_used(
+    path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    pq.write_table(pa.table({"name": ["a"]}), path)
+    seal(path)
+    assert warning_of(path, ARCHIVE, caplog) == "b'archive_index'"
+
+
+@pytest.mark.parametrize("flip", [0x01, 0x80], ids=["low-bit", "high-bit"])
+def test_a_damaged_index_is_not_used(
+    flip: int, path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = Path(path).read_bytes()
+    for place in range(0, len(whole), 7):
+        damaged = bytearray(whole)
+        damaged[place] ^= flip
+        Path(path).write_bytes(damaged)
+        assert warning_of(path, ARCHIVE, caplog) == "its checksum is wrong"
+
+
+@pytest.mark.parametrize("share", [0, 0.1, 0.5, 0.99])
+def test_a_truncated_index_is_not_used(
+    share: float, path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = Path(path).read_bytes()
+    Path(path).write_bytes(whole[: int(len(whole) * share)])
+    assert warning_of(path, ARCHIVE, caplog) == "its checksum is wrong"
+
+
+def test_an_index_without_a_checksum_is_not_used(
+    path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    Path(f"{path}.sha256").unlink()
+    assert warning_of(path, ARCHIVE, caplog).startswith(f"Can't read {path}.sha256.")
+
+
+# --- IndexArchives --------------------------------------------------------------------
+
+
+def by_place(tables: list[MemberTable]) -> list[MemberTable]:
+    return sorted(tables, key=lambda t: (t.archive.split, t.container.offset))
+
+
+def test_the_second_run_takes_its_tables_from_the_saved_index(
+    small_archives: Path, tmp_path: Path
+) -> None:
+    layouts: dict[str, Layout] = {TRAIN_ARCHIVE: "nested", VALIDATION_ARCHIVE: "flat"}
+    archives = []
+    for name, layout in layouts.items():
+        shutil.copy(small_archives / name, tmp_path / name)
+        file = storage.file_info(str(tmp_path / name))
+        archives.append(Archive(layout, file, layout))
+    expected = by_place(
+        [
+            table
+            for archive in archives
+            for batch in batch_containers(archive, find_containers(archive), None)
+            for table in walk_containers(batch)
+        ]
+    )
+    assert [table.members.num_rows for table in expected] == [20, 12, 12, 12]
+
+    index_dir = tmp_path / "index"
+    assert by_place(collect(archives, IndexArchives(str(index_dir)))) == expected
+    saved = [index_path(str(index_dir), archive) for archive in archives]
+    assert sorted(map(str, index_dir.iterdir())) == sorted(
+        [*saved, *(f"{path}.sha256" for path in saved)]
+    )
+
+    # The archives' bytes go, but for all anyone can see they are as they were.
+    for archive in archives:
+        Path(archive.file.uri).write_bytes(bytes(archive.file.size))
+        modified = int(archive.file.generation)
+        os.utime(archive.file.uri, ns=(modified, modified))
+    assert by_place(collect(archives, IndexArchives(str(index_dir)))) == expected
+
+
+def test_a_stale_index_is_written_anew(tmp_path: Path) -> None:
+    path = tmp_path / "val.tar"
+    index_dir = str(tmp_path / "index")
+    for names in (["a.JPEG"], ["b.JPEG", "c.JPEG"]):
+        path.write_bytes(tar((name, b"") for name in names) + bytes(512 * len(names)))
+        archive = Archive("validation", storage.file_info(str(path)), "flat")
+        (table,) = collect([archive], IndexArchives(index_dir))
+        assert table.members["name"].to_pylist() == names
+        index = index_path(index_dir, archive)
+        assert open_index(index, archive) == find_containers(archive)
+        assert read_index(index, archive, range(1)) == [table]
+
+
+def test_an_index_of_several_batches_is_saved_in_archive_order(tmp_path: Path) -> None:
+    path = tmp_path / "train.tar"
+    names = [f"n{number * 77 % 200:03d}" for number in range(200)]
+    path.write_bytes(tar((f"{n}.tar", tar([(f"{n}.JPEG", b"")])) for n in names))
+    archive = Archive("train", storage.file_info(str(path)), "nested")
+    containers = find_containers(archive)
+    assert len(batch_containers(archive, containers, None)) > 1
+    collect([archive], IndexArchives(str(tmp_path)))
+    index = index_path(str(tmp_path), archive)
+    assert open_index(index, archive) == containers
+    saved = read_index(index, archive, range(200))
+    assert [table.container for table in saved] == list(containers)
+    assert [t.members["name"].to_pylist() for t in saved] == [
+        [f"{name}.JPEG"] for name in names
+    ]
+
+
+def test_an_index_that_cannot_be_kept_is_no_error(tmp_path: Path) -> None:
+    path = tmp_path / "val.tar"
+    path.write_bytes(tar([("a.JPEG", b"")]))
+    (tmp_path / "file").write_bytes(b"")
+    archive = Archive("validation", storage.file_info(str(path)), "flat")
+    (table,) = collect([archive], IndexArchives(str(tmp_path / "file" / "index")))
+    assert table.members["name"].to_pylist() == ["a.JPEG"]
+
+
+def test_no_index_is_saved_of_a_damaged_archive(tmp_path: Path) -> None:
+    path = tmp_path / "train.tar"
+    path.write_bytes(tar([("n01.tar", tar([])), ("n02.tar", b"\1" * 600)]))
+    archive = Archive("train", storage.file_info(str(path)), "nested")
+    with pytest.raises(ArchiveError, match=r"\(in n02\.tar\) is damaged"):
+        collect([archive], IndexArchives(str(tmp_path / "index")))
+    assert not (tmp_path / "index").exists()

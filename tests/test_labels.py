@@ -1,0 +1,187 @@
+"""Class names, their numbers, and which label an image gets."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from beam_pipeline.config import load_config
+from transforms.archives import MEMBER_SCHEMA, Archive, Container, MemberTable
+from transforms.errors import LabelError, StorageError
+from transforms.labels import (
+    LabelByContainer,
+    LabelByName,
+    Unlabelled,
+    hint_at_task_3,
+    read_class_names,
+    read_validation_labels,
+)
+from transforms.storage import FileInfo
+
+CLASSES = ("n01", "n02", "n05")
+ARCHIVE = Archive("validation", FileInfo("/data/val.tar", 1, "1"), "flat")
+
+
+def table_of(*names: str, container: str = "") -> MemberTable:
+    zeros = [0] * len(names)
+    members = pa.table([list(names), zeros, zeros], schema=MEMBER_SCHEMA)
+    return MemberTable(ARCHIVE, Container(container, 0, 1, 0, 1), members)
+
+
+def write(tmp_path: Path, content: bytes) -> str:
+    path = tmp_path / "lines.txt"
+    path.write_bytes(content)
+    return str(path)
+
+
+@pytest.mark.parametrize(("container", "label"), [("n01", 0), ("n02", 1), ("n05", 2)])
+def test_container_names_the_class(container: str, label: int) -> None:
+    labels = LabelByContainer(CLASSES).labels(table_of("a", "b", container=container))
+    assert (labels.tolist(), labels.dtype) == ([label, label], np.int64)
+
+
+def test_empty_container_has_no_labels() -> None:
+    assert LabelByContainer(CLASSES).labels(table_of(container="n01")).tolist() == []
+
+
+def test_container_of_no_class_is_refused() -> None:
+    with pytest.raises(LabelError) as caught:
+        LabelByContainer(CLASSES).labels(table_of("a", container="n03"))
+    assert str(caught.value) == (
+        "/data/val.tar holds n03.tar, but n03 is none of the 3 classes (n01 to n05). "
+        "Take it out of the archive, or name a list of classes that has it."
+    )
+
+
+def test_list_names_the_class_of_each_image() -> None:
+    labeller = LabelByName({"a": 2, "b": 0, "c": 1}, "/data/labels.txt")
+    labels = labeller.labels(table_of("c", "a"))
+    assert (labels.tolist(), labels.dtype) == ([1, 2], np.int64)
+
+
+def test_image_that_is_not_listed_is_refused() -> None:
+    labeller = LabelByName({"a": 0}, "/data/labels.txt")
+    with pytest.raises(LabelError) as caught:
+        labeller.labels(table_of("u", "a", "v", "w", "x", "y", "z"))
+    assert str(caught.value) == (
+        "/data/val.tar holds 6 images that have no label in /data/labels.txt: "
+        "u, v, w, x, y and 1 more. Is it the archive of the validation split?"
+    )
+
+
+def test_unlabelled_images_get_minus_one() -> None:
+    labels = Unlabelled().labels(table_of("a", "b"))
+    assert (labels.tolist(), labels.dtype) == ([-1, -1], np.int64)
+
+
+@pytest.mark.parametrize(
+    "content", [b"n01\nn02\nn05\n", b"n01\nn02\nn05", b"n01\r\nn02\r\nn05\r\n"]
+)
+def test_class_names_are_lines(content: bytes, tmp_path: Path) -> None:
+    assert read_class_names(write(tmp_path, content)) == CLASSES
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\n\n", b"n01\nn02\nn01\n"], ids=["empty", "blank", "twice"]
+)
+def test_class_names_that_are_none_or_repeated_are_refused(
+    content: bytes, tmp_path: Path
+) -> None:
+    path = write(tmp_path, content)
+    with pytest.raises(LabelError) as caught:
+        read_class_names(path)
+    assert str(caught.value) == f"{path} should name each class once, one on a line."
+
+
+def test_missing_class_names_are_told(tmp_path: Path) -> None:
+    with pytest.raises(
+        StorageError, match=r"Can't read .*none\.txt\. There is no such"
+    ):
+        read_class_names(str(tmp_path / "none.txt"))
+
+
+@pytest.mark.parametrize("content", [b"n05\nn01\nn05\n", b"n05\r\nn01\r\nn05"])
+def test_line_n_has_the_class_of_validation_image_n(
+    content: bytes, tmp_path: Path
+) -> None:
+    path = write(tmp_path, content)
+    assert read_validation_labels(path, CLASSES) == LabelByName(
+        {
+            "ILSVRC2012_val_00000001.JPEG": 2,
+            "ILSVRC2012_val_00000002.JPEG": 0,
+            "ILSVRC2012_val_00000003.JPEG": 2,
+        },
+        path,
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "word"),
+    [
+        pytest.param(b"n01\nn03\nn02\n", 2, "n03", id="unknown-class"),
+        pytest.param(b"n01\n\nn02\n", 2, "", id="blank-line"),  # would shift the rest
+        pytest.param(b"n01\nn02 n05\n", 2, "n02 n05", id="two-on-a-line"),
+    ],
+)
+def test_line_that_is_no_class_is_refused(
+    content: bytes, line: int, word: str, tmp_path: Path
+) -> None:
+    path = write(tmp_path, content)
+    with pytest.raises(LabelError) as caught:
+        read_validation_labels(path, CLASSES)
+    assert str(caught.value).startswith(f"{path}, line {line}: ")
+    assert word in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "read",
+    [read_class_names, lambda path: read_validation_labels(path, CLASSES)],
+    ids=["classes", "labels"],
+)
+def test_lines_that_are_no_text_are_refused(
+    read: Callable[[str], object], tmp_path: Path
+) -> None:
+    path = write(tmp_path, b"n01\n\xff\xfe\n")
+    with pytest.raises(LabelError, match=r"lines\.txt"):
+        read(path)
+
+
+def test_shipped_files_are_those_of_tfds() -> None:
+    config = load_config("1pct", {}, {})
+    names_file = config.class_names
+    labels_file = config.splits["validation"].labels
+    digests = [
+        hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        for path in (names_file, labels_file)
+    ]
+    assert digests == [
+        "70002b0ff5de60a3a17a82dbfcff291931f96225ddf941ad2e182fc39e183d15",
+        "313fc3f23c864dde9183c9a368809065765dd1b657a6904fded44e3e46d34604",
+    ]
+    names = read_class_names(names_file)
+    assert (len(names), names[0], names[-1]) == (1000, "n01440764", "n15075141")
+    assert list(names) == sorted(names)
+    by_name = read_validation_labels(labels_file, names).by_name
+    assert len(by_name) == 50_000
+    assert Counter(by_name.values()) == dict.fromkeys(range(1000), 50)
+
+
+@pytest.mark.parametrize(
+    ("containers", "hinted"),
+    [
+        ({"n02085620", "n02116738"}, True),
+        ({"n02085620", "n01440764"}, False),
+        (set(), False),  # a flat archive has none
+    ],
+    ids=["dogs", "others-too", "none"],
+)
+def test_archive_of_the_dog_task_is_hinted_at(
+    containers: set[str], hinted: bool
+) -> None:
+    hint = " All its classes are dogs: this looks like ILSVRC2012_img_train_t3.tar"
+    assert hint_at_task_3(containers).startswith(hint) is hinted
+    assert (hint_at_task_3(containers) == "") is not hinted

@@ -1,0 +1,404 @@
+"""Which image goes to which shard: counts, borders, order, and what is refused."""
+
+import hashlib
+import logging
+import pickle
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.test_index import collect
+from transforms.archives import MEMBER_SCHEMA, Archive, Container, MemberTable
+from transforms.errors import ArchiveError, BuildError, ConfigError, SubsetError
+from transforms.labels import LabelByContainer
+from transforms.plan import (
+    SHARD_SCHEMA,
+    PlanShards,
+    ShardSpec,
+    SplitOptions,
+    plan_split,
+    shard_count,
+    shard_ends,
+)
+from transforms.storage import FileInfo
+from transforms.subsets import SelectedTable, SubsetList, select_members
+
+MIB = 1 << 20
+GIB = 1 << 30
+TIB = 1 << 40
+WNIDS = ("n01", "n02", "n03")
+
+
+# --- The number of shards -------------------------------------------------------------
+
+
+def tfds_shard_count(total_bytes: int, examples: int) -> int:
+    """Counts as TFDS does, step for step, but gives up where it would not end."""
+    with_overhead = total_bytes + 16 * examples
+    max_shards = with_overhead // (64 * MIB)
+    min_shards = with_overhead // GIB
+    if min_shards <= 1024 <= max_shards and examples >= 1024:
+        return 1024
+    if min_shards > 1024:
+        multiple = 2
+        while 1024 * multiple < min_shards:
+            multiple += 1
+        return 1024 * multiple if examples >= 1024 * multiple else examples
+    for count in (512, 256, 128, 64, 32, 16, 8, 4, 2):
+        if min_shards <= count <= max_shards and examples >= count:
+            return count
+    return 1
+
+
+def test_shard_count_is_that_of_tfds() -> None:
+    rng = random.Random(0)
+    seen = set()
+    for _ in range(20_000):
+        examples = int(2 ** rng.uniform(0, 24))
+        # Evenly over the magnitudes, half of them within a few bytes of a border.
+        total = int(2 ** rng.uniform(0, 45))
+        if rng.random() < 0.5:
+            border = rng.choice([64 * MIB, GIB]) * int(2 ** rng.uniform(0, 12))
+            total = max(0, border - 16 * examples + rng.randint(-2, 2))
+        expected = tfds_shard_count(total, examples)
+        assert shard_count(total, examples) == expected, (total, examples)
+        seen.add(expected)
+    assert seen > {2**n for n in range(13)}  # every rule was met
+
+
+@pytest.mark.parametrize(
+    ("total", "examples", "count"),
+    [
+        pytest.param(1_470_000_000, 12_811, 16, id="1pct"),
+        pytest.param(14_700_000_000, 128_116, 128, id="10pct"),
+        pytest.param(6_710_000_000, 50_000, 64, id="validation"),
+        pytest.param(0, 1, 1, id="nothing"),
+        pytest.param(128 * MIB - 17, 1, 1, id="one-example"),
+        pytest.param(128 * MIB - 33, 2, 1, id="a-byte-less-than-two-shards"),
+        pytest.param(128 * MIB - 32, 2, 2, id="two-shards-with-their-framing"),
+        pytest.param(300 * GIB, 300, 1, id="fewer-examples-than-shards"),
+        pytest.param(300 * GIB, 512, 512, id="as-many-examples-as-shards"),
+        pytest.param(64 * GIB, 1023, 512, id="too-few-for-1024"),
+        pytest.param(TIB, 1 << 20, 1024, id="1-tib"),
+        pytest.param(TIB + GIB, 1 << 20, 2048, id="above-1-tib"),
+        pytest.param(2 * TIB + GIB, 1 << 20, 3072, id="above-2-tib"),
+        pytest.param(2 * TIB, 2000, 2000, id="where-tfds-counts-for-ever"),
+    ],
+)
+def test_shard_count(total: int, examples: int, count: int) -> None:
+    assert shard_count(total, examples) == count
+
+
+def lengths(ends: Sequence[int]) -> list[int]:
+    return [end - start for start, end in zip([0, *ends], ends, strict=False)]
+
+
+@pytest.mark.parametrize(
+    ("examples", "shards", "expected"),
+    [
+        pytest.param(10, 4, [2, 5, 8, 10], id="halves-to-even"),  # 2.5 and 7.5
+        pytest.param(6, 4, [2, 3, 4, 6], id="halves-to-even-again"),  # 1.5 and 4.5
+        pytest.param(7, 1, [7], id="one-shard"),
+        pytest.param(3, 3, [1, 2, 3], id="one-each"),
+        pytest.param(0, 1, [0], id="nothing"),
+    ],
+)
+def test_shard_ends(examples: int, shards: int, expected: list[int]) -> None:
+    assert shard_ends(examples, shards) == expected
+
+
+def test_shard_lengths_are_those_tfds_gives_the_published_splits() -> None:
+    of_1pct = "801 800 801 801 800 801 801 801 800 801 801 800 801 801 800 801"
+    assert lengths(shard_ends(12_811, 16)) == [int(n) for n in of_1pct.split()]
+    assert lengths(shard_ends(50_000, 64))[:6] == [781, 781, 782, 781, 781, 782]
+    assert set(lengths(shard_ends(128_116, 128))) == {1000, 1001}
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.integers(1, 10**7), st.integers(1, 5000))
+def test_shards_differ_by_one_and_leave_nothing_out(examples: int, shards: int) -> None:
+    ends = shard_ends(examples, shards)
+    each = lengths(ends)
+    assert (len(ends), ends[-1], sum(each)) == (shards, examples, examples)
+    assert 0 <= min(each) <= max(each) <= min(each) + 1
+
+
+# --- A split's plan -------------------------------------------------------------------
+
+Rows = list[tuple[str, int, int]]  # name, offset, size
+
+
+def archive_of(uri: str = "/data/train.tar", layer: int = 0) -> Archive:
+    return Archive("train", FileInfo(uri, 10**9, "1"), "nested", layer)
+
+
+def selected(
+    name: str, rows: Rows, archive: Archive, position: int = 0, total: int = 1
+) -> SelectedTable:
+    columns = list(zip(*rows, strict=True)) or [(), (), ()]
+    members = pa.table(columns, schema=MEMBER_SCHEMA)
+    container = Container(name, 10**6 * position, 10**6, position, total)
+    table = MemberTable(archive, container, members)
+    return select_members(
+        table, None, LabelByContainer((*WNIDS, "n01440764", "n02085620", "n02116738"))
+    )
+
+
+# Offsets follow neither the names nor their order.
+ROWS: dict[str, Rows] = {
+    wnid: [
+        (f"{wnid}_{i}.JPEG", 1_000_000 * w + 1024 * (i * 7 % 10), 100 + i)
+        for i in range(10)
+    ]
+    for w, wnid in enumerate(reversed(WNIDS))
+}
+TABLES = [
+    selected(wnid, rows, archive_of(), position, 3)
+    for position, (wnid, rows) in enumerate(ROWS.items())
+]
+NAMES = [name for rows in ROWS.values() for name, _, _ in rows]
+ORDERED = sorted(NAMES, key=lambda name: hashlib.md5(b"train" + name.encode()).digest())
+
+
+def subset_of(*names: str) -> SubsetList:
+    return SubsetList(names, "/data/list.txt", 1)
+
+
+def names_of(shards: Sequence[ShardSpec]) -> list[str]:
+    return [name for shard in shards for name in shard.members["name"].to_pylist()]
+
+
+def test_shards_hold_every_member_in_order() -> None:
+    plan = plan_split("train", TABLES, SplitOptions(num_shards=4))
+    places = {
+        name: (offset, size, WNIDS.index(wnid))
+        for wnid, rows in ROWS.items()
+        for name, offset, size in rows
+    }
+    rows = [(0, name, *places[name]) for name in ORDERED]
+    borders = [0, 8, 15, 22, 30]  # 7.5 and 22.5 are rounded to even
+    assert plan.shards == tuple(
+        ShardSpec(
+            "train",
+            i,
+            4,
+            (archive_of().file,),
+            pa.table(
+                list(zip(*rows[borders[i] : borders[i + 1]], strict=True)),
+                schema=SHARD_SCHEMA,
+            ),
+        )
+        for i in range(4)
+    )
+    assert (plan.split, plan.examples, plan.missing) == ("train", 30, ())
+
+
+def test_shard_carries_its_own_rows_alone() -> None:
+    rows = [(f"n01_{i:06d}.JPEG", 1024 * i, 9) for i in range(2000)]
+    table = selected("n01", rows, archive_of())
+    plan = plan_split("train", [table], SplitOptions(num_shards=100))
+    # A pickled slice would carry all 2000 rows.
+    assert max(len(pickle.dumps(shard)) for shard in plan.shards) < 5000
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.permutations(TABLES), st.integers(1, 30))
+def test_plan_does_not_depend_on_the_order_of_tables(
+    tables: list[SelectedTable], shards: int
+) -> None:
+    options = SplitOptions(num_shards=shards)
+    assert plan_split("train", tables, options) == plan_split("train", TABLES, options)
+
+
+def test_sizes_decide_the_number_of_shards() -> None:
+    rows = [(f"n01_{i}.JPEG", i * GIB, 33 * MIB) for i in range(8)]
+    table = selected("n01", rows, archive_of())
+    assert len(plan_split("train", [table], SplitOptions()).shards) == 4
+
+
+def test_more_shards_than_examples_are_refused() -> None:
+    assert len(plan_split("train", TABLES, SplitOptions(num_shards=30)).shards) == 30
+    with pytest.raises(ConfigError) as caught:
+        plan_split("train", TABLES, SplitOptions(num_shards=1031))
+    assert str(caught.value) == (
+        "--num_shards train=1,031: the split has only 30 examples. Ask for as many "
+        "shards or fewer."
+    )
+
+
+def test_images_of_a_higher_layer_replace_those_of_their_name() -> None:
+    base = archive_of("/data/z.tar")
+    patch = archive_of("/data/a.tar", layer=1)
+    tables = [
+        selected("n01", [("a", 512, 1), ("b", 1024, 2)], base, 0, 2),
+        selected("n02", [("c", 9512, 3)], base, 1, 2),
+        selected("n02", [("b", 77, 20), ("new", 99, 30)], patch),
+    ]
+    plans = [
+        plan_split("train", order, SplitOptions()) for order in (tables, tables[::-1])
+    ]
+    assert plans[0] == plans[1]
+    (shard,) = plans[0].shards
+    assert shard.archives == (base.file, patch.file)
+    assert sorted(tuple(row.values()) for row in shard.members.to_pylist()) == [
+        (0, "a", 512, 1, 0),
+        (0, "c", 9512, 3, 1),
+        (1, "b", 77, 20, 1),
+        (1, "new", 99, 30, 1),
+    ]
+
+
+@pytest.mark.parametrize("layer", [0, 1], ids=["base", "overlay"])
+def test_an_image_that_occurs_twice_is_named_with_both_places(layer: int) -> None:
+    other = archive_of("/data/other.tar", layer)
+    tables = [
+        *TABLES,
+        selected("n01", [("n01_x.JPEG", 512, 1), ("n01_y.JPEG", 9, 1)], other, 0, 2),
+        selected("n02", [("n01_x.JPEG", 7_654_321, 1)], other, 1, 2),
+    ]
+    with pytest.raises(ArchiveError) as caught:
+        plan_split("train", tables, SplitOptions())
+    assert str(caught.value) == (
+        "1 images of the train split occur twice: n01_x.JPEG. n01_x.JPEG begins at "
+        "byte 512 of /data/other.tar and byte 7,654,321 of /data/other.tar. Remove "
+        "one of each."
+    )
+
+
+def test_an_image_that_occurs_twice_under_an_overlay_is_refused() -> None:
+    tables = [
+        selected("n01", [("a", 512, 1)], archive_of(), 0, 2),
+        selected("n02", [("a", 1024, 1)], archive_of(), 1, 2),
+        selected("n01", [("a", 77, 1)], archive_of("/data/patch.tar", 1)),
+    ]
+    with pytest.raises(ArchiveError, match=r"^1 images of the train split occur twice"):
+        plan_split("train", tables, SplitOptions())
+
+
+@pytest.mark.parametrize(
+    ("tables", "arrived"),
+    [
+        (TABLES[:2], "2 tables of 2 containers"),
+        ([*TABLES, TABLES[1]], "4 tables of 3 containers"),
+        ([TABLES[0], TABLES[1], TABLES[1]], "3 tables of 2 containers"),
+    ],
+    ids=["lost", "repeated", "both"],
+)
+def test_lost_and_repeated_tables_are_noticed(
+    tables: list[SelectedTable], arrived: str
+) -> None:
+    whole = selected("n01", [("a", 512, 1)], archive_of("/data/other.tar"))
+    with pytest.raises(BuildError) as caught:
+        plan_split("train", [whole, *tables], SplitOptions())
+    assert str(caught.value).startswith(
+        f"{arrived} arrived to be planned, of the 3 that /data/train.tar has."
+    )
+
+
+def test_a_complete_subset_has_nothing_missing() -> None:
+    options = SplitOptions(subset=subset_of(*NAMES))
+    assert plan_split("train", TABLES, options).missing == ()
+
+
+def test_missing_names_are_refused_unless_allowed() -> None:
+    absent = [f"n01_{i}.JPEG" for i in range(99, 92, -1)]
+    options = SplitOptions(subset=subset_of(absent[0], *NAMES, *absent[1:]))
+    with pytest.raises(SubsetError) as caught:
+        plan_split("train", TABLES, options)
+    assert str(caught.value) == (
+        "/data/train.tar lacks 7 of the 37 images that /data/list.txt names: "
+        "n01_99.JPEG, n01_98.JPEG, n01_97.JPEG, n01_96.JPEG, n01_95.JPEG and 2 more. "
+        "Get the whole archive, or pass --allow_missing to build without them."
+    )
+    plan = plan_split("train", TABLES, replace(options, allow_missing=True))
+    assert plan.missing == tuple(absent)
+    assert (plan.examples, names_of(plan.shards)) == (30, ORDERED)
+
+
+@pytest.mark.parametrize("allow_missing", [False, True])
+def test_a_subset_that_selects_nothing_is_refused(allow_missing: bool) -> None:
+    tables = [selected(WNIDS[i], [], archive_of(), i, 2) for i in range(2)]
+    options = SplitOptions(subset=subset_of("x", "y"), allow_missing=allow_missing)
+    with pytest.raises(SubsetError) as caught:
+        plan_split("train", tables, options)
+    assert str(caught.value) == (
+        "/data/list.txt selects nothing: /data/train.tar has none of its 2 names, "
+        "such as x, y."
+    )
+
+
+def test_an_archive_without_images_is_refused() -> None:
+    with pytest.raises(ArchiveError) as caught:
+        plan_split("train", [selected("n01", [], archive_of())], SplitOptions())
+    assert str(caught.value) == "/data/train.tar holds no image for the train split."
+
+
+@pytest.mark.parametrize(
+    ("containers", "hinted"),
+    [(("n02085620", "n02116738"), True), (("n02085620", "n01440764"), False)],
+    ids=["dogs", "others-too"],
+)
+@pytest.mark.parametrize("empty", [False, True], ids=["some", "none"])
+def test_task_3_is_hinted_at_where_names_are_missing(
+    containers: tuple[str, ...], hinted: bool, empty: bool
+) -> None:
+    tables = [
+        selected(name, [] if empty or i else [("a", 512, 1)], archive_of(), i, 2)
+        for i, name in enumerate(containers)
+    ]
+    with pytest.raises(SubsetError) as caught:
+        plan_split("train", tables, SplitOptions(subset=subset_of("a", "b")))
+    assert ("ILSVRC2012_img_train_t3.tar" in str(caught.value)) is hinted
+
+
+def test_max_examples_keeps_the_first_in_archive_order() -> None:
+    by_offset = sorted(
+        (offset, name) for rows in ROWS.values() for name, offset, _ in rows
+    )
+    kept = {name for _, name in by_offset[:12]}
+    plan = plan_split("train", TABLES, SplitOptions(max_examples=12, num_shards=2))
+    assert names_of(plan.shards) == [name for name in ORDERED if name in kept]
+    assert [shard.members.num_rows for shard in plan.shards] == [6, 6]
+    assert plan.examples == 12
+
+
+def test_max_examples_counts_base_archives_before_overlays() -> None:
+    tables = [
+        selected("n01", [("p", 0, 1)], archive_of("/data/a.tar", layer=1)),
+        selected("n01", [("z", 5000, 1), ("b", 9000, 1)], archive_of("/data/z.tar")),
+    ]
+    plan = plan_split("train", tables, SplitOptions(max_examples=2))
+    assert sorted(names_of(plan.shards)) == ["b", "z"]
+
+
+def test_max_examples_beyond_all_keeps_all() -> None:
+    plan = plan_split("train", TABLES, SplitOptions(max_examples=31))
+    assert names_of(plan.shards) == ORDERED
+
+
+def test_plan_shards_plans_each_split(caplog: pytest.LogCaptureFixture) -> None:
+    validation = [
+        selected("n03", ROWS["n03"], replace(archive_of(), split="validation"))
+    ]
+    options = {
+        "train": SplitOptions(num_shards=4),
+        "validation": SplitOptions(
+            subset=subset_of("gone", *(name for name, _, _ in ROWS["n03"])),
+            num_shards=2,
+            allow_missing=True,
+        ),
+    }
+    with caplog.at_level(logging.WARNING, "transforms"):
+        specs = collect([*validation, *TABLES], PlanShards(options))
+    assert sorted(specs, key=lambda spec: (spec.split, spec.index)) == [
+        *plan_split("train", TABLES, options["train"]).shards,
+        *plan_split("validation", validation, options["validation"]).shards,
+    ]
+    assert [
+        record.getMessage() for record in caplog.records if "list" in record.msg
+    ] == ["validation: 1 listed images are not in the archives: gone"]
