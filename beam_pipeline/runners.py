@@ -57,12 +57,15 @@ def make_options(arguments: list[str]) -> PipelineOptions:
         direct = options.view_as(DirectOptions)
         if "direct_running_mode" not in given:
             direct.direct_running_mode = "multi_threading"
-        if (
-            "direct_num_workers" not in given
-            and direct.direct_running_mode != "in_memory"
-        ):
-            direct.direct_num_workers = 0  # one for each core
+        if "direct_num_workers" not in given:
+            direct.direct_num_workers = _workers(direct.direct_running_mode)
     return options
+
+
+def _workers(mode: str) -> int:
+    cores = os.cpu_count() or 1
+    # One thread more than cores: there is always one that waits for the disk.
+    return {"in_memory": 1, "multi_threading": cores + 1}.get(mode, cores)
 
 
 def is_local(options: PipelineOptions) -> bool:

@@ -122,15 +122,19 @@ def read_index(
     try:
         with pq.ParquetFile(source) as file:
             saved = _check_footer(file.metadata, archive)
-            tables = [file.read_row_group(row).cast(MEMBER_SCHEMA) for row in rows]
+            together = file.read_row_groups(list(rows)).cast(MEMBER_SCHEMA)
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:
         raise StorageError(
             f"Can't read the saved index {source}: {error}. Remove it and rerun."
         ) from error
-    return [
-        MemberTable(archive, saved[row].container, table, saved[row].skipped)
-        for row, table in zip(rows, tables, strict=True)
-    ]
+    tables = []
+    start = 0
+    for row in rows:
+        entry = saved[row]
+        members = together.slice(start, entry.members)
+        tables.append(MemberTable(archive, entry.container, members, entry.skipped))
+        start += entry.members
+    return tables
 
 
 def encode_index(archive: Archive, tables: Iterable[MemberTable]) -> bytes:

@@ -177,14 +177,12 @@ def select_members(
         LabelError: A member's class can't be told.
     """
     labels = labeller.labels(table)
-    members = table.members
-    if wanted is not None:
-        keep: npt.NDArray[np.bool_] = np.fromiter(
-            (name in wanted for name in members["name"].to_pylist()),
-            dtype=np.bool_,
-            count=members.num_rows,
-        )
-        members, labels = members.filter(pa.array(keep)), labels[keep]
+    names = table.members["name"].to_pylist()
+    keep: npt.NDArray[np.bool_] = np.fromiter(
+        (wanted is None or name in wanted for name in names), np.bool_, len(names)
+    )
+    # Copies even where all are kept: a pickled slice drags what it was cut from along.
+    members, labels = table.members.filter(pa.array(keep)), labels[keep]
     keys = order_keys(members["name"].to_pylist(), table.archive.split)
     return SelectedTable(
         table.archive,
