@@ -65,9 +65,10 @@ def make_archives(directory: Path, shape: DemoShape) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     config = load_config("demo", {}, {})
     class_names = read_class_names(config.class_names)
-    labels = read_validation_labels(
+    listed_labels = read_validation_labels(
         config.splits["validation"].labels, class_names
-    ).by_name
+    ).listed
+    labels = dict(zip(*listed_labels.to_pydict().values(), strict=True))
     rng = random.Random(shape.seed)
     step = len(class_names) // shape.classes
     wnids = [class_names[i * step] for i in range(shape.classes)]

@@ -13,6 +13,7 @@ from beam_pipeline.config import load_config
 from transforms.archives import MEMBER_SCHEMA, Archive, Container, MemberTable
 from transforms.errors import LabelError, StorageError
 from transforms.labels import (
+    LABEL_SCHEMA,
     LabelByContainer,
     LabelByName,
     Unlabelled,
@@ -30,6 +31,11 @@ def table_of(*names: str, container: str = "") -> MemberTable:
     zeros = [0] * len(names)
     members = pa.table([list(names), zeros, zeros], schema=MEMBER_SCHEMA)
     return MemberTable(ARCHIVE, Container(container, 0, 1, 0, 1), members)
+
+
+def by_name(labels: dict[str, int], source: str) -> LabelByName:
+    columns = [list(labels), list(labels.values())]
+    return LabelByName(pa.table(columns, schema=LABEL_SCHEMA), source)
 
 
 def write(tmp_path: Path, content: bytes) -> str:
@@ -58,13 +64,13 @@ def test_container_of_no_class_is_refused() -> None:
 
 
 def test_list_names_the_class_of_each_image() -> None:
-    labeller = LabelByName({"a": 2, "b": 0, "c": 1}, "/data/labels.txt")
+    labeller = by_name({"a": 2, "b": 0, "c": 1}, "/data/labels.txt")
     labels = labeller.labels(table_of("c", "a"))
     assert (labels.tolist(), labels.dtype) == ([1, 2], np.int64)
 
 
 def test_image_that_is_not_listed_is_refused() -> None:
-    labeller = LabelByName({"a": 0}, "/data/labels.txt")
+    labeller = by_name({"a": 0}, "/data/labels.txt")
     with pytest.raises(LabelError) as caught:
         labeller.labels(table_of("u", "a", "v", "w", "x", "y", "z"))
     assert str(caught.value) == (
@@ -109,7 +115,7 @@ def test_line_n_has_the_class_of_validation_image_n(
     content: bytes, tmp_path: Path
 ) -> None:
     path = write(tmp_path, content)
-    assert read_validation_labels(path, CLASSES) == LabelByName(
+    assert read_validation_labels(path, CLASSES) == by_name(
         {
             "ILSVRC2012_val_00000001.JPEG": 2,
             "ILSVRC2012_val_00000002.JPEG": 0,
@@ -165,9 +171,11 @@ def test_shipped_files_are_those_of_tfds() -> None:
     names = read_class_names(names_file)
     assert (len(names), names[0], names[-1]) == (1000, "n01440764", "n15075141")
     assert list(names) == sorted(names)
-    by_name = read_validation_labels(labels_file, names).by_name
-    assert len(by_name) == 50_000
-    assert Counter(by_name.values()) == dict.fromkeys(range(1000), 50)
+    listed = read_validation_labels(labels_file, names).listed
+    assert listed["name"].to_pylist() == [
+        f"ILSVRC2012_val_{number:08d}.JPEG" for number in range(1, 50_001)
+    ]
+    assert Counter(listed["label"].to_pylist()) == dict.fromkeys(range(1000), 50)
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,10 @@ import pyarrow as pa
 import pytest
 
 from tests.test_index import collect
+from tests.test_labels import by_name
 from transforms.archives import MEMBER_SCHEMA, Archive, Container, MemberTable
 from transforms.errors import LabelError, SubsetError
-from transforms.labels import LabelByContainer, LabelByName, Unlabelled
+from transforms.labels import LabelByContainer, Unlabelled
 from transforms.order import order_keys
 from transforms.storage import FileInfo
 from transforms.subsets import (
@@ -337,7 +338,7 @@ def test_wanted_members_are_kept_with_label_and_key(
 
 def test_labels_stay_with_their_images() -> None:
     table = table_of("validation", "", ROWS)
-    labeller = LabelByName({"n02_a": 5, "n02_b": 6, "n02_c": 7}, "labels.txt")
+    labeller = by_name({"n02_a": 5, "n02_b": 6, "n02_c": 7}, "labels.txt")
     found = select_members(table, frozenset({"n02_a", "n02_c"}), labeller)
     assert found == selected(table, ROWS[1:], [5, 7])
 

@@ -122,7 +122,8 @@ def read_index(
     try:
         with pq.ParquetFile(source) as file:
             saved = _check_footer(file.metadata, archive)
-            together = file.read_row_groups(list(rows)).cast(MEMBER_SCHEMA)
+            # Arrow's own threads would gain nothing and keep memory of their own.
+            together = file.read_row_groups(list(rows), use_threads=False)
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:
         raise StorageError(
             f"Can't read the saved index {source}: {error}. Remove it and rerun."
@@ -131,7 +132,7 @@ def read_index(
     start = 0
     for row in rows:
         entry = saved[row]
-        members = together.slice(start, entry.members)
+        members = together.slice(start, entry.members).cast(MEMBER_SCHEMA)
         tables.append(MemberTable(archive, entry.container, members, entry.skipped))
         start += entry.members
     return tables
