@@ -15,6 +15,7 @@ MODULES = {
 # A module imports from those before it alone. Formats do not know each other.
 LADDER = (
     "errors",
+    "direct",
     "storage",
     "tar",
     "archives",
@@ -31,7 +32,7 @@ LADDER = (
     "metadata",
 )
 PURE = {
-    *("errors", "storage", "tar", "archives", "order", "labels", "examples"),
+    *("errors", "direct", "storage", "tar", "archives", "order", "labels", "examples"),
     *("images", "formats.*", "formats"),
 }
 LONGEST = 360  # lines

@@ -22,13 +22,12 @@ def names_in(directory: Path) -> list[str]:
 def test_a_file_appears_when_its_block_ends(tmp_path: Path) -> None:
     path = tmp_path / "shard"
     with storage.publish(str(path)) as file:
-        file.write(b"whole")
-        file.flush()
+        file.write(b"whole" * 1_000_000)  # more than is kept in memory
         (hidden,) = names_in(tmp_path)
         assert hidden.startswith(".shard.")
         assert storage.is_unfinished(hidden)
     assert names_in(tmp_path) == ["shard"]
-    assert path.read_bytes() == b"whole"
+    assert path.read_bytes() == b"whole" * 1_000_000
 
 
 def fail_halfway(path: Path) -> None:

@@ -11,11 +11,12 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
+from transforms.direct import DirectFile
 from transforms.errors import StorageError
 
 UNFINISHED_SUFFIX = ".unfinished"
@@ -223,8 +224,20 @@ def remove_tree(uri: str) -> None:
         raise _explain(error, "remove", uri) from error
 
 
+class Sink(Protocol):
+    """A file that is being written front to back."""
+
+    def write(self, data: bytes, /) -> int:
+        """Appends bytes; returns their number."""
+        ...
+
+    def tell(self) -> int:
+        """Returns the number of bytes appended so far."""
+        ...
+
+
 @contextmanager
-def publish(uri: str) -> Iterator[BinaryIO]:
+def publish(uri: str) -> Iterator[Sink]:
     """Opens a file for writing that appears under its name only when it is whole.
 
     The bytes go to a hidden name in the same directory, reach the disk, and are then
@@ -235,20 +248,18 @@ def publish(uri: str) -> Iterator[BinaryIO]:
         uri: The final name; its directory exists.
 
     Yields:
-        A binary file.
+        The file.
 
     Raises:
         StorageError: The file can't be written, synced or renamed.
     """
     path = local_path(uri)
-    temporary = path.with_name(
-        f".{path.name}.{secrets.token_hex(4)}{UNFINISHED_SUFFIX}"
-    )
+    token = secrets.token_hex(4)
+    temporary = path.with_name(f".{path.name}.{token}{UNFINISHED_SUFFIX}")
     try:
-        with open(temporary, "xb") as file:
+        with closing(DirectFile(temporary)) as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
+            file.sync()
         os.replace(temporary, path)
         _sync_directory(path.parent)
     except OSError as error:

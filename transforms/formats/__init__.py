@@ -10,6 +10,7 @@ from typing import BinaryIO, Final, Protocol
 
 from transforms.examples import Example
 from transforms.formats.tfrecord import TFRecordWriter, read_tfrecord
+from transforms.storage import Sink
 
 
 class ExampleWriter(Protocol):
@@ -35,7 +36,7 @@ class Format:
     """
 
     suffix: str
-    writer: Callable[[BinaryIO], ExampleWriter]
+    writer: Callable[[Sink], ExampleWriter]
     read: Callable[[BinaryIO], Iterator[Example]]
 
 

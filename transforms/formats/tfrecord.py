@@ -17,6 +17,7 @@ import google_crc32c
 
 from transforms.errors import FormatError
 from transforms.examples import Example, decode_example, encode_example
+from transforms.storage import Sink
 
 _LENGTH: Final = struct.Struct("<Q")
 _CHECK: Final = struct.Struct("<I")
@@ -26,7 +27,7 @@ _HEAD_SIZE: Final = _LENGTH.size + _CHECK.size
 class TFRecordWriter:
     """Writes Examples to a TFRecord file."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: Sink) -> None:
         """Writes to ``file``, which stays open."""
         self._file = file
 
