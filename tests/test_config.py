@@ -249,6 +249,14 @@ def test_flags_win_over_files_and_none_is_no_flag(write: Write) -> None:
     assert config.homepage == "http://set/"
 
 
+def assert_refused(write: Write, text: str, message: str) -> None:
+    """Asserts that a config over ``demo`` is refused, with its path and a message."""
+    path = write(f"base: demo\n{text}\n")
+    with pytest.raises(ConfigError) as caught:
+        load_config(path, {}, {})
+    assert str(caught.value).startswith(f"{path}: {message}")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -274,10 +282,7 @@ def test_flags_win_over_files_and_none_is_no_flag(write: Write) -> None:
 def test_unknown_keys_are_refused_with_the_nearest(
     write: Write, text: str, message: str
 ) -> None:
-    path = write(f"base: demo\n{text}\n")
-    with pytest.raises(ConfigError) as caught:
-        load_config(path, {}, {})
-    assert str(caught.value).startswith(f"{path}: {message}")
+    assert_refused(write, text, message)
 
 
 @pytest.mark.parametrize(
@@ -321,10 +326,7 @@ def test_unknown_keys_are_refused_with_the_nearest(
 def test_values_of_a_wrong_type_are_refused(
     write: Write, text: str, message: str
 ) -> None:
-    path = write(f"base: demo\n{text}\n")
-    with pytest.raises(ConfigError) as caught:
-        load_config(path, {}, {})
-    assert str(caught.value).startswith(f"{path}: {message}")
+    assert_refused(write, text, message)
 
 
 @pytest.mark.parametrize(

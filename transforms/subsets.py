@@ -3,7 +3,6 @@
 import hashlib
 import http.client
 import re
-import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

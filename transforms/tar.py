@@ -97,9 +97,7 @@ def walk_tars(
     """
     walks = [_walk(offset, offset + size) for offset, size in tars]
     found: list[list[TarMember]] = [[] for _ in walks]
-    waiting = []
-    for i, walk in enumerate(walks):
-        waiting.append((i, walk, next(walk)))
+    waiting = [(i, walk, next(walk)) for i, walk in enumerate(walks)]
     while waiting:
         blocks = read_many([wanted for _, _, wanted in waiting])
         advanced = []
