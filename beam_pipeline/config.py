@@ -9,6 +9,7 @@ there is: a typo must not build another dataset than the one asked for.
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from beam_pipeline.fields import convert, nearest, require_known
 from transforms import storage
 from transforms.archives import Layout
 from transforms.errors import ConfigError
+from transforms.facts import License
 from transforms.formats import FORMATS
 from transforms.subsets import SubsetFile
 
@@ -68,6 +70,7 @@ class BuildConfig:
 
     Attributes:
         name: Name of the dataset.
+        title: The name that people read.
         config: Name of the configuration.
         version: Version to build, a key of ``versions``.
         versions: The splits of each version, in order.
@@ -77,6 +80,10 @@ class BuildConfig:
         config_description: A sentence on the configuration.
         homepage: The dataset's web page.
         citation: File with BibTeX entries.
+        license: The terms of use.
+        creators: Who made the dataset.
+        published: The day it was published, ``YYYY-MM-DD``.
+        manual_download: What to get by hand, from where.
         module: The TFDS module that builds the dataset too.
         release_notes: A note by version.
         default_config: The configuration that the dataset's bare name stands for.
@@ -84,6 +91,8 @@ class BuildConfig:
         manual_dir: Directory of archives; ``<data_dir>/downloads/manual`` if unset.
         index_dir: Directory of saved indexes; below ``<data_dir>/downloads`` if unset.
         formats: Formats to write, keys of ``FORMATS``.
+        dimensions: Whether formats with columns have the images' width and height.
+        max_file_bytes: Most bytes of a file, by format; for the others, their default.
         num_shards: Number of shards by split; the sizes decide for the others.
         max_examples_per_split: Keep this many, the first in archive order.
         overwrite: Replace a finished dataset.
@@ -91,6 +100,7 @@ class BuildConfig:
     """
 
     name: str
+    title: str
     config: str
     version: str
     versions: Mapping[str, tuple[str, ...]]
@@ -100,6 +110,10 @@ class BuildConfig:
     config_description: str
     homepage: str
     citation: str
+    license: License
+    creators: tuple[str, ...]
+    published: str
+    manual_download: str
     module: str
     release_notes: Mapping[str, str] = field(default_factory=dict)
     default_config: str = ""
@@ -109,6 +123,8 @@ class BuildConfig:
     manual_dir: str = ""
     index_dir: str = ""
     formats: tuple[str, ...] = ("tfrecord",)
+    dimensions: bool = False
+    max_file_bytes: Mapping[str, int] = field(default_factory=dict)
     num_shards: Mapping[str, int] = field(default_factory=dict)
     max_examples_per_split: int | None = None
     overwrite: bool = False
@@ -124,10 +140,7 @@ class BuildConfig:
         object.__setattr__(self, "manual_dir", _absolute(manual_dir))
         object.__setattr__(self, "index_dir", _absolute(index_dir))
         require_known("version", self.version, self.versions)
-        for name in self.formats:
-            require_known("format", name, FORMATS)
-        if not self.formats or len(set(self.formats)) < len(self.formats):
-            raise ConfigError("Name at least one format, and each once.")
+        _check_formats(self)
         for split in (*self.versions[self.version], *self.num_shards):
             require_known("split", split, self.splits)
         for split, number in self.num_shards.items():
@@ -138,11 +151,6 @@ class BuildConfig:
                 "max_examples_per_split should be 1 or more, not "
                 f"{self.max_examples_per_split}."
             )
-
-    @property
-    def dataset_dir(self) -> str:
-        """The directory the dataset is written to."""
-        return storage.join(self.data_dir, self.name, self.config, self.version)
 
     @property
     def cache_dir(self) -> str:
@@ -193,6 +201,39 @@ def parse_assignment(text: str) -> tuple[str, Any]:
         return key, yaml.safe_load(value)
     except yaml.YAMLError as error:
         raise ConfigError(f"--set {text}: the value is no YAML: {error}") from error
+
+
+def _check_formats(config: BuildConfig) -> None:
+    """Checks the formats and their limits; fills in the limits they have by default."""
+    for name in config.formats:
+        require_known("format", name, FORMATS)
+        needs = FORMATS[name].needs
+        if needs and find_spec(needs) is None:
+            raise ConfigError(
+                f"The format {name} needs the package {needs}. Install it with "
+                f"pip install 'imagenet2012-subset-beam[{needs}]'."
+            )
+    if not config.formats or len(set(config.formats)) < len(config.formats):
+        raise ConfigError("Name at least one format, and each once.")
+    limits = {
+        name: most for name in config.formats if (most := FORMATS[name].max_bytes)
+    }
+    if config.dimensions and not limits:
+        raise ConfigError(
+            "dimensions asks for columns that "
+            f"{' and '.join(config.formats)} can't have. Build "
+            "parquet or webdataset too, or leave it out."
+        )
+    for name, most in config.max_file_bytes.items():
+        require_known("format in max_file_bytes", name, FORMATS)
+        if FORMATS[name].max_bytes is None:
+            raise ConfigError(
+                f"max_file_bytes {name}: {name} has the shards that TFDS gives it; "
+                "num_shards sets another number."
+            )
+        if name in limits:
+            limits[name] = most
+    object.__setattr__(config, "max_file_bytes", limits)
 
 
 def _absolute(directory: str) -> str:

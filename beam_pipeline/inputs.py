@@ -11,6 +11,8 @@ from beam_pipeline.config import LABEL_BY_CONTAINER, NO_LABEL, BuildConfig, Spli
 from transforms import storage
 from transforms.archives import Archive
 from transforms.errors import ArchiveError
+from transforms.examples import Schema
+from transforms.facts import DatasetFacts
 from transforms.labels import (
     LabelByContainer,
     Labeller,
@@ -18,9 +20,8 @@ from transforms.labels import (
     read_class_names,
     read_validation_labels,
 )
-from transforms.metadata import DatasetFacts
+from transforms.output import ShardOutput
 from transforms.plan import SplitOptions
-from transforms.shards import ShardOutput
 from transforms.subsets import Selection, read_subset_list
 
 _DOWNLOAD_PAGE = "https://image-net.org/download-images"
@@ -47,8 +48,30 @@ class BuildInputs:
     facts: DatasetFacts
 
 
-def find_inputs(config: BuildConfig) -> BuildInputs:
+def find_output(config: BuildConfig) -> ShardOutput:
+    """Returns where a build writes, and what.
+
+    Raises:
+        LabelError: The file of class names is malformed.
+        StorageError: It can't be read.
+    """
+    return ShardOutput(
+        data_dir=config.data_dir,
+        dataset=config.name,
+        config=config.config,
+        version=config.version,
+        formats=config.formats,
+        schema=Schema(read_class_names(config.class_names), config.dimensions),
+        overwrite=config.overwrite,
+    )
+
+
+def find_inputs(config: BuildConfig, output: ShardOutput) -> BuildInputs:
     """Returns what a build reads and writes.
+
+    Args:
+        config: What is asked for.
+        output: What of it is to be written, and where.
 
     Raises:
         ArchiveError: An archive is not there.
@@ -61,7 +84,7 @@ def find_inputs(config: BuildConfig) -> BuildInputs:
         for split in config.versions[config.version]
         if (found := _find_archives(config, split, config.splits[split]))
     }
-    class_names = read_class_names(config.class_names)
+    class_names = output.schema.class_names
     selections = {
         split: Selection(
             labeller=_labeller(config.splits[split], class_names),
@@ -81,22 +104,28 @@ def find_inputs(config: BuildConfig) -> BuildInputs:
                 num_shards=config.num_shards.get(split),
                 max_examples=config.max_examples_per_split,
                 allow_missing=config.allow_missing,
+                max_file_bytes=config.max_file_bytes,
             )
             for split, selection in selections.items()
         },
-        output=ShardOutput(config.name, config.dataset_dir, config.formats),
+        output=output,
         facts=DatasetFacts(
             name=config.name,
+            title=config.title,
             config=config.config,
             version=config.version,
             description=config.description.strip(),
             config_description=config.config_description.strip(),
             homepage=config.homepage,
             citation=storage.read_bytes(config.citation).decode("utf-8").strip(),
+            license=config.license,
+            creators=config.creators,
+            published=config.published,
+            manual_download=config.manual_download.strip(),
             release_notes=config.release_notes,
             module=config.module,
             default_config=config.default_config or config.config,
-            class_names=class_names,
+            schema=output.schema,
             download_size=sum(
                 selection.subset.size
                 for selection in selections.values()

@@ -1,12 +1,12 @@
 """Builds a dataset: ``python -m beam_pipeline.run --config 1pct --manual_dir DIR``."""
 
 import argparse
-import json
 import logging
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any, Final
 
 from rich.console import Console
@@ -19,7 +19,7 @@ from beam_pipeline.config import (
     shipped_configs,
 )
 from beam_pipeline.fields import nearest
-from beam_pipeline.inputs import find_inputs
+from beam_pipeline.inputs import find_inputs, find_output
 from beam_pipeline.pipeline import build_dataset
 from beam_pipeline.runners import (
     counters,
@@ -32,13 +32,14 @@ from beam_pipeline.runners import (
 )
 from transforms import storage
 from transforms.errors import BuildError, ConfigError
-from transforms.formats import FORMATS
-from transforms.metadata import is_complete
-from transforms.shards import DATASET_INFO
+from transforms.formats import FORMATS, loader_line
+from transforms.output import ShardOutput, is_complete
 
 _USAGE_ERROR: Final = 2
 _BUILD_ERROR: Final = 1
 _INTERRUPTED: Final = 130
+
+_TABLE_WIDTH: Final = 100  # columns, where the terminal is narrower or there is none
 
 Counters = Mapping[tuple[str, str], int]
 
@@ -191,21 +192,33 @@ def _build(config: BuildConfig, beam_arguments: list[str], verbose: bool) -> Non
     options = make_options(beam_arguments)
     if is_local(options):
         _refuse_unknown(beam_arguments)
-    if is_complete(config.dataset_dir) and not config.overwrite:
-        print(
-            f"{config.dataset_dir} is complete and left as it is; --overwrite builds "
-            "it anew."
-        )
-        print(_loader_line(config))
-        return
-    inputs = find_inputs(config)
-    storage.make_directory(config.dataset_dir)
+    output = find_output(config)
+    if not config.overwrite:
+        output = _without_complete(config, output)
+        if not output.formats:
+            return
+    inputs = find_inputs(config, output)
+    for name in output.formats:
+        storage.make_directory(output.directory(name))
     pipeline = make_pipeline(options)
     build_dataset(pipeline, inputs)
     with nullcontext() if verbose else silenced_workers():
         result = pipeline.run()
         result.wait_until_finish()
-    _print_summary(config, counters(result), time.monotonic() - start)
+    _print_summary(config, output, counters(result), time.monotonic() - start)
+
+
+def _without_complete(config: BuildConfig, output: ShardOutput) -> ShardOutput:
+    """Leaves out the formats in which the dataset is there, and says so."""
+    complete = [name for name in output.formats if is_complete(output, name)]
+    for name in complete:
+        print(
+            f"{output.directory(name)} is complete as {name} and left as it is; "
+            "--overwrite builds it anew."
+        )
+        print(_loader_line(config, output, name))
+    formats = tuple(name for name in output.formats if name not in complete)
+    return replace(output, formats=formats)
 
 
 def _refuse_unknown(arguments: list[str]) -> None:
@@ -221,31 +234,42 @@ def _refuse_unknown(arguments: list[str]) -> None:
         raise ConfigError(f"Unknown flag --{name}. {nearest(name, known)}")
 
 
-def _print_summary(config: BuildConfig, counts: Counters, seconds: float) -> None:
-    info = json.loads(
-        storage.read_bytes(storage.join(config.dataset_dir, DATASET_INFO))
-    )
+def _print_summary(
+    config: BuildConfig, output: ShardOutput, counts: Counters, seconds: float
+) -> None:
     table = Table(title=f"{config.name}/{config.config} {config.version}")
     table.add_column("split")
-    for column in ("examples", "bytes", "shards", "worker seconds"):
+    for column in ("examples", "bytes", "worker s"):
         table.add_column(column, justify="right")
-    for split in info["splits"]:
-        name, lengths = split["name"], [int(length) for length in split["shardLengths"]]
-        table.add_row(
-            name,
-            f"{sum(lengths):,}",
-            f"{int(split['numBytes']):,}",
-            f"{len(lengths):,}",
-            f"{counts.get((name, 'worker_ms'), 0) / 1000:.1f}",
-        )
-    console = Console(soft_wrap=True)
+    table.add_column("format")
+    for column in ("files", "bytes"):
+        table.add_column(column, justify="right")
+    splits = [
+        split
+        for split in config.versions[config.version]
+        if (split, "examples") in counts
+    ]
+    for split in splits:
+        counted = [
+            split,
+            f"{counts[split, 'examples']:,}",
+            f"{counts[split, 'example_bytes']:,}",
+            f"{counts.get((split, 'worker_ms'), 0) / 1000:.1f}",
+        ]
+        for name in output.formats:
+            files = counts[split, f"{name}_files"], counts[split, f"{name}_bytes"]
+            table.add_row(*counted, name, *(f"{number:,}" for number in files))
+            counted = [""] * len(counted)
+    console = Console()
+    console.width = max(console.width, _TABLE_WIDTH)
     console.print(table)
-    for split in info["splits"]:
-        examples = sum(map(int, split["shardLengths"]))
-        for remark in _remarks(config, split["name"], examples, counts):
+    for split in splits:
+        for remark in _remarks(config, split, counts[split, "examples"], counts):
             print(remark)
-    print(f"Built in {seconds:.1f} s: {config.dataset_dir}")
-    print(_loader_line(config))
+    print(f"Built in {seconds:.1f} s.")
+    for name in output.formats:
+        print(f"{name}: {output.directory(name)}")
+        print(_loader_line(config, output, name))
 
 
 def _remarks(
@@ -278,11 +302,16 @@ def _remarks(
     return remarks
 
 
-def _loader_line(config: BuildConfig) -> str:
-    return (
-        f'Load it: tfds.load("{config.name}/{config.config}:{config.version}", '
-        f'data_dir="{config.data_dir}")'
+def _loader_line(config: BuildConfig, output: ShardOutput, format_name: str) -> str:
+    line = loader_line(
+        format_name,
+        root=output.root(format_name),
+        name=config.name,
+        config=config.config,
+        version=config.version,
+        split=config.versions[config.version][0],
     )
+    return f"Load it: {line}"
 
 
 def _set_up_logging(verbose: bool) -> None:

@@ -1,15 +1,26 @@
 """Runs a command as a user would and measures all of its processes from outside."""
 
+import argparse
+import os
+import shutil
 import subprocess
+import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import psutil
 
+ROOT: Final = Path(__file__).parent.parent
+
+_SCALES: Final = {  # train members, validation members; see make_ilsvrc.py
+    "small": ("1pct", "2000"),
+    "tenth": ("10pct", "50000"),
+    "full": ("full", "50000"),
+}
 _SAMPLE_EVERY: Final = 0.05  # seconds
 _DROP_CACHES: Final = Path("/proc/sys/vm/drop_caches")
 
@@ -26,6 +37,67 @@ class Measurement:
 
     seconds: float
     peak_bytes: int
+
+
+def make_parser(documentation: str) -> argparse.ArgumentParser:
+    """Returns a parser of the flags that every benchmark has.
+
+    Args:
+        documentation: Of the benchmark's module; the first line is shown.
+    """
+    parser = argparse.ArgumentParser(description=documentation.splitlines()[0])
+    parser.add_argument("--scale", choices=_SCALES, default="tenth")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--work", type=Path, default=ROOT / "bench", metavar="DIR")
+    parser.add_argument(
+        "--cold",
+        action="store_true",
+        help="empty the page cache before each run (root)",
+    )
+    return parser
+
+
+def find_archives(arguments: argparse.Namespace) -> Path:
+    """Returns the directory of the archives of the scale asked for; makes them once.
+
+    Raises:
+        SystemExit: What makes them is not there.
+    """
+    shared = Path(os.environ.get("SHARED_DIR", ROOT.parent / "shared"))
+    tool = shared / "tools" / "make_ilsvrc.py"
+    if not tool.is_file():
+        raise SystemExit(f"error: needs the photos and make_ilsvrc.py in {shared}")
+    archives: Path = arguments.work / f"archives-{arguments.scale}"
+    if not (archives / "ILSVRC2012_img_val.tar").is_file():
+        train, validation = _SCALES[arguments.scale]
+        make: list[str | Path] = [sys.executable, tool, archives]
+        make += ["--train", train, "--val", validation]
+        subprocess.run(make, check=True)
+    return archives
+
+
+def tidy(arguments: argparse.Namespace, *paths: Path) -> None:
+    """Removes what earlier runs left, and lets the disk come to rest.
+
+    Raises:
+        SystemExit: The page cache was to be emptied, and can't be.
+    """
+    for path in paths:
+        shutil.rmtree(path, ignore_errors=True)
+    if arguments.cold and not drop_caches():
+        raise SystemExit("error: --cold needs root")
+    subprocess.run(["sync"], check=True)
+
+
+def take_turns(
+    cases: Mapping[str, Callable[[], Measurement]], rounds: int
+) -> dict[str, list[Measurement]]:
+    """Runs each case once a round, so that a slow minute hits them all."""
+    results: dict[str, list[Measurement]] = {name: [] for name in cases}
+    for _ in range(rounds):
+        for name, run in cases.items():
+            results[name].append(run())
+    return results
 
 
 def measure(command: Sequence[str | Path], log: Path) -> Measurement:

@@ -516,7 +516,7 @@ def test_what_the_parser_refuses_is_a_usage_error(
         ("base: demo\nformats: tfrecord\n", "{path}: formats should be a list, not "),
         ("base: dmeo\n", "There is no configuration dmeo: "),
         ("base: mine\n", "{path} is its own base."),
-        ("name: mine\n", "{path}: config is missing. "),
+        ("name: mine\n", "{path}: title is missing. "),
     ],
     ids=["unknown key", "bad YAML", "wrong type", "unknown base", "circle", "missing"],
 )

@@ -18,6 +18,7 @@ from beam_pipeline.config import (
     shipped_configs,
 )
 from transforms.errors import ConfigError
+from transforms.facts import License
 from transforms.subsets import SubsetFile
 
 SHIPPED = Path(__file__).parents[1] / "configs"
@@ -45,8 +46,10 @@ def write(tmp_path: Path) -> Write:
 
 @pytest.fixture
 def shipped_1pct(tmp_path: Path) -> BuildConfig:
+    shared_texts = yaml.safe_load((SHIPPED / "imagenet2012_subset.yaml").read_text())
     return BuildConfig(
         name="imagenet2012_subset",
+        title="ImageNet 2012 subset",
         config="1pct",
         version="5.0.0",
         versions={
@@ -91,13 +94,20 @@ def shipped_1pct(tmp_path: Path) -> BuildConfig:
             ),
         },
         class_names=str(SHIPPED / "imagenet2012/labels.txt"),
-        # The one long text: its words are the file's own affair.
-        description=yaml.safe_load((SHIPPED / "imagenet2012_subset.yaml").read_text())[
-            "description"
-        ],
+        # The long texts: their words are the file's own affair.
+        description=shared_texts["description"],
         config_description="1pct of total ImageNet training set.",
         homepage="http://image-net.org/",
         citation=str(SHIPPED / "imagenet2012/citations.bib"),
+        license=License("imagenet", "https://www.image-net.org/download.php"),
+        creators=(
+            "Ting Chen",
+            "Simon Kornblith",
+            "Mohammad Norouzi",
+            "Geoffrey Hinton",
+        ),
+        published="2020-02-13",
+        manual_download=shared_texts["manual_download"],
         module=(
             "tensorflow_datasets.datasets.imagenet2012_subset."
             "imagenet2012_subset_dataset_builder"
@@ -353,6 +363,20 @@ def test_values_of_a_wrong_type_are_refused(
         ),
         ("formats: []", "Name at least one format, and each once."),
         ("formats: [tfrecord, tfrecord]", "Name at least one format, and each once."),
+        (
+            "max_file_bytes: {parqet: 1}",
+            "Unknown format in max_file_bytes parqet. Did you mean parquet?",
+        ),
+        (
+            "max_file_bytes: {tfrecord: 1}",
+            "max_file_bytes tfrecord: tfrecord has the shards that TFDS gives it; "
+            "num_shards sets another number.",
+        ),
+        (
+            "dimensions: true",
+            "dimensions asks for columns that tfrecord can't have. Build parquet or "
+            "webdataset too, or leave it out.",
+        ),
     ],
 )
 def test_values_that_make_no_sense_are_refused(
@@ -365,7 +389,7 @@ def test_values_that_make_no_sense_are_refused(
 
 
 def test_a_missing_key_is_named_with_the_way_out(write: Write) -> None:
-    path = write("name: mine\n")
+    path = write("name: mine\ntitle: Mine\n")
     with pytest.raises(ConfigError) as caught:
         load_config(path, {}, {})
     assert str(caught.value) == (
@@ -523,7 +547,6 @@ def test_directories_follow_from_the_data_dir(
     assert config.manual_dir == f"{tmp_path}/env/downloads/manual"
     assert config.index_dir == f"{tmp_path}/env/downloads/imagenet2012_subset/index"
     assert config.cache_dir == f"{tmp_path}/env/downloads/imagenet2012_subset"
-    assert config.dataset_dir == f"{tmp_path}/env/imagenet2012_subset/1pct/5.0.0"
 
 
 def test_directories_given_are_made_absolute(
@@ -556,3 +579,37 @@ def test_a_uri_is_not_taken_for_a_path(field: str) -> None:
 )
 def test_nearest_offers_one_or_all(word: str, known: list[str], question: str) -> None:
     assert nearest(word, known) == question
+
+
+def test_a_format_whose_package_is_missing_names_the_extra(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("beam_pipeline.config.find_spec", lambda name: None)
+    load_config("1pct", {}, {"formats": ["tfrecord", "parquet", "webdataset"]})
+    with pytest.raises(ConfigError) as caught:
+        load_config("1pct", {}, {"formats": ["tfrecord", "array_record"]})
+    assert str(caught.value) == (
+        "The format array_record needs the package array_record. Install it with "
+        "pip install 'imagenet2012-subset-beam[array_record]'."
+    )
+
+
+@pytest.mark.parametrize(
+    ("formats", "given", "limits"),
+    [
+        (["tfrecord", "array_record"], {}, {}),
+        (["parquet"], {}, {"parquet": 500_000_000}),
+        (
+            ["webdataset", "tfrecord", "parquet"],
+            {"parquet": 7},
+            {"webdataset": 1_000_000_000, "parquet": 7},
+        ),
+        # Those of a format that is not built do no harm.
+        (["parquet"], {"webdataset": 7}, {"parquet": 500_000_000}),
+    ],
+)
+def test_limits_of_files_have_defaults(
+    formats: list[str], given: dict[str, int], limits: dict[str, int]
+) -> None:
+    config = load_config("1pct", {"max_file_bytes": given}, {"formats": formats})
+    assert config.max_file_bytes == limits

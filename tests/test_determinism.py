@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.archives import dataset_dir, run
+from tests.archives import run
+from transforms.formats import FORMATS
 
 ROOT = Path(__file__).parents[1]
 
@@ -17,13 +18,16 @@ def arguments(archives: Path, data_dir: Path) -> list[str]:
         *("--config", "demo"),
         *("--manual_dir", str(archives)),
         *("--data_dir", str(data_dir)),
+        *("--format", ",".join(FORMATS)),
     ]
 
 
-def hashes(directory: Path) -> dict[str, str]:
+def hashes(data_dir: Path) -> dict[str, str]:
+    """Returns the hash of every file of the dataset, in all formats."""
     return {
-        str(path.relative_to(directory)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(directory.rglob("*"))
+        str(path.relative_to(data_dir)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(data_dir.rglob("*"))
+        if path.is_file() and "downloads" not in path.parts
     }
 
 
@@ -33,8 +37,10 @@ def expected(
 ) -> dict[str, str]:
     data_dir = tmp_path_factory.mktemp("default")
     assert run(*arguments(small_archives, data_dir)).code == 0
-    found = hashes(dataset_dir(data_dir))
-    assert len(found) == 9  # four and two shards, three documents
+    found = hashes(data_dir)
+    # Four and two shards in each format, and the documents.
+    assert len([name for name in found if "-0" in name]) == 4 * 6
+    assert len(found) == 4 * 6 + 5 + 4 + 6
     return found
 
 
@@ -69,4 +75,4 @@ def test_the_bytes_do_not_depend_on_how_it_is_run(
     else:
         outcome = run(*argv)
         assert outcome.code == 0, outcome.err
-    assert hashes(dataset_dir(tmp_path)) == expected
+    assert hashes(tmp_path) == expected

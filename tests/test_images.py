@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from transforms.errors import ImageError
-from transforms.images import Repair, jpeg_components, needed_repair, repair_image
+from transforms.images import (
+    Repair,
+    image_size,
+    jpeg_components,
+    needed_repair,
+    repair_image,
+)
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -57,6 +63,7 @@ def ycck_jpeg(pixels: Pixels) -> bytes:
     return data
 
 
+PNG_START = b"\x89PNG\r\n\x1a\n"
 RGB = Image.fromarray(blocks(4, 3))
 CMYK = cmyk_jpeg(blocks(4, 4))
 
@@ -109,6 +116,84 @@ def test_needed_repair(data: bytes, repair: Repair | None, components: int) -> N
 def test_any_bytes_can_be_looked_at(junk: bytes) -> None:
     needed_repair(junk)
     jpeg_components(b"\xff\xd8\xff" + junk)
+
+
+# --- Sizes ----------------------------------------------------------------------------
+
+WIDE = Image.fromarray(blocks(4, 3)).resize((300, 7))
+LARGE = (40_000).to_bytes(4, "big") * 2
+
+
+def turned(image: Image.Image) -> bytes:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be shown a quarter turn to the right
+    return save(image, "JPEG", exif=exif)
+
+
+@pytest.mark.parametrize(
+    ("data", "size"),
+    [
+        pytest.param(save(WIDE, "JPEG"), (300, 7), id="jpeg"),
+        pytest.param(save(WIDE, "JPEG", progressive=True), (300, 7), id="progressive"),
+        pytest.param(save(WIDE.convert("L"), "JPEG"), (300, 7), id="grey"),
+        pytest.param(turned(WIDE), (300, 7), id="turned-by-exif"),
+        pytest.param(save(WIDE, "JPEG", exif=b"Exif\0\0" + CMYK), (300, 7), id="thumb"),
+        pytest.param(with_fill_bytes(CMYK), (16, 12), id="fill-bytes"),
+        pytest.param(CMYK[: CMYK.index(b"\xff\xc0") + 9], (16, 12), id="frame-alone"),
+        pytest.param(CMYK[: CMYK.index(b"\xff\xc0") + 8], None, id="cut-in-frame"),
+        pytest.param(
+            CMYK.replace(b"\x08\0\x0c\0\x10", b"\x08\0\0\0\x10"), None, id="no-height"
+        ),
+        pytest.param(save(WIDE, "PNG"), (300, 7), id="png"),
+        pytest.param(save(WIDE, "PNG")[:24], (300, 7), id="png-header-alone"),
+        pytest.param(save(WIDE, "PNG")[:23], None, id="png-cut"),
+        pytest.param(
+            save(WIDE, "PNG")[:16] + LARGE, (40_000, 40_000), id="png-of-gigabytes"
+        ),
+        pytest.param(save(WIDE, "PNG")[:16] + b"\xff" * 8, None, id="png-negative"),
+        pytest.param(save(WIDE, "WEBP"), (300, 7), id="webp"),
+        pytest.param(save(WIDE, "WEBP", lossless=True), (300, 7), id="webp-lossless"),
+        pytest.param(
+            save(Image.new("RGBA", (300, 7)), "WEBP"),
+            (300, 7),
+            id="webp-extended",
+        ),
+        pytest.param(save(WIDE, "WEBP")[:29], None, id="webp-cut"),
+        pytest.param(save(WIDE, "WEBP").replace(b"VP8 ", b"VP9 "), None, id="webp-9"),
+        pytest.param(save(WIDE, "GIF"), None, id="gif"),
+        pytest.param(b"", None, id="empty"),
+    ],
+)
+def test_image_size(data: bytes, size: tuple[int, int] | None) -> None:
+    assert image_size(data) == size
+
+
+@pytest.mark.parametrize("size", [(1, 1), (16383, 2), (129, 4097)])
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [("JPEG", {}), ("PNG", {}), ("WEBP", {}), ("WEBP", {"lossless": True})],
+)
+def test_image_size_is_pillows(
+    kind: str, options: dict[str, object], size: tuple[int, int]
+) -> None:
+    assert image_size(save(Image.new("RGB", size), kind, **options)) == size
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    st.sampled_from([b"", b"\xff\xd8\xff", PNG_START, b"RIFF----WEBPVP8"]),
+    st.binary(max_size=60),
+)
+def test_any_bytes_have_a_size_that_can_be_or_none(start: bytes, junk: bytes) -> None:
+    size = image_size(start + junk)
+    assert size is None or all(0 < pixels < 1 << 31 for pixels in size)
+
+
+def test_a_truncated_jpeg_has_its_size_or_none() -> None:
+    data = save(WIDE, "JPEG")
+    frame = data.index(b"\xff\xc0")
+    for cut in range(len(data)):
+        assert image_size(data[:cut]) == (None if cut < frame + 9 else (300, 7))
 
 
 # --- CMYK -----------------------------------------------------------------------------

@@ -16,6 +16,7 @@ MODULES = {
 LADDER = (
     "errors",
     "direct",
+    "local",
     "storage",
     "tar",
     "archives",
@@ -24,16 +25,35 @@ LADDER = (
     "labels",
     "subsets",
     "examples",
-    "plan",
+    "facts",
+    "figure",
+    "card",
+    "croissant",
+    "hub",
+    "tfds",
     "images",
     "formats.*",
     "formats",
+    "output",
+    "sharding",
+    "plan",
     "shards",
     "metadata",
 )
 PURE = {
-    *("errors", "direct", "storage", "tar", "archives", "order", "labels", "examples"),
-    *("images", "formats.*", "formats"),
+    *(
+        "errors",
+        "direct",
+        "local",
+        "storage",
+        "tar",
+        "archives",
+        "order",
+        "labels",
+        "examples",
+    ),
+    *("facts", "figure", "card", "croissant", "hub", "tfds"),
+    *("images", "formats.*", "formats", "output", "sharding"),
 }
 LONGEST = 360  # lines
 

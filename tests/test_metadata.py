@@ -5,14 +5,22 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from beam_pipeline.config import load_config
+from tests.archives import image
+from transforms import output as outputs
 from transforms.errors import StorageError
+from transforms.examples import Example, Schema
+from transforms.facts import DatasetFacts, FileFacts
+from transforms.formats import FORMATS
 from transforms.labels import read_class_names
-from transforms.metadata import DatasetFacts, is_complete, write_metadata
-from transforms.shards import ShardOutput, ShardReport
+from transforms.metadata import write_metadata
+from transforms.output import ShardOutput
+from transforms.shards import ShardReport
 
 FEATURES_SHA256 = "083d2a9848a7d679caf79b3ab293444772f9275a822240b548c2ed6c044334d2"
 LABELS_SHA256 = "70002b0ff5de60a3a17a82dbfcff291931f96225ddf941ad2e182fc39e183d15"
@@ -20,17 +28,18 @@ CONFIG_SHA256 = "8fc17a60399bea4ea467c9053392d21b990ac63822b72db5be2583f33bfe07f
 
 TRAIN = [f"imagenet2012_subset-train.tfrecord-{i:05d}-of-00003" for i in range(3)]
 VALIDATION = ["imagenet2012_subset-validation.tfrecord-00000-of-00001"]
-DOCUMENTS = ["dataset_info.json", "features.json", "label.labels.txt"]
+DOCUMENTS = ["card.html", "dataset_info.json", "features.json", "label.labels.txt"]
 
 
 def report(split: str, index: int, count: int, examples: int) -> ShardReport:
+    name = f"imagenet2012_subset-{split}.tfrecord-{index:05d}-of-{count:05d}"
     return ShardReport(
+        format="tfrecord",
         split=split,
         index=index,
         count=count,
-        examples=examples,
         example_bytes=1000 * examples + index,
-        file_bytes={"tfrecord": 1016 * examples + index},
+        files=(FileFacts(name, 1016 * examples + index, examples),),
         repaired={},
         fingerprint="0" * 64,
     )
@@ -50,29 +59,58 @@ def facts() -> DatasetFacts:
     config = load_config("1pct", {}, {})
     return DatasetFacts(
         name=config.name,
+        title=config.title,
         config=config.config,
         version=config.version,
         description="Some images.\nOf two lines — and a dash.",
         config_description=config.config_description,
         homepage=config.homepage,
         citation="@article{a}",
+        license=config.license,
+        creators=config.creators,
+        published=config.published,
+        manual_download=config.manual_download,
         release_notes=config.release_notes,
         module=config.module,
         default_config=config.default_config,
-        class_names=read_class_names(config.class_names),
+        schema=Schema(read_class_names(config.class_names)),
         download_size=260323,
         splits=("train", "validation"),
     )
 
 
 @pytest.fixture
-def output(tmp_path: Path) -> ShardOutput:
-    directory = tmp_path / "imagenet2012_subset" / "1pct" / "5.0.0"
-    (directory / ".reports").mkdir(parents=True)
-    (directory / ".reports" / "train-00000-of-00003.json").write_text("{}")
+def output(tmp_path: Path, facts: DatasetFacts) -> ShardOutput:
+    output = ShardOutput(
+        data_dir=str(tmp_path),
+        dataset="imagenet2012_subset",
+        config="1pct",
+        version="5.0.0",
+        formats=("tfrecord",),
+        schema=facts.schema,
+    )
+    reports = directory(output) / ".tfrecord.reports"
+    reports.mkdir(parents=True)
+    (reports / "train-00000-of-00003.json").write_text("{}")
     for name in TRAIN + VALIDATION:
-        (directory / name).write_bytes(name.encode())
-    return ShardOutput("imagenet2012_subset", str(directory), ("tfrecord",))
+        write_shard(output, "tfrecord", name)
+    return output
+
+
+def write_shard(output: ShardOutput, format_name: str, name: str) -> None:
+    """Writes a shard of one record, for the figure; no matter what is reported."""
+    path = Path(output.directory(format_name), name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FORMATS[format_name].publish(str(path), output.schema) as writer:
+        writer.write(Example("n01440764_1.JPEG", image(1), 0))
+
+
+def directory(output: ShardOutput) -> Path:
+    return Path(output.directory("tfrecord"))
+
+
+def is_complete(output: ShardOutput) -> bool:
+    return outputs.is_complete(output, "tfrecord")
 
 
 def sha256(path: Path) -> str:
@@ -83,10 +121,10 @@ def test_documents_that_do_not_depend_on_the_build_are_those_of_tfds(
     facts: DatasetFacts, output: ShardOutput
 ) -> None:
     write_metadata(facts, output, REPORTS)
-    directory = Path(output.directory)
-    assert sha256(directory / "features.json") == FEATURES_SHA256
-    assert sha256(directory / "label.labels.txt") == LABELS_SHA256
-    config_file = directory.parents[1] / ".config" / "metadata.json"
+    place = directory(output)
+    assert sha256(place / "features.json") == FEATURES_SHA256
+    assert sha256(place / "label.labels.txt") == LABELS_SHA256
+    config_file = place.parents[1] / ".config" / "metadata.json"
     assert sha256(config_file) == CONFIG_SHA256
 
 
@@ -139,9 +177,9 @@ def test_dataset_info_is_exact(facts: DatasetFacts, output: ShardOutput) -> None
         "version": "5.0.0",
     }
     text = json.dumps(document, indent=2, sort_keys=True)
-    written = Path(output.directory, "dataset_info.json").read_bytes()
+    written = (directory(output) / "dataset_info.json").read_bytes()
     assert written == text.encode("ascii")  # no newline at its end, as TFDS has it
-    assert is_complete(output.directory)
+    assert is_complete(output)
 
 
 def test_facts_that_are_empty_are_left_out(
@@ -149,7 +187,7 @@ def test_facts_that_are_empty_are_left_out(
 ) -> None:
     bare = replace(facts, download_size=0, citation="", release_notes={})
     write_metadata(bare, output, REPORTS)
-    document = json.loads(Path(output.directory, "dataset_info.json").read_bytes())
+    document = json.loads((directory(output) / "dataset_info.json").read_bytes())
     # A number is text, so a size of nothing is one that is known.
     assert document["downloadSize"] == "0"
     assert "citation" not in document
@@ -160,7 +198,7 @@ def test_splits_are_listed_in_the_order_of_the_facts(
     facts: DatasetFacts, output: ShardOutput
 ) -> None:
     write_metadata(replace(facts, splits=("validation", "train")), output, REPORTS)
-    document = json.loads(Path(output.directory, "dataset_info.json").read_bytes())
+    document = json.loads((directory(output) / "dataset_info.json").read_bytes())
     assert [split["name"] for split in document["splits"]] == ["validation", "train"]
 
 
@@ -168,24 +206,24 @@ def test_splits_are_listed_in_the_order_of_the_facts(
 def test_dataset_info_is_written_after_all_else(
     facts: DatasetFacts, output: ShardOutput, blocked: str
 ) -> None:
-    directory = Path(output.directory)
-    (directory / blocked).mkdir()  # where a directory stands no file can be published
+    place = directory(output)
+    (place / blocked).mkdir()  # where a place stands no file can be published
     with pytest.raises(StorageError):
         write_metadata(facts, output, REPORTS)
-    assert not is_complete(output.directory)
+    assert not is_complete(output)
     # What proves the shards is kept for the next run.
-    assert (directory / ".reports").is_dir()
-    assert not list(directory.glob(".*.unfinished"))
+    assert (place / ".tfrecord.reports").is_dir()
+    assert not list(place.glob(".*.unfinished"))
 
-    (directory / blocked).rmdir()
+    (place / blocked).rmdir()
     write_metadata(facts, output, REPORTS)
-    assert is_complete(output.directory)
+    assert is_complete(output)
 
 
 def test_strangers_and_reports_are_removed_and_nothing_else(
     facts: DatasetFacts, output: ShardOutput
 ) -> None:
-    directory = Path(output.directory)
+    place = directory(output)
     strangers = [
         "imagenet2012_subset-train.tfrecord-00000-of-00016",  # another plan's
         "imagenet2012_subset-test.tfrecord-00000-of-00001",  # a split of another run
@@ -194,12 +232,12 @@ def test_strangers_and_reports_are_removed_and_nothing_else(
         ".features.json.0123abcd.unfinished",
     ]
     for name in strangers:
-        (directory / name).write_bytes(b"left over")
+        (place / name).write_bytes(b"left over")
     # The user's own files are none of our business.
     for name in ("NOTES.txt", ".hidden", "other-train.tfrecord-00000-of-00001"):
-        (directory / name).write_bytes(b"mine")
+        (place / name).write_bytes(b"mine")
     write_metadata(facts, output, REPORTS)
-    assert sorted(path.name for path in directory.iterdir()) == sorted(
+    assert sorted(path.name for path in place.iterdir()) == sorted(
         [
             *DOCUMENTS,
             *TRAIN,
@@ -209,9 +247,7 @@ def test_strangers_and_reports_are_removed_and_nothing_else(
             "other-train.tfrecord-00000-of-00001",
         ]
     )
-    assert [(directory / name).read_bytes() for name in TRAIN] == [
-        name.encode() for name in TRAIN
-    ]
+    assert len({(place / name).read_bytes() for name in TRAIN}) == 1
 
 
 @pytest.mark.parametrize(
@@ -219,26 +255,31 @@ def test_strangers_and_reports_are_removed_and_nothing_else(
     [
         (
             lambda reports: reports[:-1],
-            "The train split is not complete: of 3 shards, [0, 2] were reported. "
+            "The train split is not complete in tfrecord: of "
+            "3 shards, [0, 2] were reported. "
             "Rerun; the shards that are there are kept.",
         ),
         (
             # The last one: the others look whole without it.
             lambda reports: [r for r in reports if r.index < 2],
-            "The train split is not complete: of 3 shards, [0, 1] were reported.",
+            "The train split is not complete in tfrecord: of "
+            "3 shards, [0, 1] were reported.",
         ),
         (
             lambda reports: [*reports, reports[1]],
-            "The train split is not complete: of 3 shards, [0, 1, 2, 2] were reported.",
+            "The train split is not complete in tfrecord: of "
+            "3 shards, [0, 1, 2, 2] were reported.",
         ),
         (
             lambda reports: reports[1:],
-            "The validation split is not complete: of an unknown number of shards, "
+            "The validation split is not complete in tfrecord: of "
+            "an unknown number of shards, "
             "[] were reported.",
         ),
         (
             lambda _: [],
-            "The train split is not complete: of an unknown number of shards, []",
+            "The train split is not complete in tfrecord: of "
+            "an unknown number of shards, []",
         ),
     ],
     ids=["one in the middle", "the last", "one twice", "a whole split", "all"],
@@ -249,18 +290,212 @@ def test_a_shard_without_a_report_is_refused(
     change: Callable[[list[ShardReport]], list[ShardReport]],
     message: str,
 ) -> None:
-    before = sorted(Path(output.directory).rglob("*"))
+    before = sorted(directory(output).rglob("*"))
     with pytest.raises(StorageError) as caught:
         write_metadata(facts, output, change(REPORTS))
     assert str(caught.value).startswith(message)
     # Nothing was written, and nothing removed.
-    assert sorted(Path(output.directory).rglob("*")) == before
+    assert sorted(directory(output).rglob("*")) == before
 
 
-def test_a_directory_without_dataset_info_is_not_complete(tmp_path: Path) -> None:
-    assert not is_complete(str(tmp_path))
-    assert not is_complete(str(tmp_path / "missing"))
-    (tmp_path / "features.json").write_text("{}")
-    assert not is_complete(str(tmp_path))
-    (tmp_path / "dataset_info.json").mkdir()  # a document, not a directory
-    assert not is_complete(str(tmp_path))
+def test_a_directory_without_dataset_info_is_not_complete(output: ShardOutput) -> None:
+    assert not is_complete(output)
+    assert not is_complete(replace(output, version="9.9.9"))
+    (directory(output) / "features.json").write_text("{}")
+    assert not is_complete(output)
+    (directory(output) / "dataset_info.json").mkdir()  # a document, not a directory
+    assert not is_complete(output)
+
+
+def as_format(reports: list[ShardReport], format_name: str) -> list[ShardReport]:
+    """Returns the reports as another format of TFDS's would have them."""
+    return [
+        replace(
+            report,
+            format=format_name,
+            files=tuple(
+                replace(file, name=file.name.replace("tfrecord", format_name))
+                for file in report.files
+            ),
+        )
+        for report in reports
+    ]
+
+
+BOTH = REPORTS + as_format(REPORTS, "array_record")
+
+
+def info(output: ShardOutput) -> dict[str, Any]:
+    return dict(json.loads((directory(output) / "dataset_info.json").read_bytes()))
+
+
+def test_formats_of_one_run_share_a_directory(
+    facts: DatasetFacts, output: ShardOutput
+) -> None:
+    both = replace(output, formats=("array_record", "tfrecord"))
+    for name in TRAIN + VALIDATION:
+        write_shard(both, "array_record", name.replace("tfrecord", "array_record"))
+    write_metadata(facts, both, BOTH)
+    assert info(both)["fileFormat"] == "array_record"
+    assert info(both)["alternativeFileFormats"] == ["tfrecord"]
+    assert len(list(directory(output).glob("*-of-*"))) == 8
+
+
+def test_a_format_that_comes_later_is_listed_behind_those_that_are_there(
+    facts: DatasetFacts, output: ShardOutput
+) -> None:
+    write_metadata(facts, output, REPORTS)
+    before = info(output)
+    later = replace(output, formats=("array_record",))
+    for name in TRAIN + VALIDATION:
+        write_shard(later, "array_record", name.replace("tfrecord", "array_record"))
+    write_metadata(facts, later, as_format(REPORTS, "array_record"))
+    assert info(output) == {**before, "alternativeFileFormats": ["array_record"]}
+    assert len(list(directory(output).glob("*-of-*"))) == 8
+    card = (directory(output) / "card.html").read_text()
+    assert "tfds.load(" in card
+    assert "tfds.data_source(" in card
+
+
+def test_a_format_with_other_shards_than_those_there_is_refused(
+    facts: DatasetFacts, output: ShardOutput
+) -> None:
+    write_metadata(facts, output, REPORTS)
+    later = replace(output, formats=("array_record",))
+    write_shard(later, "array_record", TRAIN[0].replace("tfrecord", "array_record"))
+    others = [r for r in as_format(REPORTS, "array_record") if r.split == "validation"]
+    one = replace(facts, splits=("validation",))
+    write_shard(later, "array_record", others[0].files[0].name)
+    before = info(output)
+    with pytest.raises(StorageError) as caught:
+        write_metadata(one, later, others)
+    assert str(caught.value) == (
+        f"{directory(output)} holds the dataset as tfrecord too, with other shards or "
+        "other examples. Rerun with the flags it was built with, or with --overwrite "
+        "to replace it."
+    )
+    assert info(output) == before
+
+
+# --- A folder as the hub has it -------------------------------------------------------
+
+
+def hub_report(format_name: str, split: str, name: str) -> ShardReport:
+    return ShardReport(
+        format=format_name,
+        split=split,
+        index=0,
+        count=1,
+        example_bytes=1000,
+        files=(FileFacts(name, 1234, 1),),
+        repaired={},
+        fingerprint="0" * 64,
+    )
+
+
+def build_hub(
+    facts: DatasetFacts, output: ShardOutput, format_name: str, extension: str
+) -> Path:
+    """Writes one file a split and the documents; returns the folder."""
+    output = replace(output, config=facts.config, formats=(format_name,))
+    reports = []
+    for split in facts.splits:
+        name = f"{split}-0{extension}"
+        write_shard(output, format_name, name)
+        reports.append(hub_report(format_name, split, name))
+    assert not outputs.is_complete(output, format_name)
+    write_metadata(facts, output, reports)
+    assert outputs.is_complete(output, format_name)
+    return Path(output.root(format_name))
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(
+        str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()
+    )
+
+
+def test_a_parquet_folder_has_all_that_the_hub_wants(
+    facts: DatasetFacts, output: ShardOutput
+) -> None:
+    folder = build_hub(facts, output, "parquet", ".parquet")
+    assert folder == Path(output.data_dir, "parquet", "imagenet2012_subset", "5.0.0")
+    assert names(folder) == [
+        "1pct/figure.png",
+        "1pct/manifest.json",
+        "1pct/train-0.parquet",
+        "1pct/validation-0.parquet",
+        "README.md",
+        "croissant.json",
+    ]
+    readme = (folder / "README.md").read_text()
+    _, head, card = readme.split("---\n", 2)
+    assert yaml.safe_load(head)["configs"] == [
+        {
+            "config_name": "1pct",
+            "default": True,
+            "data_files": [
+                {"split": "train", "path": "1pct/train-*.parquet"},
+                {"split": "validation", "path": "1pct/validation-*.parquet"},
+            ],
+        }
+    ]
+    assert "1pct/figure.png" in card
+    assert 'datasets.load_dataset("PATH_OF_THIS_FOLDER", "1pct")' in card
+
+
+def test_a_webdataset_folder_has_its_indexes(
+    facts: DatasetFacts, output: ShardOutput
+) -> None:
+    folder = build_hub(facts, output, "webdataset", ".tar")
+    assert names(folder) == [
+        "1pct/_info.json",
+        "1pct/figure.png",
+        "1pct/manifest.json",
+        "1pct/train-0.tar",
+        "1pct/train-index.json",
+        "1pct/validation-0.tar",
+        "1pct/validation-index.json",
+        "README.md",
+    ]
+
+
+def test_the_readme_covers_the_configurations_built_before(
+    facts: DatasetFacts, output: ShardOutput
+) -> None:
+    ten = replace(facts, config="10pct", config_description="A tenth.")
+    folder = build_hub(ten, output, "parquet", ".parquet")
+    alone = (folder / "README.md").read_text()
+    build_hub(facts, output, "parquet", ".parquet")
+    both = (folder / "README.md").read_text()
+    configs = yaml.safe_load(both.split("---\n")[1])["configs"]
+    assert [config["config_name"] for config in configs] == ["1pct", "10pct"]
+    assert [config.get("default") for config in configs] == [True, None]
+    assert "A tenth." in alone
+    assert "A tenth." in both
+    # In whichever order they are built, the documents are the same.
+    (folder / "10pct" / "manifest.json").unlink()
+    build_hub(ten, output, "parquet", ".parquet")
+    assert (folder / "README.md").read_text() == both
+
+
+def test_strangers_in_a_folder_are_removed(
+    facts: DatasetFacts, output: ShardOutput
+) -> None:
+    place = Path(output.data_dir, "parquet", "imagenet2012_subset", "5.0.0", "1pct")
+    place.mkdir(parents=True)
+    for name in ("train-00000-of-00009.parquet", ".x.0123abcd.unfinished", "mine.txt"):
+        (place / name).write_bytes(b"left over")
+    folder = build_hub(facts, output, "parquet", ".parquet")
+    assert "1pct/mine.txt" in names(folder)
+    assert len(names(folder)) == 7
+
+
+def test_a_manifest_that_is_none_is_named(
+    facts: DatasetFacts, output: ShardOutput
+) -> None:
+    folder = Path(output.data_dir, "parquet", "imagenet2012_subset", "5.0.0")
+    (folder / "10pct").mkdir(parents=True)
+    (folder / "10pct" / "manifest.json").write_text("{}")
+    with pytest.raises(StorageError, match=r"10pct/manifest\.json is not a manifest"):
+        build_hub(facts, output, "parquet", ".parquet")

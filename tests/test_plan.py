@@ -1,12 +1,14 @@
 """Which image goes to which shard: counts, borders, order, and what is refused."""
 
 import hashlib
+import itertools
 import logging
 import pickle
 import random
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -22,9 +24,8 @@ from transforms.plan import (
     ShardSpec,
     SplitOptions,
     plan_split,
-    shard_count,
-    shard_ends,
 )
+from transforms.sharding import files_per_shard, shard_count, shard_ends
 from transforms.storage import FileInfo
 from transforms.subsets import SelectedTable, SubsetList, select_members
 
@@ -228,6 +229,65 @@ def test_more_shards_than_examples_are_refused() -> None:
     assert str(caught.value) == (
         "--num_shards train=1,031: the split has only 30 examples. Ask for as many "
         "shards or fewer."
+    )
+
+
+def file_sizes(sizes: Sequence[int], ends: Sequence[int], files: int) -> list[int]:
+    """Returns the bytes of each file when each shard is cut into so many."""
+    found = []
+    for start, end in zip([0, *ends], ends, strict=False):
+        rows = end - start
+        cuts = [start + round(rows * i / files) for i in range(files + 1)]
+        found += [sum(sizes[a:b]) for a, b in itertools.pairwise(cuts)]
+    return found
+
+
+@given(
+    st.lists(st.integers(1, 50), min_size=1, max_size=40),
+    st.integers(1, 5),
+    st.integers(1, 200),
+)
+def test_no_file_is_larger_than_allowed(
+    sizes: list[int], shards: int, most: int
+) -> None:
+    ends = shard_ends(len(sizes), min(shards, len(sizes)))
+    files = files_per_shard(np.array(sizes), ends, most)
+    if files is None:
+        # One record to a file: that is what remains when all else is too large.
+        finest = min(b - a for a, b in zip([0, *ends], ends, strict=False))
+        assert max(file_sizes(sizes, ends, finest)) > most
+        return
+    assert max(file_sizes(sizes, ends, files)) <= most
+    assert all(file_sizes(sizes, ends, files))
+
+
+@pytest.mark.parametrize(
+    ("most", "files"),
+    [(80, 1), (79, 2), (40, 2), (39, 3), (30, 3), (29, 4), (10, 8), (9, None)],
+)
+def test_files_are_as_few_as_the_size_allows(most: int, files: int | None) -> None:
+    assert files_per_shard(np.full(16, 10), [8, 16], most) == files
+
+
+def test_a_shard_is_cut_into_files_of_formats_with_a_limit() -> None:
+    rows = [(f"n01_{i:02d}.JPEG", i * MIB, 900_000) for i in range(8)]
+    table = selected("n01", rows, archive_of())
+    options = SplitOptions(
+        num_shards=2, max_file_bytes={"parquet": 2_500_000, "webdataset": 4_000_000}
+    )
+    shards = plan_split("train", [table], options).shards
+    assert [shard.files for shard in shards] == [{"parquet": 2, "webdataset": 1}] * 2
+
+
+def test_a_limit_that_no_record_fits_is_refused() -> None:
+    rows = [("n01_0.JPEG", 0, 10), ("n01_1.JPEG", 512, 900_000)]
+    table = selected("n01", rows, archive_of())
+    options = SplitOptions(max_file_bytes={"webdataset": 900_000})
+    with pytest.raises(ConfigError) as caught:
+        plan_split("train", [table], options)
+    assert str(caught.value) == (
+        "max_file_bytes webdataset=900,000 is too little: a file with no more than "
+        "n01_1.JPEG may take 920,510 bytes. Allow twice that, or more."
     )
 
 

@@ -125,11 +125,10 @@ def cut(examples: Sequence[Example], shards: int) -> list[list[Example]]:
 
 
 def reread(directory: Path, split: str) -> list[list[Example]]:
-    shards = []
-    for path in sorted(directory.glob(f"*-{split}.tfrecord-*")):
-        with path.open("rb") as file:
-            shards.append(list(FORMATS["tfrecord"].read(file)))
-    return shards
+    return [
+        list(FORMATS["tfrecord"].read(str(path)))
+        for path in sorted(directory.glob(f"*-{split}.tfrecord-*"))
+    ]
 
 
 def info(directory: Path) -> Mapping[str, object]:
@@ -205,7 +204,7 @@ def test_the_directory_holds_what_tfds_expects_and_no_more(built: Built) -> None
     validation = [f"validation.tfrecord-{i:05d}-of-00002" for i in range(2)]
     assert sorted(path.name for path in built.directory.iterdir()) == sorted(
         [
-            *("dataset_info.json", "features.json", "label.labels.txt"),
+            *("card.html", "dataset_info.json", "features.json", "label.labels.txt"),
             *(f"imagenet2012_subset-{shard}" for shard in train + validation),
         ]
     )
@@ -228,10 +227,14 @@ def test_the_summary_says_what_was_built_and_how_to_load_it(built: Built) -> Non
         ]
     }
     assert "imagenet2012_subset/demo 5.0.0" in out
-    assert said(rf"\btrain\W+18\W+{sizes['train']}\W+4\W+\d+\.\d\W*$", out)
-    assert said(rf"\bvalidation\W+20\W+{sizes['validation']}\W+2\W+\d+\.\d\W*$", out)
-    assert said(rf"^Built in \d+\.\d s: {built.directory}$", out)
+    for split, examples, files in (("train", 18, 4), ("validation", 20, 2)):
+        shards = built.directory.glob(f"*-{split}.tfrecord-*")
+        size = f"{sum(path.stat().st_size for path in shards):,}"
+        row = rf"{examples}\W+{sizes[split]}\W+\d+\.\d\W+tfrecord\W+{files}\W+{size}"
+        assert said(rf"\b{split}\W+{row}\W*$", out)
+    assert said(r"^Built in \d+\.\d s\.$", out)
     assert out.endswith(
+        f"tfrecord: {built.directory}\n"
         'Load it: tfds.load("imagenet2012_subset/demo:5.0.0", '
         f'data_dir="{built.data_dir}")\n'
     )
@@ -255,7 +258,8 @@ def test_a_complete_dataset_is_left_alone(copy: Built) -> None:
     outcome = build(copy.archives, copy.data_dir)
     assert outcome == Outcome(
         0,
-        f"{copy.directory} is complete and left as it is; --overwrite builds it anew.\n"
+        f"{copy.directory} is complete as tfrecord and left as it is; "
+        "--overwrite builds it anew.\n"
         'Load it: tfds.load("imagenet2012_subset/demo:5.0.0", '
         f'data_dir="{copy.data_dir}")\n',
         "",
@@ -266,7 +270,7 @@ def test_a_complete_dataset_is_left_alone(copy: Built) -> None:
 def test_a_complete_dataset_needs_no_archives(copy: Built, tmp_path: Path) -> None:
     outcome = build(tmp_path / "nowhere", copy.data_dir)
     assert outcome.code == 0
-    assert "is complete and left as it is" in outcome.out
+    assert "is complete as tfrecord and left as it is" in outcome.out
 
 
 def test_overwrite_builds_a_complete_dataset_anew(built: Built, copy: Built) -> None:
@@ -332,7 +336,7 @@ def test_a_build_goes_on_from_the_shards_that_are_there(
     shutil.rmtree(blocker.parent)
     shards = sorted(directory.glob("*.tfrecord-*"))
     assert len(shards) == 6
-    reports = sorted((directory / ".reports").iterdir())
+    reports = sorted((directory / ".tfrecord.reports").iterdir())
     assert [path.name for path in reports] == [
         *(f"train-{i:05d}-of-00004.json" for i in range(4)),
         *(f"validation-{i:05d}-of-00002.json" for i in range(2)),

@@ -1,7 +1,6 @@
 """One shard: its bytes, its report, and when it is not built again."""
 
 import hashlib
-import io
 import json
 import struct
 import tarfile
@@ -16,15 +15,13 @@ import pytest
 from tests.archives import PNG_START, image, tar
 from transforms import storage
 from transforms.errors import ImageError, StorageError
+from transforms.examples import Example, Schema, decode_example
+from transforms.facts import FileFacts
 from transforms.formats import FORMATS
 from transforms.images import repair_image
+from transforms.output import ShardOutput, finished_formats, is_complete
 from transforms.plan import SHARD_SCHEMA, ShardSpec
-from transforms.shards import (
-    ShardOutput,
-    ShardReport,
-    build_shard,
-    shard_fingerprint,
-)
+from transforms.shards import ShardReport, build_shard, shard_fingerprint
 
 CMYK = image(1, "CMYK")
 PNG = image(2, "RGBA", "PNG")
@@ -73,7 +70,24 @@ def make_spec(tmp_path: Path) -> MakeSpec:
 
 @pytest.fixture
 def output(tmp_path: Path) -> ShardOutput:
-    return ShardOutput("made_up", str(tmp_path / "out" / "1.0.0"), ("tfrecord",))
+    return ShardOutput(
+        data_dir=str(tmp_path / "out"),
+        dataset="made_up",
+        config="some",
+        version="1.0.0",
+        formats=("tfrecord",),
+        schema=Schema(tuple(f"n{i:08d}" for i in range(1000))),
+    )
+
+
+def directory(output: ShardOutput) -> Path:
+    return Path(output.data_dir, "made_up", "some", "1.0.0")
+
+
+def build(spec: ShardSpec, output: ShardOutput) -> ShardReport:
+    """Builds a shard in the only format that there is."""
+    (report,) = build_shard(spec, output)
+    return report
 
 
 def varint(value: int) -> bytes:
@@ -124,11 +138,15 @@ EXPECTED = [
 
 
 def shard_path(output: ShardOutput) -> Path:
-    return Path(output.directory, "made_up-train.tfrecord-00001-of-00003")
+    return directory(output) / "made_up-train.tfrecord-00001-of-00003"
 
 
 def report_path(output: ShardOutput) -> Path:
-    return Path(output.directory, ".reports", "train-00001-of-00003.json")
+    return directory(output) / ".tfrecord.reports" / "train-00001-of-00003.json"
+
+
+def as_json(report: ShardReport) -> dict[str, object]:
+    return {**asdict(report), "files": [asdict(file) for file in report.files]}
 
 
 def state(path: Path) -> tuple[int, int]:
@@ -139,7 +157,7 @@ def state(path: Path) -> tuple[int, int]:
 def test_a_shard_holds_its_records_in_the_order_of_the_spec(
     make_spec: MakeSpec, output: ShardOutput
 ) -> None:
-    build_shard(make_spec(), output)
+    build(make_spec(), output)
     assert shard_path(output).read_bytes() == b"".join(map(framed, EXPECTED))
 
 
@@ -147,20 +165,21 @@ def test_a_report_says_what_became_of_the_shard(
     make_spec: MakeSpec, output: ShardOutput
 ) -> None:
     spec = make_spec()
-    report = build_shard(spec, output)
+    report = build(spec, output)
+    size = sum(len(framed(data)) for data in EXPECTED)
     assert report == ShardReport(
+        format="tfrecord",
         split="train",
         index=1,
         count=3,
-        examples=5,
         example_bytes=sum(map(len, EXPECTED)),
-        file_bytes={"tfrecord": sum(len(framed(data)) for data in EXPECTED)},
+        files=(FileFacts(shard_path(output).name, size, 5),),
         repaired={"cmyk": 1, "png": 1},
-        fingerprint=shard_fingerprint(spec, output),
+        fingerprint=shard_fingerprint(spec, output, "tfrecord"),
     )
-    assert json.loads(report_path(output).read_bytes()) == asdict(report)
-    assert sorted(path.name for path in Path(output.directory).rglob("*")) == [
-        ".reports",
+    assert json.loads(report_path(output).read_bytes()) == as_json(report)
+    assert sorted(path.name for path in directory(output).rglob("*")) == [
+        ".tfrecord.reports",
         shard_path(output).name,
         report_path(output).name,
     ]
@@ -171,7 +190,7 @@ def test_more_members_than_are_announced_ahead_come_in_order(
 ) -> None:
     images = [(f"n01440764_{number}.JPEG", image(number)) for number in range(50)]
     rows = [(number * 7 % 50, number) for number in range(50)]
-    build_shard(make_spec(images, rows), output)
+    build(make_spec(images, rows), output)
     assert shard_path(output).read_bytes() == b"".join(
         framed(record(*images[position], label)) for position, label in rows
     )
@@ -186,7 +205,7 @@ def test_members_may_lie_in_several_archives(
     row = {"archive": 1, "name": "other.JPEG", "offset": 512, "label": -1}
     row["size"] = len(image(9))
     other = pa.Table.from_pylist([row], SHARD_SCHEMA)
-    build_shard(
+    build(
         replace(
             spec,
             archives=(*spec.archives, storage.file_info(str(patch))),
@@ -203,9 +222,9 @@ def test_a_finished_shard_is_not_built_again(
     make_spec: MakeSpec, output: ShardOutput
 ) -> None:
     spec = make_spec()
-    report = build_shard(spec, output)
+    report = build(spec, output)
     before = state(shard_path(output)), state(report_path(output))
-    assert build_shard(spec, output) == report
+    assert build(spec, output) == report
     assert (state(shard_path(output)), state(report_path(output))) == before
 
 
@@ -259,13 +278,13 @@ def test_a_shard_that_its_report_does_not_prove_is_built_again(
     make_spec: MakeSpec, output: ShardOutput, spoil: Callable[[ShardOutput], None]
 ) -> None:
     spec = make_spec()
-    report = build_shard(spec, output)
+    report = build(spec, output)
     spoil(output)
     before = state(shard_path(output)) if shard_path(output).exists() else None
-    assert build_shard(spec, output) == report
+    assert build(spec, output) == report
     assert state(shard_path(output)) != before
     assert shard_path(output).read_bytes() == b"".join(map(framed, EXPECTED))
-    assert json.loads(report_path(output).read_bytes()) == asdict(report)
+    assert json.loads(report_path(output).read_bytes()) == as_json(report)
 
 
 def _relabel(spec: ShardSpec) -> pa.Table:
@@ -291,7 +310,8 @@ def _relabel(spec: ShardSpec) -> pa.Table:
             replace(spec, archives=(replace(spec.archives[0], size=1),)),
             output,
         ),
-        lambda spec, output: (spec, replace(output, formats=("tfrecord", "other"))),
+        lambda spec, output: (replace(spec, files={"tfrecord": 2}), output),
+        lambda spec, output: (spec, replace(output, schema=Schema(("n0", "n1")))),
         lambda spec, output: (spec, replace(output, dataset="other")),
     ],
     ids=[
@@ -303,7 +323,8 @@ def _relabel(spec: ShardSpec) -> pa.Table:
         "other label",
         "archive modified",
         "archive longer",
-        "formats",
+        "more files",
+        "schema",
         "dataset",
     ],
 )
@@ -313,8 +334,8 @@ def test_a_fingerprint_changes_with_what_decides_the_bytes(
     change: Callable[[ShardSpec, ShardOutput], tuple[ShardSpec, ShardOutput]],
 ) -> None:
     spec = make_spec()
-    fingerprint = shard_fingerprint(spec, output)
-    assert shard_fingerprint(*change(spec, output)) != fingerprint
+    fingerprint = shard_fingerprint(spec, output, "tfrecord")
+    assert shard_fingerprint(*change(spec, output), "tfrecord") != fingerprint
 
 
 def test_a_fingerprint_does_not_change_with_how_the_table_lies_in_memory(
@@ -325,10 +346,14 @@ def test_a_fingerprint_does_not_change_with_how_the_table_lies_in_memory(
     longer = pa.concat_tables([spec.members, spec.members]).combine_chunks()
     for members in (chunks, longer[:5], longer[5:]):
         again = replace(spec, members=members)
-        assert shard_fingerprint(again, output) == shard_fingerprint(spec, output)
+        assert shard_fingerprint(again, output, "tfrecord") == shard_fingerprint(
+            spec, output, "tfrecord"
+        )
     # Nor with where the dataset lies: it may be moved between two runs.
-    moved = replace(output, directory="/elsewhere")
-    assert shard_fingerprint(spec, moved) == shard_fingerprint(spec, output)
+    moved = replace(output, data_dir="/elsewhere")
+    assert shard_fingerprint(spec, moved, "tfrecord") == shard_fingerprint(
+        spec, output, "tfrecord"
+    )
 
 
 def test_an_archive_that_changed_since_it_was_indexed_is_refused(
@@ -339,12 +364,12 @@ def test_an_archive_that_changed_since_it_was_indexed_is_refused(
     size = path.stat().st_size
     path.write_bytes(path.read_bytes() + bytes(512))
     with pytest.raises(StorageError) as caught:
-        build_shard(spec, output)
+        build(spec, output)
     assert str(caught.value) == (
         f"{path} has changed since the build began: it had {size:,} bytes, now "
         f"{size + 512:,}, or was modified. Rerun when it is at rest."
     )
-    assert [path for path in Path(output.directory).rglob("*") if path.is_file()] == []
+    assert [path for path in directory(output).rglob("*") if path.is_file()] == []
 
 
 BROKEN_PNG = PNG_START + b"not a png at all"
@@ -364,7 +389,7 @@ def test_an_image_that_cannot_be_repaired_is_named_and_leaves_nothing(
     spec = make_spec(images, [(0, 0), (1, 0)])
     offset = 512 + -(-len(image(3)) // 512) * 512 + 512
     with pytest.raises(ImageError) as caught:
-        build_shard(spec, output)
+        build(spec, output)
     message = str(caught.value)
     assert message.startswith(
         f"n01440764_2.JPEG, at byte {offset:,} of {spec.archives[0].uri}: it can't be "
@@ -374,17 +399,17 @@ def test_an_image_that_cannot_be_repaired_is_named_and_leaves_nothing(
         f" It is a {kind} file and would have been converted; replace it in the "
         "archive."
     )
-    assert [path for path in Path(output.directory).rglob("*") if path.is_file()] == []
+    assert [path for path in directory(output).rglob("*") if path.is_file()] == []
 
 
 def test_a_failed_shard_leaves_the_one_of_an_earlier_run_alone(
     make_spec: MakeSpec, output: ShardOutput
 ) -> None:
-    build_shard(make_spec(), output)
+    build(make_spec(), output)
     digest = hashlib.sha256(shard_path(output).read_bytes()).hexdigest()
     images = [("n01440764_2.JPEG", BROKEN_PNG)]
     with pytest.raises(ImageError):
-        build_shard(make_spec(images, [(0, 0)]), output)
+        build(make_spec(images, [(0, 0)]), output)
     assert hashlib.sha256(shard_path(output).read_bytes()).hexdigest() == digest
 
 
@@ -396,7 +421,7 @@ def test_a_member_that_ends_behind_its_archive_is_refused(
     too_long = replace(spec, members=pa.Table.from_pylist([row], SHARD_SCHEMA))
     size = spec.archives[0].size
     with pytest.raises(StorageError) as caught:
-        build_shard(too_long, output)
+        build(too_long, output)
     assert str(caught.value) == (
         f"{spec.archives[0].uri} ends at byte {size:,}, but 10,000,000 bytes from 512 "
         "were expected. The file is truncated or has changed; get it whole and rerun."
@@ -406,8 +431,126 @@ def test_a_member_that_ends_behind_its_archive_is_refused(
 def test_the_shard_reads_back_with_its_own_format(
     make_spec: MakeSpec, output: ShardOutput
 ) -> None:
-    build_shard(make_spec(), output)
-    file = io.BytesIO(shard_path(output).read_bytes())
-    assert [
-        (example.file_name, example.label) for example in FORMATS["tfrecord"].read(file)
-    ] == [(IMAGES[position][0], label) for position, label in ROWS]
+    build(make_spec(), output)
+    records = FORMATS["tfrecord"].read(str(shard_path(output)))
+    assert [(example.file_name, example.label) for example in records] == [
+        (IMAGES[position][0], label) for position, label in ROWS
+    ]
+
+
+def read_back(output: ShardOutput, format_name: str, name: str) -> list[Example]:
+    path = Path(output.directory(format_name), name)
+    return list(FORMATS[format_name].read(str(path)))
+
+
+ALL = ("tfrecord", "array_record", "parquet", "webdataset")
+
+
+def test_every_format_holds_the_same_records(
+    make_spec: MakeSpec, output: ShardOutput
+) -> None:
+    output = replace(output, formats=ALL)
+    reports = build_shard(make_spec(), output)
+    assert tuple(report.format for report in reports) == ALL
+    expected = [decode_example(data) for data in EXPECTED]
+    for report in reports:
+        (file,) = report.files
+        assert read_back(output, report.format, file.name) == expected
+        path = Path(output.directory(report.format), file.name)
+        assert (file.size, file.examples) == (path.stat().st_size, 5)
+        assert report.example_bytes == sum(map(len, EXPECTED))
+
+
+def test_one_format_alone_has_the_bytes_it_has_among_others(
+    make_spec: MakeSpec, output: ShardOutput
+) -> None:
+    spec = make_spec()
+    together = replace(output, formats=ALL, data_dir=output.data_dir + "-together")
+    for report in build_shard(spec, together):
+        alone = replace(output, formats=(report.format,))
+        (report_alone,) = build_shard(spec, alone)
+        assert report_alone == report
+        for file in report.files:
+            assert (
+                Path(alone.directory(report.format), file.name).read_bytes()
+                == Path(together.directory(report.format), file.name).read_bytes()
+            )
+
+
+def test_a_shard_may_have_several_files(
+    make_spec: MakeSpec, output: ShardOutput
+) -> None:
+    output = replace(output, formats=("webdataset", "tfrecord"))
+    spec = replace(make_spec(), files={"webdataset": 3})
+    tars, records = build_shard(spec, output)
+    # round(5 / 3) and round(10 / 3); the second shard of three begins at file three.
+    assert [(file.name, file.examples) for file in tars.files] == [
+        ("train-000003.tar", 2),
+        ("train-000004.tar", 1),
+        ("train-000005.tar", 2),
+    ]
+    assert [(file.name, file.examples) for file in records.files] == [
+        ("made_up-train.tfrecord-00001-of-00003", 5)
+    ]
+    found = [
+        example
+        for file in tars.files
+        for example in read_back(output, "webdataset", file.name)
+    ]
+    assert found == [decode_example(data) for data in EXPECTED]
+
+
+def test_a_format_that_is_there_is_not_written_with_the_others(
+    make_spec: MakeSpec, output: ShardOutput
+) -> None:
+    spec = make_spec()
+    build(spec, output)
+    before = state(shard_path(output))
+    reports = build_shard(spec, replace(output, formats=("array_record", "tfrecord")))
+    assert [report.format for report in reports] == ["array_record", "tfrecord"]
+    assert state(shard_path(output)) == before
+
+
+@pytest.mark.parametrize(
+    ("format_name", "mark"),
+    [
+        ("tfrecord", "out/made_up/some/1.0.0/dataset_info.json"),
+        ("parquet", "out/parquet/made_up/1.0.0/some/manifest.json"),
+        ("webdataset", "out/webdataset/made_up/1.0.0/some/manifest.json"),
+    ],
+)
+def test_a_dataset_that_is_being_replaced_is_not_complete(
+    make_spec: MakeSpec,
+    output: ShardOutput,
+    tmp_path: Path,
+    format_name: str,
+    mark: str,
+) -> None:
+    output = replace(output, formats=(format_name,), overwrite=True)
+    path = tmp_path / mark
+    path.parent.mkdir(parents=True)
+    path.write_text('{"fileFormat": "tfrecord"}')
+    assert is_complete(output, format_name)
+    build(make_spec(), output)
+    assert not path.exists()
+    assert not is_complete(output, format_name)
+
+
+def test_a_format_beside_a_finished_one_leaves_it_complete(
+    make_spec: MakeSpec, output: ShardOutput
+) -> None:
+    directory(output).mkdir(parents=True)
+    info = directory(output) / "dataset_info.json"
+    info.write_text('{"fileFormat": "tfrecord", "alternativeFileFormats": ["riegeli"]}')
+    assert finished_formats(output, "array_record") == ["tfrecord", "riegeli"]
+    build_shard(make_spec(), replace(output, formats=("array_record",)))
+    assert info.exists()
+
+
+@pytest.mark.parametrize("text", ["{", "[]", ""])
+def test_a_mark_that_is_no_json_is_named(output: ShardOutput, text: str) -> None:
+    directory(output).mkdir(parents=True)
+    info = directory(output) / "dataset_info.json"
+    info.write_text(text)
+    with pytest.raises(StorageError, match=f"{info} .*JSON.* Remove it"):
+        is_complete(output, "tfrecord")

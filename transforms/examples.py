@@ -36,7 +36,7 @@ class Feature:
     """
 
     name: str
-    kind: Literal["text", "image", "label"]
+    kind: Literal["text", "image", "label", "pixels"]
     tfds_class: str
     documentation: str
 
@@ -61,6 +61,40 @@ FEATURES: Final = (
         "Position of the class's WordNet id in the sorted list of ids; -1 for none.",
     ),
 )
+
+# Only in formats with columns, and only where asked for: TFDS's records lack them.
+DIMENSIONS: Final = (
+    Feature(
+        "width",
+        "pixels",
+        "scalar.Scalar",
+        "Width of the stored image in pixels; null where its header can't be read.",
+    ),
+    Feature(
+        "height",
+        "pixels",
+        "scalar.Scalar",
+        "Height of the stored image in pixels; null where its header can't be read.",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """What the records of a dataset have.
+
+    Attributes:
+        class_names: The name of class ``i`` at position ``i``.
+        dimensions: Whether formats with columns have the images' width and height.
+    """
+
+    class_names: tuple[str, ...]
+    dimensions: bool = False
+
+    @property
+    def columns(self) -> tuple[Feature, ...]:
+        """The features that formats with columns have."""
+        return FEATURES + DIMENSIONS if self.dimensions else FEATURES
 
 
 @dataclass(frozen=True, slots=True)

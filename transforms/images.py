@@ -16,6 +16,7 @@ How TFDS converts (``core/utils/image_utils.py``), and what it takes to do the s
 """
 
 import io
+import struct
 from typing import Final, Literal
 
 import numpy as np
@@ -71,6 +72,45 @@ def jpeg_components(data: bytes) -> int:
         if marker in _START_OF_FRAME:
             return data[at + 7] if at + 7 < len(data) else 0
     return 0
+
+
+def image_size(data: bytes) -> tuple[int, int] | None:
+    """Returns the width and height of a JPEG, PNG or WebP in pixels, as stored.
+
+    They are those of its header; an orientation that EXIF asks for changes nothing.
+
+    Returns:
+        None where the header does not say: it is cut off, or of another format.
+    """
+    width = height = 0
+    if data.startswith(_JPEG):
+        for marker, at in _segments(data):
+            if marker in _START_OF_FRAME and at + 7 <= len(data):
+                height, width = struct.unpack_from(">HH", data, at + 3)
+    elif data.startswith(_PNG) and len(data) >= 24:
+        width, height = struct.unpack_from(">ii", data, 16)
+    elif data[:4] == b"RIFF" and data[8:12] == b"WEBP" and len(data) >= 30:
+        width, height = _webp_size(data)
+    return (width, height) if min(width, height) > 0 else None
+
+
+def _webp_size(data: bytes) -> tuple[int, int]:
+    """Returns a WebP's width and height from its first 30 bytes, or zeros.
+
+    Source: RFC 9649 sections 2.5 to 2.7, and RFC 6386 section 9.1 for ``VP8``.
+    """
+    match data[12:16]:
+        case b"VP8X":
+            width = int.from_bytes(data[24:27], "little")
+            height = int.from_bytes(data[27:30], "little")
+            return width + 1, height + 1
+        case b"VP8L":
+            bits = int.from_bytes(data[21:25], "little")
+            return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+        case b"VP8 ":
+            width, height = struct.unpack_from("<HH", data, 26)
+            return width & 0x3FFF, height & 0x3FFF
+    return 0, 0
 
 
 def _segments(data: bytes) -> list[tuple[int, int]]:

@@ -1,204 +1,267 @@
-"""The documents of a finished dataset, written after its last shard.
+"""Makes the published shards a dataset: its documents, written after the last shard.
 
-``dataset_info.json`` is the last of them: a directory that has it is complete. The
-documents are TFDS's own, byte for byte (``core/dataset_info.py``,
-``core/features``), so that ``tfds.load`` takes the directory for one it built.
+Of each directory one document is written last, and a directory that has it is complete:
+``dataset_info.json`` where TFDS's formats lie, ``manifest.json`` in a folder for the
+hub. What dead runs left there is removed before.
 """
 
-import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+import base64
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import Final
 
 import apache_beam as beam
+from apache_beam.metrics import Metrics
 
-from transforms import storage
+from transforms import storage, tfds
+from transforms.card import card_html
 from transforms.errors import StorageError
-from transforms.examples import FEATURES
-from transforms.formats import FORMATS, shard_name
-from transforms.shards import DATASET_INFO, REPORTS, ShardOutput, ShardReport
+from transforms.facts import ConfigFacts, DatasetFacts, SplitFacts
+from transforms.figure import draw_figure
+from transforms.formats import FORMATS, loader_line
+from transforms.hub import decode_manifest, encode_manifest, hub_readme
+from transforms.output import MARKS, ShardOutput, finished_formats, published_file
+from transforms.shards import ShardReport
 
-_TFDS_FEATURES: Final = "tensorflow_datasets.core.features"
-_FILE_TEMPLATE: Final = "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}"
+_FIGURE: Final = "figure.png"
 
+# Documents do not say where the dataset lies: it may be moved, or uploaded.
+_ANY_DATA_DIR: Final = "DATA_DIR"
+_ANY_FOLDER: Final = "PATH_OF_THIS_FOLDER"
 
-@dataclass(frozen=True, slots=True)
-class DatasetFacts:
-    """What is said of a dataset besides what is counted.
-
-    Attributes:
-        name: The dataset's name.
-        config: The configuration's name.
-        version: ``major.minor.patch``.
-        description: A few sentences on the dataset.
-        config_description: A sentence on the configuration.
-        homepage: Its web page.
-        citation: BibTeX entries.
-        release_notes: A note by version.
-        module: The TFDS module that ``tfds.load`` would use for the name.
-        default_config: The configuration that the bare name stands for.
-        class_names: The name of class ``i`` at position ``i``.
-        download_size: Bytes downloaded, which is the subset list's length.
-        splits: The splits in the order they are listed.
-    """
-
-    name: str
-    config: str
-    version: str
-    description: str
-    config_description: str
-    homepage: str
-    citation: str
-    release_notes: Mapping[str, str]
-    module: str
-    default_config: str
-    class_names: tuple[str, ...]
-    download_size: int
-    splits: tuple[str, ...]
+Splits = tuple[SplitFacts, ...]
 
 
 def write_metadata(
     facts: DatasetFacts, output: ShardOutput, reports: Iterable[ShardReport]
-) -> None:
-    """Writes the documents that make a directory of shards a dataset.
+) -> dict[str, Splits]:
+    """Writes the documents that make directories of shards a dataset.
 
     Args:
         facts: What is said of the dataset.
         output: Where its shards are.
-        reports: One per shard, in any order.
+        reports: One per shard and format, in any order.
+
+    Returns:
+        What was counted, for each format.
 
     Raises:
-        StorageError: A document can't be written, or a shard has no report.
+        StorageError: A document can't be written, a shard has no report, or the
+            directory has other formats with other shards.
     """
-    by_split = _complete_splits(facts, reports)
-    directory = output.directory
-    config_dir = storage.join(
-        directory.rsplit("/", 2)[0], ".config"
-    )  # beside the configurations, as TFDS has it
-    storage.make_directory(config_dir)
-    default = {"default_config_name": facts.default_config}
-    storage.publish_bytes(
-        storage.join(config_dir, "metadata.json"), json.dumps(default).encode()
-    )
-    _remove_strangers(output, by_split)
-    storage.publish_bytes(
-        storage.join(directory, "label.labels.txt"),
-        "".join(f"{name}\n" for name in facts.class_names).encode(),
-    )
-    storage.publish_bytes(
-        storage.join(directory, "features.json"),
-        json.dumps(features_document(facts), indent=4, sort_keys=True).encode(),
-    )
-    storage.publish_bytes(
-        storage.join(directory, DATASET_INFO),
-        json.dumps(
-            info_document(facts, output, by_split), indent=2, sort_keys=True
-        ).encode(),
-    )
-    storage.remove_tree(storage.join(directory, REPORTS))
-
-
-def is_complete(directory: str) -> bool:
-    """Returns whether a directory holds a finished dataset."""
-    return storage.exists(storage.join(directory, DATASET_INFO))
-
-
-def features_document(facts: DatasetFacts) -> dict[str, Any]:
-    """Returns what ``features.json`` holds."""
-    details: dict[str, dict[str, Any]] = {
-        "text": {"text": {}},
-        "image": {
-            "image": {
-                "dtype": "uint8",
-                "shape": {"dimensions": ["-1", "-1", "3"]},
-            }
-        },
-        "label": {"classLabel": {"numClasses": str(len(facts.class_names))}},
+    counted = _count(facts, output, list(reports))
+    name, splits = next(iter(counted.items()))
+    figure = _draw_figure(facts, output, name, splits)
+    in_tfds_style = {
+        name: splits
+        for name, splits in counted.items()
+        if FORMATS[name].layout == "tfds"
     }
-    return {
-        "pythonClassName": f"{_TFDS_FEATURES}.features_dict.FeaturesDict",
-        "featuresDict": {
-            "features": {
-                feature.name: {
-                    "pythonClassName": f"{_TFDS_FEATURES}.{feature.tfds_class}",
-                    **details[feature.kind],
-                }
-                for feature in FEATURES
-            }
-        },
-    }
+    if in_tfds_style:
+        _write_tfds_documents(facts, output, in_tfds_style, figure)
+    for name, splits in counted.items():
+        if FORMATS[name].layout == "hub":
+            _write_hub_documents(facts, output, name, splits, figure)
+    for name in counted:
+        storage.remove_tree(output.reports(name))
+    return counted
 
 
-def info_document(
+def _count(
+    facts: DatasetFacts, output: ShardOutput, reports: list[ShardReport]
+) -> dict[str, Splits]:
+    """Returns each format's splits; a shard without a report is an error."""
+    counted: dict[str, Splits] = {}
+    for name in output.formats:
+        counted[name] = ()
+        for split in facts.splits:
+            found = sorted(
+                (r for r in reports if (r.format, r.split) == (name, split)),
+                key=lambda report: report.index,
+            )
+            indices = [report.index for report in found]
+            if not found or indices != list(range(found[0].count)):
+                raise StorageError(
+                    f"The {split} split is not complete in {name}: of "
+                    f"{found[0].count if found else 'an unknown number of'} shards, "
+                    f"{indices} were reported. Rerun; the shards that are there are "
+                    "kept."
+                )
+            files = tuple(chain.from_iterable(report.files for report in found))
+            counted[name] += (
+                SplitFacts(
+                    split,
+                    sum(file.examples for file in files),
+                    sum(report.example_bytes for report in found),
+                    files,
+                ),
+            )
+    return counted
+
+
+def _draw_figure(
+    facts: DatasetFacts, output: ShardOutput, format_name: str, splits: Splits
+) -> bytes | None:
+    """Returns a picture of the first examples, read back from the first file."""
+    first = storage.join(output.directory(format_name), splits[0].files[0].name)
+    return draw_figure(FORMATS[format_name].read(first), facts.schema.class_names)
+
+
+def _write_tfds_documents(
     facts: DatasetFacts,
     output: ShardOutput,
-    by_split: Mapping[str, list[ShardReport]],
-) -> dict[str, Any]:
-    """Returns what ``dataset_info.json`` holds; 64-bit numbers are strings there."""
-    main_format, *others = (FORMATS[name].suffix for name in output.formats)
-    document = {
-        "citation": facts.citation,
-        "configDescription": facts.config_description,
-        "configName": facts.config,
-        "description": facts.description,
-        "downloadSize": str(facts.download_size),
-        "fileFormat": main_format,
-        "location": {"urls": [facts.homepage]},
-        "moduleName": facts.module,
-        "name": facts.name,
-        "releaseNotes": dict(facts.release_notes),
-        "splits": [
-            {
-                "filepathTemplate": _FILE_TEMPLATE,
-                "name": split,
-                "numBytes": str(sum(report.example_bytes for report in reports)),
-                "shardLengths": [str(report.examples) for report in reports],
-            }
-            for split, reports in by_split.items()
-        ],
-        "supervisedKeys": {
-            "tuple": {"items": [{"featureKey": "image"}, {"featureKey": "label"}]}
-        },
-        "version": facts.version,
-    }
-    if others:
-        document["alternativeFileFormats"] = others
-    return {key: value for key, value in document.items() if value}
-
-
-def _complete_splits(
-    facts: DatasetFacts, reports: Iterable[ShardReport]
-) -> dict[str, list[ShardReport]]:
-    """Returns each split's reports in order; a shard without one is an error."""
-    by_split: dict[str, list[ShardReport]] = {split: [] for split in facts.splits}
-    for report in sorted(reports, key=lambda report: report.index):
-        by_split[report.split].append(report)
-    for split, found in by_split.items():
-        indices = [report.index for report in found]
-        if not found or indices != list(range(found[0].count)):
+    built: Mapping[str, Splits],
+    figure: bytes | None,
+) -> None:
+    formats = list(built)
+    splits = built[formats[0]]
+    directory = output.directory(formats[0])
+    # What is being replaced goes in every format, even where no shard was built anew.
+    there = [] if output.overwrite else finished_formats(output, formats[0])
+    earlier = [name for name in there if name not in built]
+    if earlier:
+        info = storage.read_json(output.mark(formats[0]))
+        if info.get("splits") != tfds.split_documents(splits):
             raise StorageError(
-                f"The {split} split is not complete: of "
-                f"{found[0].count if found else 'an unknown number of'} shards, "
-                f"{indices} were reported. Rerun; the shards that are there are kept."
+                f"{directory} holds the dataset as {' and '.join(earlier)} too, with "
+                "other shards or other examples. Rerun with the flags it was built "
+                "with, or with --overwrite to replace it."
             )
-    return by_split
+    all_formats = [*earlier, *formats]
+    ours = {
+        FORMATS[name].file_name(facts.name, split.name, index, len(split.files))
+        for name in all_formats
+        for split in splits
+        for index in range(len(split.files))
+    }
+    _remove_strangers(directory, ours, lambda name: name.startswith(f"{facts.name}-"))
+    if earlier:
+        splits = _as_format(facts.name, directory, earlier[0], splits)
+    config = ConfigFacts(
+        facts.config, facts.config_description, facts.download_size, splits
+    )
+    card = card_html(
+        replace(facts, schema=replace(facts.schema, dimensions=False)),
+        [config],
+        {config.name: _loader_lines(facts, config, all_formats, _ANY_DATA_DIR)},
+        {config.name: _as_data_uri(figure)} if figure else {},
+    )
+    beside = storage.join(directory.rsplit("/", 2)[0], ".config")
+    storage.make_directory(beside)
+    storage.publish_bytes(
+        storage.join(beside, "metadata.json"), tfds.default_config_document(facts)
+    )
+    for name, document in {
+        "label.labels.txt": tfds.labels_document(facts),
+        "features.json": tfds.features_document(facts),
+        "card.html": card.encode(),
+        MARKS["tfds"]: tfds.info_document(facts, all_formats, splits),
+    }.items():
+        storage.publish_bytes(storage.join(directory, name), document)
+
+
+def _as_format(
+    dataset: str, directory: str, format_name: str, splits: Splits
+) -> Splits:
+    """Returns splits with the files that they have in another format."""
+    name = FORMATS[format_name].file_name
+    return tuple(
+        replace(
+            split,
+            files=tuple(
+                published_file(
+                    directory,
+                    name(dataset, split.name, index, len(split.files)),
+                    file.examples,
+                )
+                for index, file in enumerate(split.files)
+            ),
+        )
+        for split in splits
+    )
+
+
+def _write_hub_documents(
+    facts: DatasetFacts,
+    output: ShardOutput,
+    format_name: str,
+    splits: Splits,
+    figure: bytes | None,
+) -> None:
+    root, directory = output.root(format_name), output.directory(format_name)
+    kind = FORMATS[format_name]
+    ours = ConfigFacts(
+        facts.config, facts.config_description, facts.download_size, splits
+    )
+    names = {file.name for split in splits for file in split.files}
+    extension = "." + splits[0].files[0].name.rpartition(".")[2]
+    _remove_strangers(directory, names, lambda name: name.endswith(extension))
+    if figure:
+        storage.publish_bytes(storage.join(directory, _FIGURE), figure)
+    configs = _with_neighbours(facts, root, ours)
+    documents = dict(kind.documents(facts, configs)) if kind.documents else {}
+    documents["README.md"] = hub_readme(
+        facts,
+        configs,
+        extension,
+        {
+            config.name: _loader_lines(facts, config, [format_name], _ANY_FOLDER)
+            for config in configs
+        },
+        {
+            config.name: f"{config.name}/{_FIGURE}"
+            for config in configs
+            if storage.exists(storage.join(root, config.name, _FIGURE))
+        },
+        kind.typed,
+    ).encode()
+    for name, document in documents.items():
+        storage.publish_bytes(storage.join(root, name), document)
+    storage.publish_bytes(output.mark(format_name), encode_manifest(facts, ours))
+
+
+def _with_neighbours(
+    facts: DatasetFacts, root: str, ours: ConfigFacts
+) -> list[ConfigFacts]:
+    """Returns the configurations of a folder, the default one first."""
+    configs = {ours.name: ours}
+    for name in storage.list_names(root):
+        mark = storage.join(root, name, MARKS["hub"])
+        if name != ours.name and storage.exists(mark):
+            configs[name] = decode_manifest(storage.read_bytes(mark), mark)
+    return sorted(
+        configs.values(), key=lambda c: (c.name != facts.default_config, c.name)
+    )
+
+
+def _loader_lines(
+    facts: DatasetFacts, config: ConfigFacts, formats: Sequence[str], root: str
+) -> list[str]:
+    return [
+        loader_line(
+            format_name,
+            root=root,
+            name=facts.name,
+            config=config.name,
+            version=facts.version,
+            split=config.splits[0].name,
+        )
+        for format_name in formats
+    ]
+
+
+def _as_data_uri(png: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(png).decode()
 
 
 def _remove_strangers(
-    output: ShardOutput, by_split: Mapping[str, list[ShardReport]]
+    directory: str, ours: set[str], is_shard: Callable[[str], bool]
 ) -> None:
     """Removes what dead runs left: unpublished files, shards of another plan."""
-    ours = {
-        shard_name(output.dataset, report.split, name, report.index, report.count)
-        for reports in by_split.values()
-        for report in reports
-        for name in output.formats
-    }
-    for name in storage.list_names(output.directory):
-        if name in ours:
-            continue
-        if storage.is_unfinished(name) or name.startswith(f"{output.dataset}-"):
-            storage.remove(storage.join(output.directory, name))
+    for name in storage.list_names(directory):
+        if storage.is_unfinished(name) or (is_shard(name) and name not in ours):
+            storage.remove(storage.join(directory, name))
 
 
 @dataclass
@@ -214,18 +277,26 @@ class WriteMetadata(beam.PTransform):  # type: ignore[misc]
     output: ShardOutput
 
     def expand(self, reports: beam.PCollection[ShardReport]) -> beam.PCollection[str]:
-        """Gathers the reports; gives the directory of the dataset."""
+        """Gathers the reports; gives the name of each format that is finished."""
         return (
             reports
             | "KeyByDataset" >> beam.Map(self._key_by_dataset)
             | "GroupReports" >> beam.GroupByKey()
-            | "Write" >> beam.Map(self._write)
+            | "Write" >> beam.FlatMap(self._write)
         )
 
     def _key_by_dataset(self, report: ShardReport) -> tuple[str, ShardReport]:
-        return self.output.directory, report
+        return self.output.config, report
 
-    def _write(self, group: tuple[str, Iterable[ShardReport]]) -> str:
-        directory, reports = group
-        write_metadata(self.facts, self.output, reports)
-        return directory
+    def _write(self, group: tuple[str, Iterable[ShardReport]]) -> list[str]:
+        _, reports = group
+        counted = write_metadata(self.facts, self.output, reports)
+        for split in counted[self.output.formats[0]]:
+            Metrics.counter(split.name, "examples").inc(split.examples)
+            Metrics.counter(split.name, "example_bytes").inc(split.example_bytes)
+        for name, splits in counted.items():
+            for split in splits:
+                size = sum(file.size for file in split.files)
+                Metrics.counter(split.name, f"{name}_files").inc(len(split.files))
+                Metrics.counter(split.name, f"{name}_bytes").inc(size)
+        return list(counted)

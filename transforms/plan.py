@@ -1,15 +1,14 @@
 """Which image goes to which shard, in which order: one split's plan, from metadata.
 
-The order comes from ``transforms.order``. The number of shards and their boundaries
-follow TFDS's formulae (``core/utils/shard_utils.py``, ``core/writer.py``), so that a
-shard of ours holds the records that TFDS's shard of the same name holds. Nothing of a
-plan depends on workers, on the order in which tables arrive, or on time.
+The order comes from ``transforms.order``, the number of shards and their boundaries
+from ``transforms.sharding``. Nothing of a plan depends on workers, on the order in
+which tables arrive, or on time.
 """
 
 import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import apache_beam as beam
@@ -28,17 +27,14 @@ from transforms.errors import (
     sample,
 )
 from transforms.examples import example_sizes
+from transforms.formats import FORMATS
 from transforms.labels import hint_at_task_3
 from transforms.order import key_halves, sort_by_key
+from transforms.sharding import files_per_shard, shard_count, shard_ends
 from transforms.storage import FileInfo
 from transforms.subsets import SelectedTable, SubsetList
 
 _LOGGER = logging.getLogger(__name__)
-
-_SMALLEST_SHARD: Final = 64 << 20  # bytes
-_LARGEST_SHARD: Final = 1 << 30  # bytes
-_RECORD_OVERHEAD: Final = 16  # bytes of TFRecord framing
-_PREFERRED_COUNT: Final = 1024
 
 SHARD_SCHEMA: Final = pa.schema(
     [
@@ -61,6 +57,7 @@ class ShardSpec:
         count: Number of shards of the split.
         archives: The files its members lie in.
         members: Rows of ``SHARD_SCHEMA`` in the order of the shard's records.
+        files: Number of files it is cut into, in formats that limit a file's size.
     """
 
     split: str
@@ -68,6 +65,7 @@ class ShardSpec:
     count: int
     archives: tuple[FileInfo, ...]
     members: pa.Table
+    files: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +77,14 @@ class SplitOptions:
         num_shards: Number of shards; None to let the sizes decide.
         max_examples: Keep this many, the first ones in archive order; None for all.
         allow_missing: Go on where the archives lack names of the subset.
+        max_file_bytes: Most bytes of a file, by format, where there is a limit.
     """
 
     subset: SubsetList | None = None
     num_shards: int | None = None
     max_examples: int | None = None
     allow_missing: bool = False
+    max_file_bytes: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,43 +102,6 @@ class SplitPlan:
     shards: tuple[ShardSpec, ...]
     examples: int
     missing: tuple[str, ...]
-
-
-def shard_count(total_bytes: int, examples: int) -> int:
-    """Returns the number of shards TFDS gives a split.
-
-    The largest power of two up to 1024 that keeps shards between 64 MiB and 1 GiB;
-    above 1 TiB, multiples of 1024 (``core/utils/shard_utils.py``).
-
-    Args:
-        total_bytes: Sum of the serialised Examples' lengths, without framing.
-        examples: Number of Examples.
-    """
-    framed = total_bytes + _RECORD_OVERHEAD * examples
-    most = framed // _SMALLEST_SHARD
-    least = framed // _LARGEST_SHARD
-    if least > _PREFERRED_COUNT:
-        # TFDS counts on for ever where there are fewer examples than shards.
-        multiple = -(-least // _PREFERRED_COUNT) * _PREFERRED_COUNT
-        return min(multiple, examples)
-    count = _PREFERRED_COUNT
-    while count > 1:
-        if least <= count <= most and examples >= count:
-            return count
-        count //= 2
-    return 1
-
-
-def shard_ends(examples: int, shards: int) -> list[int]:
-    """Returns the position behind each shard's last record.
-
-    Rounds half to even, as TFDS does (``core/writer.py``).
-
-    Example:
-        >>> shard_ends(10, 4)
-        [2, 5, 8, 10]
-    """
-    return [round(examples * i / shards) for i in range(1, shards + 1)]
 
 
 def plan_split(
@@ -174,12 +137,16 @@ def plan_split(
             f"--num_shards {split}={shards:,}: the split has only {examples:,} "
             "examples. Ask for as many shards or fewer."
         )
-    files = tuple(archive.file for archive in archives)
-    rows = members.select(SHARD_SCHEMA.names).cast(SHARD_SCHEMA).combine_chunks()
     ends = shard_ends(examples, shards)
+    files = {
+        name: _cut_into_files(name, members, ends, most)
+        for name, most in options.max_file_bytes.items()
+    }
+    infos = tuple(archive.file for archive in archives)
+    rows = members.select(SHARD_SCHEMA.names).cast(SHARD_SCHEMA).combine_chunks()
     specs = tuple(
         # Taken, not sliced: a pickled slice drags the whole table's buffers along.
-        ShardSpec(split, index, shards, files, rows.take(np.arange(start, end)))
+        ShardSpec(split, index, shards, infos, rows.take(np.arange(start, end)), files)
         for index, (start, end) in enumerate(zip([0, *ends], ends, strict=False))
     )
     return SplitPlan(split, specs, examples, missing)
@@ -274,6 +241,26 @@ def _first_in_archive_order(members: pa.Table, limit: int) -> pa.Table:
     """Returns the first members of the archives, in the order they had."""
     place = np.lexsort((members["offset"].to_numpy(), members["archive"].to_numpy()))
     return members.take(pa.array(np.sort(place[:limit])))
+
+
+def _cut_into_files(
+    format_name: str, members: pa.Table, ends: list[int], limit: int
+) -> int:
+    """Returns into how many files of a format each shard is cut."""
+    kind = FORMATS[format_name]
+    names = pc.binary_length(members["name"]).to_numpy().astype(np.int64)
+    # A name occurs up to three times in a record.
+    sizes = members["size"].to_numpy() + 3 * names + kind.record_overhead
+    files = files_per_shard(sizes, ends, limit - kind.file_overhead)
+    if files is None:
+        largest = int(sizes.argmax())
+        needed = int(sizes[largest]) + kind.file_overhead
+        raise ConfigError(
+            f"max_file_bytes {format_name}={limit:,} is too little: a file with no "
+            f"more than {members['name'][largest].as_py()} may take {needed:,} bytes. "
+            "Allow twice that, or more."
+        )
+    return files
 
 
 def _total_bytes(members: pa.Table) -> int:

@@ -6,7 +6,7 @@ exactly the bytes asked for or raises, and a file appears under its name whole o
 at all.
 """
 
-import errno
+import json
 import os
 import secrets
 import shutil
@@ -14,10 +14,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, BinaryIO, Protocol
 
 from transforms.direct import DirectFile
 from transforms.errors import StorageError
+from transforms.local import LocalReader, explain
 
 UNFINISHED_SUFFIX = ".unfinished"
 
@@ -57,64 +58,6 @@ class RangeReader(Protocol):
         ...
 
 
-class LocalReader:
-    """Reads ranges of a local file with ``pread``."""
-
-    def __init__(self, uri: str) -> None:
-        """Opens the file.
-
-        Args:
-            uri: Path of an existing file.
-
-        Raises:
-            StorageError: The file can't be opened.
-        """
-        self._uri = uri
-        try:
-            self._descriptor = os.open(uri, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError as error:
-            raise _explain(error, "open", uri) from error
-        # Without this the kernel reads ahead 128 KiB at every header, which on an
-        # archive of 110 KB members means reading all of it.
-        os.posix_fadvise(self._descriptor, 0, 0, os.POSIX_FADV_RANDOM)
-
-    def read(self, offset: int, size: int) -> bytes:
-        """Returns exactly ``size`` bytes from ``offset``, or raises StorageError."""
-        try:
-            data = os.pread(self._descriptor, size, offset)
-            while len(data) < size:
-                more = os.pread(self._descriptor, size - len(data), offset + len(data))
-                if not more:
-                    raise StorageError(
-                        f"{self._uri} ends at byte {offset + len(data):,}, but "
-                        f"{size:,} bytes from {offset:,} were expected. The file is "
-                        "truncated or has changed; get it whole and rerun."
-                    )
-                data += more
-        except OSError as error:
-            raise _explain(error, "read", self._uri) from error
-        return data
-
-    def read_many(self, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
-        """Returns the bytes of each range; the disk looks for all of them at once.
-
-        Announcing a batch of cold headers before reading them is faster than sixteen
-        threads that read one each, and no thread waits for the GIL.
-        """
-        if len(ranges) > 1:
-            for offset, size in ranges:
-                self.prefetch(offset, size)
-        return [self.read(offset, size) for offset, size in ranges]
-
-    def prefetch(self, offset: int, size: int) -> None:
-        """Asks the kernel to start reading a range into the page cache."""
-        os.posix_fadvise(self._descriptor, offset, size, os.POSIX_FADV_WILLNEED)
-
-    def close(self) -> None:
-        """Closes the file."""
-        os.close(self._descriptor)
-
-
 def local_path(uri: str) -> Path:
     """Returns the local path that a URI names.
 
@@ -139,7 +82,7 @@ def file_info(uri: str) -> FileInfo:
     try:
         status = path.stat()
     except OSError as error:
-        raise _explain(error, "find", str(path)) from error
+        raise explain(error, "find", str(path)) from error
     return FileInfo(str(path.absolute()), status.st_size, str(status.st_mtime_ns))
 
 
@@ -173,7 +116,47 @@ def read_bytes(uri: str) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise _explain(error, "read", str(path)) from error
+        raise explain(error, "read", str(path)) from error
+
+
+def read_json(uri: str) -> dict[str, Any]:
+    """Returns what a small file of JSON holds, an object.
+
+    Raises:
+        StorageError: The file can't be read, or holds something else.
+    """
+    try:
+        value = json.loads(read_bytes(uri))
+    except ValueError as error:
+        raise StorageError(f"{uri} is no JSON: {error}. Remove it.") from error
+    if not isinstance(value, dict):
+        raise StorageError(f"{uri} should hold a JSON object. Remove it.")
+    return value
+
+
+@contextmanager
+def open_file(uri: str) -> Iterator[BinaryIO]:
+    """Opens a file for reading from front to back.
+
+    Raises:
+        StorageError: The file can't be opened or read.
+    """
+    path = local_path(uri)
+    try:
+        with path.open("rb") as file:
+            yield file
+    except OSError as error:
+        raise explain(error, "read", str(path)) from error
+
+
+@contextmanager
+def local_copy(uri: str) -> Iterator[str]:
+    """Gives the path of a local file with a file's bytes, for those who need one.
+
+    Raises:
+        StorageError: There is no such file.
+    """
+    yield file_info(uri).uri
 
 
 def list_names(directory: str) -> list[str]:
@@ -183,7 +166,7 @@ def list_names(directory: str) -> list[str]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise _explain(error, "list", directory) from error
+        raise explain(error, "list", directory) from error
 
 
 def make_directory(uri: str) -> None:
@@ -195,7 +178,7 @@ def make_directory(uri: str) -> None:
     try:
         local_path(uri).mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _explain(error, "make the directory", uri) from error
+        raise explain(error, "make the directory", uri) from error
 
 
 def remove(uri: str) -> None:
@@ -207,7 +190,7 @@ def remove(uri: str) -> None:
     try:
         local_path(uri).unlink(missing_ok=True)
     except OSError as error:
-        raise _explain(error, "remove", uri) from error
+        raise explain(error, "remove", uri) from error
 
 
 def remove_tree(uri: str) -> None:
@@ -221,7 +204,7 @@ def remove_tree(uri: str) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise _explain(error, "remove", uri) from error
+        raise explain(error, "remove", uri) from error
 
 
 class Sink(Protocol):
@@ -253,20 +236,29 @@ def publish(uri: str) -> Iterator[Sink]:
     Raises:
         StorageError: The file can't be written, synced or renamed.
     """
-    path = local_path(uri)
-    token = secrets.token_hex(4)
-    temporary = path.with_name(f".{path.name}.{token}{UNFINISHED_SUFFIX}")
-    try:
-        with closing(DirectFile(temporary)) as file:
-            yield file
-            file.sync()
-        os.replace(temporary, path)
-        _sync_directory(path.parent)
-    except OSError as error:
-        raise _explain(error, "write", str(path)) from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+    with _appearing(uri) as temporary, closing(DirectFile(temporary)) as file:
+        yield file
+        file.sync()
+
+
+@contextmanager
+def publish_path(uri: str) -> Iterator[str]:
+    """Gives a local path; what is written there appears under its name when whole.
+
+    For libraries that open their files themselves.
+
+    Args:
+        uri: The final name; its directory exists.
+
+    Yields:
+        The path to write to.
+
+    Raises:
+        StorageError: The file can't be written, synced or renamed.
+    """
+    with _appearing(uri) as temporary:
+        yield str(temporary)
+        _sync(temporary, os.O_RDWR)
 
 
 def publish_bytes(uri: str, data: bytes) -> None:
@@ -289,27 +281,27 @@ def join(directory: str, *names: str) -> str:
     return "/".join((directory.rstrip("/"), *names))
 
 
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+@contextmanager
+def _appearing(uri: str) -> Iterator[Path]:
+    """Gives a hidden name to write to; gives that file its own where nothing raises."""
+    path = local_path(uri)
+    token = secrets.token_hex(4)
+    temporary = path.with_name(f".{path.name}.{token}{UNFINISHED_SUFFIX}")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+        _sync(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise explain(error, "write", str(path)) from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def _sync(path: Path, flags: int) -> None:
+    """Waits until the disk has a file or a directory."""
+    descriptor = os.open(path, flags)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _explain(error: OSError, action: str, uri: str) -> StorageError:
-    """Returns the error to raise instead of an OSError, with what to do about it."""
-    match error.errno:
-        case errno.ENOSPC | errno.EDQUOT:
-            advice = "No space is left there. Free some, or choose another --data_dir."
-        case errno.EACCES | errno.EPERM | errno.EROFS:
-            advice = "Check the permissions, or choose another directory."
-        case errno.ENOENT:
-            advice = "There is no such file or directory."
-        case errno.ENOTDIR | errno.EEXIST:
-            advice = "A file stands where a directory is needed."
-        case errno.EISDIR:
-            advice = "A directory stands where a file is needed."
-        case _:
-            advice = f"The system says: {error.strerror}."
-    return StorageError(f"Can't {action} {uri}. {advice}")

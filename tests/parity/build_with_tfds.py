@@ -23,6 +23,7 @@ def main() -> None:
     parser.add_argument("--manual_dir", required=True)
     parser.add_argument("--data_dir", required=True)
     parser.add_argument("--deterministic", action="store_true")
+    parser.add_argument("--file_format", default="tfrecord")
     parser.add_argument("--num_shards", type=int)
     parser.add_argument("--max_examples_per_split", type=int)
     arguments = parser.parse_args()
@@ -30,7 +31,9 @@ def main() -> None:
         ExampleSerializer.serialize_example = serialize_sorted
     tfds.disable_progress_bar()
     builder = tfds.builder(
-        f"imagenet2012_subset/{arguments.config}", data_dir=arguments.data_dir
+        f"imagenet2012_subset/{arguments.config}",
+        data_dir=arguments.data_dir,
+        file_format=arguments.file_format,
     )
     builder.download_and_prepare(
         download_config=tfds.download.DownloadConfig(

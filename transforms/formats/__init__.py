@@ -1,62 +1,197 @@
 """The formats a dataset can be written in: one module each, and one table of them.
 
-A format is a suffix, a writer and a reader. To add one, write its module and add its
-line to ``FORMATS``; the configuration, the build and the metadata go by the table.
+A format is a writer, a reader, and what its loaders expect of names and places. To add
+one, write its module and add its line to ``FORMATS``; the configuration, the plan, the
+build and the documents go by the table.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import BinaryIO, Final, Protocol
+from typing import BinaryIO, Final, Literal, Protocol
 
-from transforms.examples import Example
+from transforms import storage
+from transforms.croissant import croissant_documents
+from transforms.examples import Example, Schema
+from transforms.facts import ConfigFacts, DatasetFacts
+from transforms.formats.array_record import ArrayRecordWriter, read_array_record
+from transforms.formats.parquet import ParquetWriter, parquet_file_name, read_parquet
 from transforms.formats.tfrecord import TFRecordWriter, read_tfrecord
+from transforms.formats.webdataset import (
+    WebDatasetWriter,
+    read_webdataset,
+    webdataset_documents,
+    webdataset_file_name,
+)
 from transforms.storage import Sink
+
+# Where the files of a format lie, and which documents go with them: a directory as
+# TFDS has it, several formats together; or a folder as the Hugging Face hub has it,
+# one for each format, the configurations side by side.
+Layout = Literal["tfds", "hub"]
+
+# Names a file, from dataset, split, index and count.
+FileName = Callable[[str, str, int, int], str]
 
 
 class ExampleWriter(Protocol):
-    """Writes the Examples of one shard."""
+    """Writes the Examples of one file."""
 
-    def write(self, example: Example) -> int:
-        """Appends an Example; returns its serialised length in bytes."""
+    def write(self, example: Example) -> None:
+        """Appends an Example."""
         ...
 
     def close(self) -> None:
-        """Writes what the format has at its end; the file stays open."""
+        """Writes what the format has at its end; the file itself stays open."""
         ...
+
+
+Publisher = Callable[[str, Schema], AbstractContextManager[ExampleWriter]]
+Reader = Callable[[str], Iterator[Example]]
+Documents = Callable[[DatasetFacts, Sequence[ConfigFacts]], Mapping[str, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """One way to store a shard.
+    """One way to store a dataset.
 
     Attributes:
-        suffix: What TFDS calls it, in shard names and metadata.
-        writer: Makes a writer of Examples to an open file.
-        read: Yields the Examples of an open file.
+        layout: Where its files lie.
+        file_name: Names them.
+        publish: Opens a file of it that appears, whole, when the block ends.
+        read: Yields the Examples of a published file.
+        loader: The line that loads it; see ``loader_line``.
+        needs: The package, and the extra of ours, that it takes; None for neither.
+        max_bytes: Most bytes of a file; None where TFDS's formula decides.
+        record_overhead: Most bytes that a record takes besides its image.
+        file_overhead: Most bytes that a file takes besides its records.
+        documents: What its loaders read besides, by path beneath the hub folder.
+        typed: Whether the hub is told its columns; else loaders find them out.
     """
 
-    suffix: str
-    writer: Callable[[Sink], ExampleWriter]
-    read: Callable[[BinaryIO], Iterator[Example]]
+    layout: Layout
+    file_name: FileName
+    publish: Publisher
+    read: Reader
+    loader: str
+    needs: str | None = None
+    max_bytes: int | None = None
+    record_overhead: int = 0
+    file_overhead: int = 0
+    documents: Documents | None = None
+    typed: bool = False
+
+
+def _in_tfds_style(suffix: str) -> FileName:
+    """``{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}`` (``core/naming.py``)."""
+
+    def name(dataset: str, split: str, index: int, count: int) -> str:
+        digits = max(5, len(str(count)))
+        return f"{dataset}-{split}.{suffix}-{index:0{digits}d}-of-{count:0{digits}d}"
+
+    return name
+
+
+def _to_stream(make: Callable[[Sink, Schema], ExampleWriter]) -> Publisher:
+    """Publishes by way of a writer to an open file."""
+
+    @contextmanager
+    def publish(uri: str, schema: Schema) -> Iterator[ExampleWriter]:
+        with storage.publish(uri) as file:
+            writer = make(file, schema)
+            yield writer
+            writer.close()
+
+    return publish
+
+
+def _to_path(make: Callable[[str], ExampleWriter]) -> Publisher:
+    """Publishes by way of a writer that opens its file itself, a local one."""
+
+    @contextmanager
+    def publish(uri: str, schema: Schema) -> Iterator[ExampleWriter]:
+        with storage.publish_path(uri) as path:
+            writer = make(path)
+            try:
+                yield writer
+            finally:
+                writer.close()
+
+    return publish
+
+
+def _from_stream(read: Callable[[BinaryIO], Iterator[Example]]) -> Reader:
+    def examples(uri: str) -> Iterator[Example]:
+        with storage.open_file(uri) as file:
+            yield from read(file)
+
+    return examples
+
+
+def _from_path(read: Callable[[str], Iterator[Example]]) -> Reader:
+    def examples(uri: str) -> Iterator[Example]:
+        with storage.local_copy(uri) as path:
+            yield from read(path)
+
+    return examples
 
 
 FORMATS: Final[Mapping[str, Format]] = {
-    "tfrecord": Format("tfrecord", TFRecordWriter, read_tfrecord),
+    "tfrecord": Format(
+        layout="tfds",
+        file_name=_in_tfds_style("tfrecord"),
+        publish=_to_stream(TFRecordWriter),
+        read=_from_stream(read_tfrecord),
+        loader='tfds.load("{name}/{config}:{version}", data_dir="{root}")',
+    ),
+    "array_record": Format(
+        layout="tfds",
+        file_name=_in_tfds_style("array_record"),
+        publish=_to_path(ArrayRecordWriter),
+        read=_from_path(read_array_record),
+        loader='tfds.data_source("{name}/{config}:{version}", data_dir="{root}")',
+        needs="array_record",
+    ),
+    "parquet": Format(
+        layout="hub",
+        file_name=parquet_file_name,
+        publish=_to_stream(ParquetWriter),
+        read=_from_stream(read_parquet),
+        loader='datasets.load_dataset("{root}", "{config}")',
+        max_bytes=500_000_000,  # as the hub's own writer
+        record_overhead=1024,
+        file_overhead=256 << 10,
+        documents=croissant_documents,
+        typed=True,
+    ),
+    "webdataset": Format(
+        layout="hub",
+        file_name=webdataset_file_name,
+        publish=_to_stream(WebDatasetWriter),
+        read=_from_stream(read_webdataset),
+        loader='webdataset.WebDataset(glob.glob("{root}/{config}/{split}-*.tar"))',
+        max_bytes=1_000_000_000,
+        record_overhead=4096,
+        file_overhead=16 << 10,
+        documents=webdataset_documents,
+    ),
 }
 
 
-def shard_name(
-    dataset: str, split: str, format_name: str, index: int, count: int
+def loader_line(
+    format_name: str, /, *, root: str, name: str, config: str, version: str, split: str
 ) -> str:
-    """Returns a shard's file name.
+    """Returns the line of Python that loads a dataset.
 
-    The template is TFDS's ``{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}``
-    (``core/naming.py``).
-
-    Example:
-        >>> shard_name("imagenet2012_subset", "train", "tfrecord", 0, 16)
-        'imagenet2012_subset-train.tfrecord-00000-of-00016'
+    Args:
+        format_name: A key of ``FORMATS``.
+        root: What the loader is given: the directory of datasets for TFDS, the folder
+            for the hub.
+        name: The dataset's name.
+        config: The configuration's name.
+        version: ``major.minor.patch``.
+        split: The split to load, where the line names one.
     """
-    suffix = FORMATS[format_name].suffix
-    digits = max(5, len(str(count)))
-    return f"{dataset}-{split}.{suffix}-{index:0{digits}d}-of-{count:0{digits}d}"
+    return FORMATS[format_name].loader.format(
+        root=root, name=name, config=config, version=version, split=split
+    )

@@ -16,7 +16,7 @@ from typing import BinaryIO, Final
 import google_crc32c
 
 from transforms.errors import FormatError
-from transforms.examples import Example, decode_example, encode_example
+from transforms.examples import Example, Schema, decode_example, encode_example
 from transforms.storage import Sink
 
 _LENGTH: Final = struct.Struct("<Q")
@@ -27,12 +27,12 @@ _HEAD_SIZE: Final = _LENGTH.size + _CHECK.size
 class TFRecordWriter:
     """Writes Examples to a TFRecord file."""
 
-    def __init__(self, file: Sink) -> None:
-        """Writes to ``file``, which stays open."""
+    def __init__(self, file: Sink, schema: Schema) -> None:
+        """Writes to ``file``, which stays open; the schema makes no difference."""
         self._file = file
 
-    def write(self, example: Example) -> int:
-        """Appends an Example; returns its serialised length in bytes."""
+    def write(self, example: Example) -> None:
+        """Appends an Example."""
         parts = encode_example(example)
         size = sum(map(len, parts))
         check = 0
@@ -42,7 +42,6 @@ class TFRecordWriter:
         for part in parts:
             self._file.write(part)
         self._file.write(_CHECK.pack(mask(check)))
-        return size
 
     def close(self) -> None:
         """Does nothing: a TFRecord file has no end mark."""

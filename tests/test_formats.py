@@ -1,0 +1,83 @@
+"""The table of formats: names, places, and that each reads what it writes."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from transforms import storage
+from transforms.errors import StorageError
+from transforms.examples import Example, Schema
+from transforms.formats import FORMATS, loader_line
+
+SCHEMA = Schema(("n01440764", "n01443537"))
+RECORDS = [
+    Example("n01440764_36.JPEG", b"JPEGBYTES", 0),
+    Example("n01440764_4.JPEG", b"", -1),
+    Example("n01443537_8.JPEG", b"\xff" * 300, 1),
+]
+
+
+@pytest.mark.parametrize(
+    ("format_name", "index", "count", "name"),
+    [
+        ("tfrecord", 0, 16, "d-train.tfrecord-00000-of-00016"),
+        ("tfrecord", 15, 16, "d-train.tfrecord-00015-of-00016"),
+        ("tfrecord", 0, 1, "d-train.tfrecord-00000-of-00001"),
+        ("tfrecord", 99_998, 99_999, "d-train.tfrecord-99998-of-99999"),
+        # Six digits as soon as the count has them.
+        ("tfrecord", 7, 100_000, "d-train.tfrecord-000007-of-100000"),
+        ("array_record", 1, 2, "d-train.array_record-00001-of-00002"),
+        ("parquet", 1, 2, "train-00001-of-00002.parquet"),
+        ("webdataset", 1, 2, "train-000001.tar"),
+    ],
+)
+def test_file_names(format_name: str, index: int, count: int, name: str) -> None:
+    assert FORMATS[format_name].file_name("d", "train", index, count) == name
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_reads_what_it_writes(name: str, tmp_path: Path) -> None:
+    uri = str(tmp_path / "file")
+    with FORMATS[name].publish(uri, SCHEMA) as writer:
+        for record in RECORDS:
+            writer.write(record)
+        assert not storage.exists(uri)
+    assert list(FORMATS[name].read(uri)) == RECORDS
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_file_whose_records_fail_does_not_appear(name: str, tmp_path: Path) -> None:
+    uri = str(tmp_path / "file")
+    with (
+        pytest.raises(ZeroDivisionError),
+        FORMATS[name].publish(uri, SCHEMA) as writer,
+    ):
+        writer.write(replace(RECORDS[0], label=1 // 0))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_place_that_is_not_there_is_named(name: str, tmp_path: Path) -> None:
+    uri = str(tmp_path / "missing" / "file")
+    with (
+        pytest.raises(StorageError, match=r"Can't write .*missing/file\. There is no"),
+        FORMATS[name].publish(uri, SCHEMA) as writer,
+    ):
+        writer.write(RECORDS[0])
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("tfrecord", 'tfds.load("d/c:1.0.0", data_dir="R")'),
+        ("array_record", 'tfds.data_source("d/c:1.0.0", data_dir="R")'),
+        ("parquet", 'datasets.load_dataset("R", "c")'),
+        ("webdataset", 'webdataset.WebDataset(glob.glob("R/c/train-*.tar"))'),
+    ],
+)
+def test_the_line_that_loads_it(name: str, line: str) -> None:
+    assert line == loader_line(
+        name, root="R", name="d", config="c", version="1.0.0", split="train"
+    )

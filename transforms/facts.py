@@ -1,0 +1,119 @@
+"""What there is to say of a finished dataset: the one source of all its documents.
+
+``DatasetFacts`` is what somebody decided or wrote; ``ConfigFacts`` is what was counted.
+TFDS's metadata, the card, Croissant and the loaders' indexes are made of the two, so
+they can't disagree.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from transforms.examples import Schema
+
+
+@dataclass(frozen=True, slots=True)
+class License:
+    """The terms under which the images may be used.
+
+    Attributes:
+        name: A short name.
+        url: Where the terms stand.
+    """
+
+    name: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetFacts:
+    """What is said of a dataset besides what is counted.
+
+    Attributes:
+        name: The dataset's name.
+        title: The name that people read.
+        config: The configuration's name.
+        version: ``major.minor.patch``.
+        description: A few sentences on the dataset.
+        config_description: A sentence on the configuration.
+        homepage: Its web page.
+        citation: BibTeX entries.
+        license: The terms of use.
+        creators: Who made the dataset.
+        published: The day it was published, ``YYYY-MM-DD``.
+        manual_download: What to get by hand, from where, and where to put it.
+        release_notes: A note by version.
+        module: The TFDS module that ``tfds.load`` would use for the name.
+        default_config: The configuration that the bare name stands for.
+        schema: What its records have.
+        download_size: Bytes downloaded, which is the subset list's length.
+        splits: The splits in the order they are listed.
+    """
+
+    name: str
+    title: str
+    config: str
+    version: str
+    description: str
+    config_description: str
+    homepage: str
+    citation: str
+    license: License
+    creators: tuple[str, ...]
+    published: str
+    manual_download: str
+    release_notes: Mapping[str, str]
+    module: str
+    default_config: str
+    schema: Schema
+    download_size: int
+    splits: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """One published file.
+
+    Attributes:
+        name: Its name in its directory.
+        size: Its length in bytes.
+        examples: Number of its records.
+    """
+
+    name: str
+    size: int
+    examples: int
+
+
+@dataclass(frozen=True, slots=True)
+class SplitFacts:
+    """One split in one format.
+
+    Attributes:
+        name: The split's name.
+        examples: Number of its records.
+        example_bytes: Sum of their lengths as serialised tf.train.Examples, whatever
+            the format: the size that TFDS gives a split.
+        files: Its files in order.
+    """
+
+    name: str
+    examples: int
+    example_bytes: int
+    files: tuple[FileFacts, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigFacts:
+    """One finished configuration in one format.
+
+    Attributes:
+        name: The configuration's name.
+        description: A sentence on it.
+        download_size: Bytes downloaded to build it.
+        splits: Its splits in the order they are listed.
+    """
+
+    name: str
+    description: str
+    download_size: int
+    splits: tuple[SplitFacts, ...]

@@ -1,0 +1,101 @@
+"""ArrayRecord files: records that can be read in any order.
+
+The library that defines the format writes and reads it, from and to local files, with
+TFDS's options: one record to a chunk, zstd. The files are those of TFDS, byte for byte,
+and their lengths are multiples of 64 KiB. The library is an extra, so it is imported
+only where such a file is written or read.
+
+Its errors are all ``RuntimeError``, and some come late: a file that can't be created
+or read has no records, and only ``close`` says why.
+"""
+
+import errno
+import os
+from collections.abc import Iterator
+from typing import Any, Final
+
+from transforms.errors import FormatError, StorageError
+from transforms.examples import Example, decode_example, encode_example
+
+# Other options give other bytes (source: TFDS's ``core/file_adapters.py``).
+_WRITER_OPTIONS: Final = "group_size:1"
+# Reading ahead in threads costs memory, and gains nothing from front to back.
+_READER_OPTIONS: Final = "readahead_buffer_size:0,max_parallelism:0"
+
+_CODES: Final = {os.strerror(code): code for code in errno.errorcode}
+
+
+class ArrayRecordWriter:
+    """Writes Examples to an ArrayRecord file."""
+
+    def __init__(self, path: str) -> None:
+        """Creates the file, or empties the one that is there.
+
+        Args:
+            path: A local path.
+
+        Raises:
+            OSError: It can't be created.
+        """
+        from array_record.python import array_record_module
+
+        self._path = path
+        self._writer: Any = array_record_module.ArrayRecordWriter(path, _WRITER_OPTIONS)
+        if not self._writer.ok():
+            self.close()
+
+    def write(self, example: Example) -> None:
+        """Appends an Example.
+
+        Raises:
+            OSError: It, or one before it, can't be written.
+        """
+        try:
+            self._writer.write(b"".join(encode_example(example)))
+        except RuntimeError as error:
+            self._writer = None
+            raise _os_error(error, self._path) from error
+
+    def close(self) -> None:
+        """Finishes the file; does nothing after that, or after a failure.
+
+        Raises:
+            OSError: What is left can't be written.
+        """
+        writer, self._writer = self._writer, None
+        if writer is None:
+            return
+        try:
+            writer.close()
+        except RuntimeError as error:
+            raise _os_error(error, self._path) from error
+
+
+def read_array_record(path: str) -> Iterator[Example]:
+    """Yields the Examples of an ArrayRecord file; one is in memory at a time.
+
+    Raises:
+        FormatError: It is none, is cut off or damaged, or a record is no Example.
+        StorageError: The system can't read it.
+    """
+    from array_record.python import array_record_module
+
+    reader = array_record_module.ArrayRecordReader(path, _READER_OPTIONS)
+    try:
+        for _ in range(reader.num_records()):
+            yield decode_example(reader.read())
+        reader.close()
+    except RuntimeError as error:
+        if "() failed: " in str(error):
+            raise StorageError(f"Can't read {path}. It says: {error}.") from error
+        reason = str(error) or "its end is missing"
+        raise FormatError(f"Damaged, or no ArrayRecord file: {reason}.") from error
+
+
+def _os_error(error: RuntimeError, path: str) -> OSError:
+    """Returns the system's error that the library tells of in words.
+
+    They are ``write() failed: No space left on device; writing ...``.
+    """
+    words = str(error).partition("() failed: ")[2].partition(";")[0]
+    return OSError(_CODES.get(words, errno.EIO), str(error), path)

@@ -1,0 +1,185 @@
+"""Parquet files as the Hugging Face hub has them.
+
+A column for each feature. The key ``huggingface`` of the schema's metadata says which
+columns are images and class labels; ``datasets`` believes it only where a column's type
+and nullability are exactly those below. Images are stored as they are, for compressing
+them again costs time and saves nothing. A row group is what a viewer loads to show a
+few rows, and what is in memory here, so it is small; within it, pages of about 1 MiB
+with an index let a reader find one image.
+
+Encodings are those of ``datasets.arrow_writer``, but for its content-defined chunking:
+that makes uploads of changed files cheaper, and a file of these never changes. Pages
+have checksums, as no other trace of damage to an image would be.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any, BinaryIO, Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from transforms.errors import FormatError
+from transforms.examples import Example, Schema
+from transforms.images import image_size
+from transforms.storage import Sink
+
+_GROUP_ROWS: Final = 100
+_GROUP_BYTES: Final = 64_000_000  # of images
+
+_TYPES: Final = {
+    "text": pa.string(),
+    "image": pa.struct([("bytes", pa.binary()), ("path", pa.string())]),
+    "label": pa.int64(),
+    "pixels": pa.int32(),
+}
+_IMAGE_LEAVES: Final = ("image.bytes", "image.path")
+
+
+class ParquetWriter:
+    """Writes Examples to a Parquet file."""
+
+    def __init__(self, file: Sink, schema: Schema) -> None:
+        """Writes to ``file``, which stays open.
+
+        Args:
+            file: An empty file.
+            schema: The columns and the names of the classes.
+        """
+        self._file = file
+        self._schema = arrow_schema(schema)
+        self._examples: list[Example] = []
+        self._image_bytes = 0
+        self._pieces = _Pieces()
+        others = [name for name in self._schema.names if name != "image"]
+        self._writer = pq.ParquetWriter(
+            self._pieces,
+            self._schema,
+            compression=dict.fromkeys(_IMAGE_LEAVES, "none")
+            | dict.fromkeys(others, "snappy"),
+            column_encoding=dict.fromkeys(_IMAGE_LEAVES, "PLAIN"),
+            use_dictionary=others,
+            write_statistics=others,
+            write_batch_size=1,  # a page's length is looked at after so many rows
+            write_page_index=True,
+            write_page_checksum=True,
+        )
+
+    def write(self, example: Example) -> None:
+        """Appends an Example."""
+        full = len(self._examples) == _GROUP_ROWS
+        if full or self._image_bytes + len(example.image) > _GROUP_BYTES:
+            self._write_group()
+        self._examples.append(example)
+        self._image_bytes += len(example.image)
+
+    def close(self) -> None:
+        """Writes the last row group and the footer."""
+        self._write_group()
+        self._writer.close()
+        self._pieces.move_to(self._file)
+
+    def _write_group(self) -> None:
+        if not self._examples:
+            return
+        batch = _record_batch(self._examples, self._schema)
+        self._examples.clear()
+        self._image_bytes = 0
+        self._writer.write_batch(batch)
+        self._pieces.move_to(self._file)
+
+
+class _Pieces:
+    """Takes what pyarrow writes, until it is moved on to a file.
+
+    A writer that is given up, for another's error, still writes a footer when pyarrow
+    lets go of it. It ends here, and not in a file that is closed by then.
+    """
+
+    closed = False
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+
+    def write(self, data: bytes) -> int:
+        self._pieces.append(data)
+        return len(data)
+
+    def move_to(self, file: Sink) -> None:
+        for piece in self._pieces:
+            file.write(piece)
+        self._pieces.clear()
+
+
+def arrow_schema(schema: Schema) -> pa.Schema:
+    """Returns the Arrow schema of a dataset's files, with the hub's metadata.
+
+    The metadata is what ``datasets.Features.from_arrow_schema`` reads.
+    """
+    hub: dict[str, dict[str, Any]] = {
+        "text": {"dtype": "string", "_type": "Value"},
+        "image": {"_type": "Image"},
+        "label": {"names": schema.class_names, "_type": "ClassLabel"},
+        "pixels": {"dtype": "int32", "_type": "Value"},
+    }
+    features = {column.name: hub[column.kind] for column in schema.columns}
+    return pa.schema(
+        [(column.name, _TYPES[column.kind]) for column in schema.columns],
+        metadata={"huggingface": json.dumps({"info": {"features": features}})},
+    )
+
+
+def read_parquet(file: BinaryIO) -> Iterator[Example]:
+    """Yields the Examples of a Parquet file; one row group is in memory at a time.
+
+    Raises:
+        FormatError: It is cut off, damaged, or has other columns than ours.
+    """
+    try:
+        parquet = pq.ParquetFile(file, page_checksum_verification=True)
+        _check_columns(parquet.schema_arrow)
+        for group in range(parquet.num_row_groups):
+            table = parquet.read_row_group(group, use_threads=False)
+            columns = (table[name] for name in ("file_name", "image", "label"))
+            for row, (name, image, label) in enumerate(zip(*columns, strict=True)):
+                values = name.as_py(), image["bytes"].as_py(), label.as_py()
+                if None in values:
+                    raise FormatError(f"Row {row} of row group {group} has a null.")
+                yield Example(*values)
+    except (pa.ArrowException, UnicodeDecodeError, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the system's, not the format's
+        raise FormatError(f"Damaged, or no Parquet file: {error}") from error
+
+
+def parquet_file_name(dataset: str, split: str, index: int, count: int) -> str:
+    """Returns a file's name as the hub expects it."""
+    return f"{split}-{index:05d}-of-{count:05d}.parquet"
+
+
+def _record_batch(examples: list[Example], schema: pa.Schema) -> pa.RecordBatch:
+    names = pa.array([example.file_name for example in examples], pa.string())
+    images = pa.array([example.image for example in examples], pa.binary())
+    labels = pa.array([example.label for example in examples], pa.int64())
+    fields = list(schema.field("image").type)
+    columns = {
+        "file_name": names,
+        "image": pa.StructArray.from_arrays([images, names], fields=fields),
+        "label": labels,
+    }
+    if "width" in schema.names:
+        sizes = [image_size(example.image) or (None, None) for example in examples]
+        columns["width"] = pa.array([width for width, _ in sizes], pa.int32())
+        columns["height"] = pa.array([height for _, height in sizes], pa.int32())
+    return pa.record_batch([columns[name] for name in schema.names], schema=schema)
+
+
+def _check_columns(found: pa.Schema) -> None:
+    ours = [arrow_schema(Schema((), dimensions)) for dimensions in (False, True)]
+    if not any(found.equals(columns) for columns in ours):
+        columns = ", ".join(f"{field.name}: {field.type}" for field in found)
+        raise FormatError(
+            f"Its columns are [{columns}], expected file_name: string, image: "
+            "struct<bytes: binary, path: string>, label: int64, and perhaps width: "
+            "int32, height: int32, all nullable."
+        )

@@ -1,0 +1,184 @@
+"""WebDataset tars: three members for each record, side by side.
+
+    <key>.jpg    the image
+    <key>.cls    the label in ASCII digits; -1 for none
+    <key>.json   the file's name, the label and the class's name, empty for none
+
+The key is the file's name without its extension. WebDataset ends a key at its first
+dot, so dots become underscores. Every record has all three members, labels or not:
+``datasets`` looks for them in the first records only, and drops what one split lacks.
+Owner, mode and time are the same in every header, so the bytes depend on nothing else.
+"""
+
+import json
+import posixpath
+import tarfile
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import BinaryIO, Final
+
+from transforms.errors import FormatError
+from transforms.examples import Example, Schema
+from transforms.facts import ConfigFacts, DatasetFacts, SplitFacts
+from transforms.images import image_size
+from transforms.storage import Sink
+
+_EXTENSIONS: Final = ("jpg", "cls", "json")
+
+
+class WebDatasetWriter:
+    """Writes Examples to a tar."""
+
+    def __init__(self, file: Sink, schema: Schema) -> None:
+        """Writes to ``file``, which stays open.
+
+        Args:
+            file: An empty file.
+            schema: The names of the classes, and whether the JSON has dimensions.
+        """
+        self._file = file
+        self._schema = schema
+        self._names: dict[str, str] = {}  # of the files, by key
+
+    def write(self, example: Example) -> None:
+        """Appends an Example.
+
+        Raises:
+            FormatError: One that was written has the same key.
+        """
+        key = record_key(example.file_name)
+        if key in self._names:
+            raise FormatError(
+                f"{self._names[key]} and {example.file_name} have the same key in a "
+                f"WebDataset tar, {key}, so they can't be in one."
+            )
+        self._names[key] = example.file_name
+        self._add(f"{key}.jpg", example.image)
+        self._add(f"{key}.cls", b"%d" % example.label)
+        self._add(f"{key}.json", _description(example, self._schema))
+
+    def close(self) -> None:
+        """Writes the end of the tar: two empty blocks, then up to a whole record."""
+        end = 2 * tarfile.BLOCKSIZE
+        self._file.write(bytes(end + -(self._file.tell() + end) % tarfile.RECORDSIZE))
+
+    def _add(self, name: str, data: bytes) -> None:
+        header = tarfile.TarInfo(name)
+        header.size = len(data)
+        header.mode = 0o444
+        self._file.write(header.tobuf(tarfile.GNU_FORMAT))
+        self._file.write(data)
+        self._file.write(bytes(-len(data) % tarfile.BLOCKSIZE))
+
+
+def read_webdataset(file: BinaryIO) -> Iterator[Example]:
+    """Yields the Examples of a tar; one is in memory at a time.
+
+    Raises:
+        FormatError: It is no tar or is cut off, or a record lacks a member, has
+            another, or contradicts itself.
+    """
+    try:
+        with tarfile.open(fileobj=file, mode="r|") as tar:
+            records = groupby(_members(tar), lambda member: member[0].partition(".")[0])
+            for key, members in records:
+                yield _example(key, list(members))
+    except tarfile.TarError as error:
+        raise FormatError(f"Damaged, or no tar: {error}.") from error
+
+
+def record_key(file_name: str) -> str:
+    """Returns what the members of a file's record are named, without extensions."""
+    return posixpath.splitext(file_name)[0].replace(".", "_")
+
+
+def webdataset_file_name(dataset: str, split: str, index: int, count: int) -> str:
+    """Returns a tar's name as WebDataset's brace notation expects it."""
+    return f"{split}-{index:06d}.tar"
+
+
+def webdataset_documents(
+    facts: DatasetFacts, configs: Sequence[ConfigFacts]
+) -> Mapping[str, bytes]:
+    """Returns what loaders read beside the tars, by path beneath the folder.
+
+    For each configuration an ``_info.json`` as timm's ``reader_wds.py`` reads it, and
+    for each of its splits an index as the ``wids`` package of webdataset 0.2 reads it.
+    """
+    documents = {}
+    for config in configs:
+        splits = {split.name: _timm_split(split) for split in config.splits}
+        documents[f"{config.name}/_info.json"] = _json({"splits": splits})
+        for split in config.splits:
+            index = _wids_index(f"{facts.name}/{config.name}/{split.name}", split)
+            documents[f"{config.name}/{split.name}-index.json"] = _json(index)
+    return documents
+
+
+def _description(example: Example, schema: Schema) -> bytes:
+    # A null for none would be a type of its own to datasets: splits would clash.
+    name = schema.class_names[example.label] if example.label >= 0 else ""
+    description = {
+        "file_name": example.file_name,
+        "label": example.label,
+        "class_name": name,
+    }
+    if schema.dimensions:
+        width, height = image_size(example.image) or (None, None)
+        description |= {"width": width, "height": height}
+    text = json.dumps(description, ensure_ascii=False, separators=(",", ":"))
+    return text.encode()
+
+
+def _members(tar: tarfile.TarFile) -> Iterator[tuple[str, bytes]]:
+    """Yields names and contents; makes sure that what ends the tar is its end."""
+    for header in tar:
+        content = tar.extractfile(header)
+        if content is None:
+            raise FormatError(f"{header.name} is no file.")
+        yield header.name, content.read()
+    # tarfile takes a damaged header for the end, and misses an end that isn't there.
+    rest = tar.fileobj.read(tarfile.RECORDSIZE)
+    if len(rest) < tarfile.BLOCKSIZE or any(rest):
+        raise FormatError(f"The tar is damaged or cut off at byte {tar.offset:,}.")
+
+
+def _example(key: str, members: list[tuple[str, bytes]]) -> Example:
+    found = [name.removeprefix(f"{key}.") for name, _ in members]
+    if found != [*_EXTENSIONS]:
+        raise FormatError(f"{key} has [{', '.join(found)}], expected jpg, cls, json.")
+    (_, image), (_, label), (_, description) = members
+    try:
+        values = json.loads(description)
+        example = Example(values["file_name"], image, int(label))
+        agree = record_key(example.file_name) == key and values["label"] == int(label)
+    except (ValueError, KeyError, TypeError) as error:
+        raise FormatError(f"{key} has no label, or no JSON with one.") from error
+    if not agree:
+        raise FormatError(f"{key}.json is of another file or label.")
+    return example
+
+
+def _timm_split(split: SplitFacts) -> dict[str, object]:
+    return {
+        "name": split.name,
+        "filenames": [file.name for file in split.files],
+        "shard_lengths": [file.examples for file in split.files],
+        "num_samples": split.examples,
+    }
+
+
+def _wids_index(name: str, split: SplitFacts) -> dict[str, object]:
+    return {
+        "__kind__": "wids-shard-index-v1",
+        "wids_version": 1,
+        "name": name,
+        "shardlist": [
+            {"url": file.name, "nsamples": file.examples, "filesize": file.size}
+            for file in split.files
+        ],
+    }
+
+
+def _json(document: dict[str, object]) -> bytes:
+    return f"{json.dumps(document, indent=2)}\n".encode()

@@ -1,0 +1,91 @@
+"""Where a dataset's files lie, and in which formats it is there, finished."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from transforms import storage
+from transforms.examples import Schema
+from transforms.facts import FileFacts
+from transforms.formats import FORMATS, Layout
+
+# The document that is written last: a directory that has it is complete.
+MARKS: Final[dict[Layout, str]] = {
+    "tfds": "dataset_info.json",
+    "hub": "manifest.json",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ShardOutput:
+    """Where shards go and what they are.
+
+    Attributes:
+        data_dir: The directory of datasets.
+        dataset: The dataset's name.
+        config: The configuration's name.
+        version: ``major.minor.patch``.
+        formats: Names of formats, keys of ``FORMATS``.
+        schema: What the records have.
+        overwrite: Whether what is complete in a directory of these formats goes.
+    """
+
+    data_dir: str
+    dataset: str
+    config: str
+    version: str
+    formats: tuple[str, ...]
+    schema: Schema
+    overwrite: bool = False
+
+    def root(self, format_name: str) -> str:
+        """Returns what a loader of the format is given: a directory."""
+        if FORMATS[format_name].layout == "tfds":
+            return self.data_dir
+        return storage.join(self.data_dir, format_name, self.dataset, self.version)
+
+    def directory(self, format_name: str) -> str:
+        """Returns the directory of the format's files."""
+        root = self.root(format_name)
+        if FORMATS[format_name].layout == "tfds":
+            return storage.join(root, self.dataset, self.config, self.version)
+        return storage.join(root, self.config)
+
+    def mark(self, format_name: str) -> str:
+        """Returns the document whose presence says that the directory is complete."""
+        return storage.join(
+            self.directory(format_name), MARKS[FORMATS[format_name].layout]
+        )
+
+    def reports(self, format_name: str) -> str:
+        """Returns the directory of reports, which is there until the end."""
+        return storage.join(self.directory(format_name), f".{format_name}.reports")
+
+
+def is_complete(output: ShardOutput, format_name: str) -> bool:
+    """Returns whether the dataset is there in a format, finished."""
+    return format_name in finished_formats(output, format_name)
+
+
+def finished_formats(output: ShardOutput, format_name: str) -> list[str]:
+    """Returns the formats that are complete in the directory of one of them.
+
+    Raises:
+        StorageError: The directory's mark can't be read.
+    """
+    mark = output.mark(format_name)
+    if not storage.exists(mark):
+        return []
+    if FORMATS[format_name].layout == "hub":
+        return [format_name]
+    info = storage.read_json(mark)
+    return [info.get("fileFormat", ""), *info.get("alternativeFileFormats", [])]
+
+
+def published_file(directory: str, name: str, examples: int) -> FileFacts:
+    """Returns what is known of a published file.
+
+    Raises:
+        StorageError: It is not there.
+    """
+    size = storage.file_info(storage.join(directory, name)).size
+    return FileFacts(name, size, examples)
