@@ -3,8 +3,9 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 PARITY_BIN := .venv-parity/bin
+LOADERS_BIN := .venv-loaders/bin
 
-.PHONY: demo test lint test-parity bench clean
+.PHONY: demo test lint test-parity test-loaders bench clean
 
 demo: .venv/ready  ## build a small dataset from generated archives
 	$(BIN)/python -m beam_pipeline.demo demo/archives
@@ -23,11 +24,15 @@ lint: .venv/ready
 test-parity: .venv/ready .venv-parity/ready  ## the same bytes as TFDS 4.9.10
 	$(BIN)/python -m pytest -q -rs tests/parity
 
-bench: .venv/ready .venv-parity/ready  ## ratios against TFDS and cp
+test-loaders: .venv/ready .venv-parity/ready .venv-loaders/ready  ## each format by its loader
+	$(BIN)/python -m pytest -q -rs tests/loaders
+
+bench: .venv/ready .venv-parity/ready .venv-loaders/ready  ## ratios against TFDS, cp, datasets
 	$(BIN)/python -m benchmarks.build
+	$(BIN)/python -m benchmarks.formats
 
 clean:
-	rm -rf .venv .venv-parity demo build *.egg-info
+	rm -rf .venv .venv-parity .venv-loaders demo build *.egg-info
 
 .venv/ready: pyproject.toml setup.py
 	$(PYTHON) -m venv .venv
@@ -37,4 +42,9 @@ clean:
 .venv-parity/ready: tests/parity/requirements.txt
 	$(PYTHON) -m venv .venv-parity
 	$(PARITY_BIN)/pip install --quiet --requirement tests/parity/requirements.txt
+	touch $@
+
+.venv-loaders/ready: tests/loaders/requirements.txt
+	$(PYTHON) -m venv .venv-loaders
+	$(LOADERS_BIN)/pip install --quiet --requirement tests/loaders/requirements.txt
 	touch $@

@@ -336,8 +336,9 @@ def test_formats_of_one_run_share_a_directory(
     for name in TRAIN + VALIDATION:
         write_shard(both, "array_record", name.replace("tfrecord", "array_record"))
     write_metadata(facts, both, BOTH)
-    assert info(both)["fileFormat"] == "array_record"
-    assert info(both)["alternativeFileFormats"] == ["tfrecord"]
+    # tfds.load takes the first, and can't read the other.
+    assert info(both)["fileFormat"] == "tfrecord"
+    assert info(both)["alternativeFileFormats"] == ["array_record"]
     assert len(list(directory(output).glob("*-of-*"))) == 8
 
 
@@ -375,6 +376,16 @@ def test_a_format_with_other_shards_than_those_there_is_refused(
         "to replace it."
     )
     assert info(output) == before
+
+
+def test_a_format_that_is_not_known_is_not_lost(
+    facts: DatasetFacts, output: ShardOutput
+) -> None:
+    write_metadata(facts, output, REPORTS)
+    changed = {**info(output), "fileFormat": "riegeli"}
+    (directory(output) / "dataset_info.json").write_text(json.dumps(changed))
+    with pytest.raises(StorageError, match="holds the dataset as riegeli too"):
+        write_metadata(facts, output, REPORTS)
 
 
 # --- A folder as the hub has it -------------------------------------------------------

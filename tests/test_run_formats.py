@@ -98,8 +98,8 @@ def test_the_summary_tells_of_each_format(built: Built) -> None:
         f"parquet: {root}/parquet/{hub}/demo",
         f'Load it: datasets.load_dataset("{root}/parquet/{hub}", "demo")',
         f"webdataset: {root}/webdataset/{hub}/demo",
-        "Load it: webdataset.WebDataset(glob.glob("
-        f'"{root}/webdataset/{hub}/demo/train-*.tar"))',
+        "Load it: webdataset.WebDataset(sorted(glob.glob("
+        f'"{root}/webdataset/{hub}/demo/train-*.tar")), shardshuffle=False)',
     ]
 
 

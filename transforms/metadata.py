@@ -103,9 +103,11 @@ def _count(
 def _draw_figure(
     facts: DatasetFacts, output: ShardOutput, format_name: str, splits: Splits
 ) -> bytes | None:
-    """Returns a picture of the first examples, read back from the first file."""
-    first = storage.join(output.directory(format_name), splits[0].files[0].name)
-    return draw_figure(FORMATS[format_name].read(first), facts.schema.class_names)
+    """Returns a picture of the first examples, read back from the first files."""
+    directory, read = output.directory(format_name), FORMATS[format_name].read
+    files = (storage.join(directory, file.name) for file in splits[0].files)
+    examples = chain.from_iterable(map(read, files))
+    return draw_figure(examples, facts.schema.class_names)
 
 
 def _write_tfds_documents(
@@ -114,37 +116,40 @@ def _write_tfds_documents(
     built: Mapping[str, Splits],
     figure: bytes | None,
 ) -> None:
-    formats = list(built)
-    splits = built[formats[0]]
-    directory = output.directory(formats[0])
+    any_format, splits = next(iter(built.items()))
+    directory = output.directory(any_format)
     # What is being replaced goes in every format, even where no shard was built anew.
-    there = [] if output.overwrite else finished_formats(output, formats[0])
+    there = [] if output.overwrite else finished_formats(output, any_format)
     earlier = [name for name in there if name not in built]
     if earlier:
-        info = storage.read_json(output.mark(formats[0]))
-        if info.get("splits") != tfds.split_documents(splits):
+        info = storage.read_json(output.mark(any_format))
+        alike = info.get("splits") == tfds.split_documents(splits)
+        if not alike or not set(earlier) <= set(FORMATS):
             raise StorageError(
                 f"{directory} holds the dataset as {' and '.join(earlier)} too, with "
                 "other shards or other examples. Rerun with the flags it was built "
                 "with, or with --overwrite to replace it."
             )
-    all_formats = [*earlier, *formats]
+    # Loaders take the first unless told otherwise, and not all can read each.
+    formats = [name for name in FORMATS if name in (*earlier, *built)]
     ours = {
         FORMATS[name].file_name(facts.name, split.name, index, len(split.files))
-        for name in all_formats
+        for name in formats
         for split in splits
         for index in range(len(split.files))
     }
     _remove_strangers(directory, ours, lambda name: name.startswith(f"{facts.name}-"))
-    if earlier:
-        splits = _as_format(facts.name, directory, earlier[0], splits)
+    if formats[0] in earlier:
+        splits = _as_format(facts.name, directory, formats[0], splits)
+    else:
+        splits = built[formats[0]]
     config = ConfigFacts(
         facts.config, facts.config_description, facts.download_size, splits
     )
     card = card_html(
         replace(facts, schema=replace(facts.schema, dimensions=False)),
         [config],
-        {config.name: _loader_lines(facts, config, all_formats, _ANY_DATA_DIR)},
+        {config.name: _loader_lines(facts, config, formats, _ANY_DATA_DIR)},
         {config.name: _as_data_uri(figure)} if figure else {},
     )
     beside = storage.join(directory.rsplit("/", 2)[0], ".config")
@@ -156,7 +161,7 @@ def _write_tfds_documents(
         "label.labels.txt": tfds.labels_document(facts),
         "features.json": tfds.features_document(facts),
         "card.html": card.encode(),
-        MARKS["tfds"]: tfds.info_document(facts, all_formats, splits),
+        MARKS["tfds"]: tfds.info_document(facts, formats, splits),
     }.items():
         storage.publish_bytes(storage.join(directory, name), document)
 

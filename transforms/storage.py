@@ -22,6 +22,8 @@ from transforms.local import LocalReader, explain
 
 UNFINISHED_SUFFIX = ".unfinished"
 
+_COPY_SIZE = 1 << 20  # bytes at a time
+
 
 @dataclass(frozen=True, slots=True)
 class FileInfo:
@@ -236,29 +238,48 @@ def publish(uri: str) -> Iterator[Sink]:
     Raises:
         StorageError: The file can't be written, synced or renamed.
     """
-    with _appearing(uri) as temporary, closing(DirectFile(temporary)) as file:
-        yield file
-        file.sync()
+    path = local_path(uri)
+    temporary = _hidden(path)
+    try:
+        with closing(DirectFile(temporary)) as file:
+            yield file
+            file.sync()
+        os.replace(temporary, path)
+        _sync_directory(path.parent)
+    except OSError as error:
+        raise explain(error, "write", str(path)) from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 @contextmanager
-def publish_path(uri: str) -> Iterator[str]:
-    """Gives a local path; what is written there appears under its name when whole.
+def publish_staged(uri: str) -> Iterator[str]:
+    """Gives a local path to write to; what is written there is then published.
 
-    For libraries that open their files themselves.
+    For libraries that open their files themselves. The copy costs less than it saves:
+    the staged file is gone before the system writes it to the disk.
 
     Args:
         uri: The final name; its directory exists.
 
     Yields:
-        The path to write to.
+        The path of a new name, beside the final one.
 
     Raises:
         StorageError: The file can't be written, synced or renamed.
     """
-    with _appearing(uri) as temporary:
-        yield str(temporary)
-        _sync(temporary, os.O_RDWR)
+    staged = _hidden(local_path(uri))
+    try:
+        yield str(staged)
+        with open_file(str(staged)) as file, publish(uri) as final:
+            while piece := file.read(_COPY_SIZE):
+                final.write(piece)
+    except OSError as error:
+        raise explain(error, "write", uri) from error
+    finally:
+        with suppress(OSError):
+            staged.unlink(missing_ok=True)
 
 
 def publish_bytes(uri: str, data: bytes) -> None:
@@ -281,26 +302,13 @@ def join(directory: str, *names: str) -> str:
     return "/".join((directory.rstrip("/"), *names))
 
 
-@contextmanager
-def _appearing(uri: str) -> Iterator[Path]:
-    """Gives a hidden name to write to; gives that file its own where nothing raises."""
-    path = local_path(uri)
-    token = secrets.token_hex(4)
-    temporary = path.with_name(f".{path.name}.{token}{UNFINISHED_SUFFIX}")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-        _sync(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError as error:
-        raise explain(error, "write", str(path)) from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+def _hidden(path: Path) -> Path:
+    """Returns a new name beside a path for a file that is not whole yet."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}{UNFINISHED_SUFFIX}")
 
 
-def _sync(path: Path, flags: int) -> None:
-    """Waits until the disk has a file or a directory."""
-    descriptor = os.open(path, flags)
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
     finally:

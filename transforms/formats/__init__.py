@@ -110,7 +110,7 @@ def _to_path(make: Callable[[str], ExampleWriter]) -> Publisher:
 
     @contextmanager
     def publish(uri: str, schema: Schema) -> Iterator[ExampleWriter]:
-        with storage.publish_path(uri) as path:
+        with storage.publish_staged(uri) as path:
             writer = make(path)
             try:
                 yield writer
@@ -169,7 +169,8 @@ FORMATS: Final[Mapping[str, Format]] = {
         file_name=webdataset_file_name,
         publish=_to_stream(WebDatasetWriter),
         read=_from_stream(read_webdataset),
-        loader='webdataset.WebDataset(glob.glob("{root}/{config}/{split}-*.tar"))',
+        loader="webdataset.WebDataset("
+        'sorted(glob.glob("{root}/{config}/{split}-*.tar")), shardshuffle=False)',
         max_bytes=1_000_000_000,
         record_overhead=4096,
         file_overhead=16 << 10,
