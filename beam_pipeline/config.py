@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import yaml
 
@@ -21,10 +21,13 @@ from transforms.archives import Layout
 from transforms.errors import ConfigError
 from transforms.facts import License
 from transforms.formats import FORMATS
+from transforms.policy import ImagePolicy
 from transforms.subsets import SubsetFile
 
 LABEL_BY_CONTAINER: Final = "container"
 NO_LABEL: Final = "none"
+
+_EXTENSIONS: Final = {"jpeg": "jpg", "webp": "webp", "png": "png"}
 
 _PACKAGE: Final = Path(__file__).parent
 # In a checkout the files stand beside the package, in an installation within it.
@@ -50,6 +53,7 @@ class SplitConfig:
         subset: The list it is cut down to; None for all images.
         overlays: Names of an archive whose images replace those of the same name.
         optional: Whether to do without the split where its archive is not there.
+        images: What is done to its images; None for what is done to those of all.
         members: Number of images in the published archive, if known.
         examples: Number of examples of the published dataset, if known.
     """
@@ -60,6 +64,7 @@ class SplitConfig:
     subset: SubsetFile | None = None
     overlays: tuple[str, ...] = ()
     optional: bool = False
+    images: ImagePolicy | None = None
     members: int | None = None
     examples: int | None = None
 
@@ -90,6 +95,9 @@ class BuildConfig:
         data_dir: Directory of datasets.
         manual_dir: Directory of archives; ``<data_dir>/downloads/manual`` if unset.
         index_dir: Directory of saved indexes; below ``<data_dir>/downloads`` if unset.
+        images: What is done to images.
+        max_rejects: Most images that may be left out as bad; below 1, a share of them.
+        statistics: ``full`` covers the pixels too, which takes decoding every image.
         formats: Formats to write, keys of ``FORMATS``.
         dimensions: Whether formats with columns have the images' width and height.
         max_file_bytes: Most bytes of a file, by format; for the others, their default.
@@ -122,6 +130,9 @@ class BuildConfig:
     )
     manual_dir: str = ""
     index_dir: str = ""
+    images: ImagePolicy = field(default_factory=ImagePolicy)
+    max_rejects: float = 0
+    statistics: Literal["cheap", "full"] = "cheap"
     formats: tuple[str, ...] = ("tfrecord",)
     dimensions: bool = False
     max_file_bytes: Mapping[str, int] = field(default_factory=dict)
@@ -140,6 +151,8 @@ class BuildConfig:
         object.__setattr__(self, "manual_dir", _absolute(manual_dir))
         object.__setattr__(self, "index_dir", _absolute(index_dir))
         require_known("version", self.version, self.versions)
+        if self.max_rejects < 0:
+            raise ConfigError(f"max_rejects is {self.max_rejects}: expected 0 or more.")
         _check_formats(self)
         for split in (*self.versions[self.version], *self.num_shards):
             require_known("split", split, self.splits)
@@ -151,6 +164,28 @@ class BuildConfig:
                 "max_examples_per_split should be 1 or more, not "
                 f"{self.max_examples_per_split}."
             )
+
+    def image_policy(self, split: str) -> ImagePolicy:
+        """Returns what is done to a split's images."""
+        return self.splits[split].images or self.images
+
+    @property
+    def image_extension(self) -> str:
+        """What files of single images are named.
+
+        Raises:
+            ConfigError: Splits are encoded differently, and a format needs one name.
+        """
+        found = {
+            _EXTENSIONS[policy.encoding]
+            for policy in map(self.image_policy, self.versions[self.version])
+        }
+        if "webdataset" in self.formats and len(found) > 1:
+            raise ConfigError(
+                "webdataset needs one encoding for the images of all splits, not "
+                f"{' and '.join(sorted(found))}."
+            )
+        return min(found)
 
     @property
     def cache_dir(self) -> str:

@@ -8,9 +8,16 @@ import difflib
 import types
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
 from transforms.errors import ConfigError
+
+_IN_WORDS: Final = {
+    str: "text",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+}
 
 
 def convert(kind: Any, value: Any, key: str, source: str) -> Any:
@@ -45,13 +52,15 @@ def convert(kind: Any, value: Any, key: str, source: str) -> Any:
             str(name): convert(item, entry, f"{key}.{name}", source)
             for name, entry in value.items()
         }
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
     if (
         origin is None
         and isinstance(value, kind)
         and not (kind is int and isinstance(value, bool))
     ):
         return value
-    wanted = {str: "text", int: "a whole number", bool: "true or false"}.get(
+    wanted = _IN_WORDS.get(
         origin or kind, "a list" if origin is tuple else "keys and values"
     )
     raise ConfigError(f"{source}: {key} should be {wanted}, not {value!r}.")

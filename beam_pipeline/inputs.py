@@ -38,6 +38,7 @@ class BuildInputs:
         options: How each split is planned.
         output: Where shards go and what they are.
         facts: What is said of the dataset.
+        max_rejects: Most images that may be left out; below 1, a share of them.
     """
 
     archives: tuple[Archive, ...]
@@ -46,6 +47,7 @@ class BuildInputs:
     options: Mapping[str, SplitOptions]
     output: ShardOutput
     facts: DatasetFacts
+    max_rejects: float
 
 
 def find_output(config: BuildConfig) -> ShardOutput:
@@ -61,7 +63,13 @@ def find_output(config: BuildConfig) -> ShardOutput:
         config=config.config,
         version=config.version,
         formats=config.formats,
-        schema=Schema(read_class_names(config.class_names), config.dimensions),
+        schema=Schema(
+            read_class_names(config.class_names),
+            config.dimensions,
+            config.image_extension,
+        ),
+        images={split: config.image_policy(split) for split in config.splits},
+        pixels=config.statistics == "full",
         overwrite=config.overwrite,
     )
 
@@ -133,6 +141,7 @@ def find_inputs(config: BuildConfig, output: ShardOutput) -> BuildInputs:
             ),
             splits=tuple(archives),
         ),
+        max_rejects=config.max_rejects,
     )
 
 

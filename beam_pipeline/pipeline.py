@@ -21,7 +21,7 @@ def build_dataset(root: beam.Pipeline, inputs: BuildInputs) -> beam.PCollection[
         inputs: What to read, what to keep and where to write.
 
     Returns:
-        The directory of the finished dataset, as the only element.
+        The formats that are finished.
     """
     return (
         root
@@ -30,5 +30,6 @@ def build_dataset(root: beam.Pipeline, inputs: BuildInputs) -> beam.PCollection[
         | "SelectMembers" >> SelectMembers(inputs.selections)
         | "PlanShards" >> PlanShards(inputs.options)
         | "BuildShards" >> BuildShards(inputs.output)
-        | "WriteMetadata" >> WriteMetadata(inputs.facts, inputs.output)
+        | "WriteMetadata"
+        >> WriteMetadata(inputs.facts, inputs.output, inputs.max_rejects)
     )

@@ -110,6 +110,22 @@ def make_parser() -> argparse.ArgumentParser:
         default=None,
         help="go on where an archive lacks images that the subset list names",
     )
+    what.add_argument(
+        "--max_rejects",
+        type=float,
+        metavar="N|SHARE",
+        help="bad images that may be left out, 10 or 0.001 (default: none)",
+    )
+    what.add_argument(
+        "--verify_images",
+        choices=("header", "decode"),
+        help="look at headers alone, or decode every image (default: header)",
+    )
+    what.add_argument(
+        "--statistics",
+        choices=("cheap", "full"),
+        help="full decodes every image for its mean and deviation (default: cheap)",
+    )
     where = parser.add_argument_group("where")
     where.add_argument(
         "--manual_dir",
@@ -168,6 +184,8 @@ def _configure(arguments: argparse.Namespace) -> BuildConfig:
             "max_examples_per_split",
             "overwrite",
             "allow_missing",
+            "max_rejects",
+            "statistics",
         )
     }
     if arguments.format:
@@ -175,6 +193,8 @@ def _configure(arguments: argparse.Namespace) -> BuildConfig:
     if arguments.num_shards:
         flags["num_shards"] = dict(map(_parse_shards, arguments.num_shards))
     overrides = dict(map(parse_assignment, arguments.set))
+    if arguments.verify_images:
+        overrides["images.check"] = arguments.verify_images
     return load_config(arguments.config, overrides, flags)
 
 
@@ -293,6 +313,7 @@ def _remarks(
         ("missing", "listed images are not in the archive"),
         ("repaired_cmyk", "CMYK images made RGB"),
         ("repaired_png", "PNG images made JPEG"),
+        ("rejected", "bad images left out; report.html shows them"),
         ("skipped_links", "links skipped"),
         ("skipped_leftovers", "leftovers of editors and systems skipped"),
     ):

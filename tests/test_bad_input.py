@@ -194,8 +194,8 @@ CASES = {
         ),
     ),
     "PNG that cannot be decoded": Case(
-        f"n01443537_1.JPEG, at byte {SECOND + 1024:,} of {{train}}: it can't be "
-        "decoded: ",
+        "Bad images: 1 of 5, and 0 are allowed: 1 truncated. n01443537_1.JPEG at "
+        f"byte {SECOND + 1024:,} of ILSVRC2012_img_train.tar (train): it ",
         train=nested_tar(
             {**CLASSES, "n01443537": [("n01443537_1.JPEG", PNG_START + b"no more")]}
         ),

@@ -137,7 +137,7 @@ FeaturesDict({
 | --- | --- | --- | --- | --- |
 | `file_name` | Text | () | string | Name of the image's file in its archive; unique \
 within a split. |
-| `image` | Image | (None, None, 3) | uint8 | The encoded image, JPEG in every split. |
+| `image` | Image | (None, None, 3) | uint8 | The encoded image. |
 | `label` | ClassLabel | () | int64 | Position of the class's WordNet id in the sorted \
 list of ids; -1 for none. |
 

@@ -142,7 +142,7 @@ def test_document_is_whole() -> None:
                     column(
                         "1pct",
                         "image",
-                        "The encoded image, JPEG in every split.",
+                        "The encoded image.",
                         "sc:ImageObject",
                         transform={"jsonPath": "bytes"},
                     ),

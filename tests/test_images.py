@@ -1,7 +1,10 @@
-"""Which images are repaired, and that the results are TFDS's."""
+"""Which images are rejected and repaired, that the results are TFDS's, and the rest."""
 
 import hashlib
 import io
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,15 +13,23 @@ import simplejpeg
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
+from transforms.codecs import WARNINGS
 from transforms.errors import ImageError
 from transforms.images import (
+    RejectedImage,
     Repair,
+    Treated,
     image_size,
     jpeg_components,
     needed_repair,
+    needs_decoding,
     repair_image,
+    treat_image,
 )
+from transforms.jpeg import Metadata, insert_metadata, read_metadata, read_segments
+from transforms.policy import REASONS, ImagePolicy
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -379,10 +390,8 @@ PNG = save(RGB, "PNG")
     [
         pytest.param(CMYK[: len(CMYK) // 2], "cmyk", id="cmyk-header-alone"),
         pytest.param(CMYK[:40], "cmyk", id="cmyk-start"),
-        pytest.param(b"", "cmyk", id="cmyk-empty"),
         pytest.param(PNG[: len(PNG) // 2], "png", id="png-half"),
         pytest.param(PNG[:8], "png", id="png-signature"),
-        pytest.param(b"", "png", id="png-empty"),
         pytest.param(CMYK, "png", id="png-that-is-a-jpeg"),
     ],
 )
@@ -410,3 +419,417 @@ def test_damage_ends_in_an_image_or_an_image_error(
     except ImageError:
         return
     assert jpeg_components(repaired) == 3
+
+
+# --- What is rejected -----------------------------------------------------------------
+
+BASE = save(RGB, "JPEG")
+PROGRESSIVE = save(RGB, "JPEG", progressive=True)
+KEEP = ImagePolicy(policy="keep")
+REPAIR = ImagePolicy()
+DECODE = ImagePolicy(check="decode")
+ENCODE = ImagePolicy(policy="reencode")
+RESIZE = ImagePolicy(policy="resize", longest_side=8)
+ALL = [KEEP, REPAIR, DECODE, ENCODE, RESIZE]
+
+
+def changed(data: bytes, at: int, new: bytes) -> bytes:
+    return data[:at] + new + data[at + len(new) :]
+
+
+FRAME = BASE.index(b"\xff\xc0")
+SCAN = BASE.index(b"\xff\xda")
+IDAT = PNG.index(b"IDAT")
+
+
+@pytest.mark.parametrize(
+    ("data", "reason", "message"),
+    [
+        pytest.param(b"", "empty", "it has no bytes", id="empty"),
+        pytest.param(
+            save(RGB, "GIF"),
+            "wrong_kind",
+            "it is neither a JPEG nor a PNG: it begins with b'GIF87a\\x10\\x00'",
+            id="gif",
+        ),
+        pytest.param(
+            b"<html>", "wrong_kind", "it is neither a JPEG nor a PNG", id="text"
+        ),
+        pytest.param(bytes(99), "wrong_kind", "it is neither a JPEG nor", id="zeros"),
+        pytest.param(b"\n" + BASE, "wrong_kind", "it is neither a JPEG", id="shifted"),
+        pytest.param(b"\xff\xd8", "truncated", "ends before its first", id="start"),
+        pytest.param(BASE[:FRAME], "truncated", "ends before its", id="no-frame"),
+        pytest.param(BASE[: FRAME + 6], "truncated", "ends before", id="in-frame"),
+        pytest.param(BASE[:SCAN], "truncated", "ends before", id="no-scan"),
+        pytest.param(BASE[: SCAN + 3], "truncated", "ends before", id="in-scan"),
+        pytest.param(BASE[: SCAN + 14], "truncated", "ends before", id="no-pixels"),
+        pytest.param(
+            b"\xff\xd8\xff\xd9", "undecodable", "without a picture", id="only-ends"
+        ),
+        pytest.param(
+            b"\xff\xd8" + bytes(99), "undecodable", "without a picture", id="no-markers"
+        ),
+        pytest.param(
+            BASE[:20] + BASE[SCAN:], "undecodable", "without a picture", id="scan-alone"
+        ),
+        pytest.param(
+            changed(BASE, FRAME + 5, bytes(2)), "undecodable", "no height", id="high-0"
+        ),
+        pytest.param(
+            changed(BASE, FRAME + 4, b"\x0c"), "undecodable", "of 12 bits", id="12-bits"
+        ),
+        pytest.param(
+            changed(BASE, FRAME + 9, b"\x02"), "undecodable", "with 2 comp", id="2-comp"
+        ),
+        pytest.param(
+            changed(BASE, FRAME + 1, b"\xc3"), "undecodable", "of a kind", id="lossless"
+        ),
+        pytest.param(PNG_START, "truncated", "a PNG without a header", id="png-start"),
+        pytest.param(
+            PNG_START + bytes(20),
+            "undecodable",
+            "a PNG without a header",
+            id="png-junk",
+        ),
+        pytest.param(
+            changed(PNG, 16, bytes(4)), "undecodable", "no width", id="png-width-0"
+        ),
+        pytest.param(
+            changed(BASE, FRAME + 5, b"\xff" * 4),
+            "too_many_pixels",
+            "it has 65,535 x 65,535 pixels, more than 178,956,970",
+            id="pixels",
+        ),
+        pytest.param(
+            changed(PNG, 16, b"\x7f\xff\xff\xff" * 2),
+            "too_many_pixels",
+            "it has 2,147,483,647 x 2,147,483,647 pixels",
+            id="png-pixels",
+        ),
+        pytest.param(
+            PROGRESSIVE[:-2] + PROGRESSIVE[PROGRESSIVE.rindex(b"\xff\xda") : -2] * 491,
+            "too_many_scans",
+            "it has 501 scans, more than 500",
+            id="scans",
+        ),
+    ],
+)
+@pytest.mark.parametrize("policy", ALL, ids=lambda policy: policy.policy)
+def test_headers_tell_what_is_rejected(
+    policy: ImagePolicy, data: bytes, reason: str, message: str
+) -> None:
+    with pytest.raises(RejectedImage) as caught:
+        treat_image(data, policy)
+    assert caught.value.reason == reason
+    assert message in str(caught.value)
+
+
+def test_bounds_are_those_of_the_policy() -> None:
+    exact = ImagePolicy(max_bytes=len(BASE), max_pixels=16 * 12, max_scans=10)
+    for data in (BASE, PROGRESSIVE[: len(BASE)]):
+        assert treat_image(data, exact).data == data
+    for name, reason in (
+        ("max_bytes", "too_large"),
+        ("max_pixels", "too_many_pixels"),
+        ("max_scans", "too_many_scans"),
+    ):
+        below = replace(exact, max_bytes=len(PROGRESSIVE))
+        below = replace(below, **{name: getattr(below, name) - 1})
+        with pytest.raises(RejectedImage) as caught:
+            treat_image(PROGRESSIVE, below)
+        assert caught.value.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (BASE[: (SCAN + len(BASE)) // 2], "truncated"),
+        (BASE[: (SCAN + len(BASE)) // 2] + bytes(999), "truncated"),
+        (PROGRESSIVE[: len(PROGRESSIVE) // 2], "truncated"),
+        (CMYK[:-20], "truncated"),
+        (changed(BASE, BASE.index(b"\xff\xc4") + 5, b"\xff" * 8), "undecodable"),
+        (PNG[:-30], "truncated"),
+        (changed(PNG, IDAT + 4, b"junk"), "undecodable"),
+        (BASE[:FRAME] + BASE[FRAME : FRAME + 19] + BASE[FRAME:], "undecodable"),
+    ],
+    ids=["half", "zeros", "scans", "cmyk", "tables", "png", "png-junk", "frames"],
+)
+def test_decoding_tells_more_of_what_is_rejected(data: bytes, reason: str) -> None:
+    keep = replace(DECODE, policy="keep")
+    for policy in (DECODE, keep, ENCODE, replace(ENCODE, encoding="png"), RESIZE):
+        with pytest.raises(RejectedImage) as caught:
+            treat_image(data, policy)
+        assert caught.value.reason == reason
+        assert str(caught.value).startswith("it can't be decoded: ")
+    assert treat_image(data, KEEP).data == data
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (BASE[:-2], "missing_end"),
+        (PROGRESSIVE[:-2], "missing_end"),
+        (CMYK[:-2], "missing_end"),
+        (BASE[:-2] + b"junk" * 9 + b"\xff\xd9", "extraneous_bytes"),
+        (BASE[:20] + b"junk" + BASE[20:], "extraneous_bytes"),
+        (BASE[:-40] + b"\xff\xd9", "missing_data"),
+        (changed(BASE, 11, b"\x09"), "unknown_header"),
+        (BASE[: SCAN + 20] + b"\xff\xd3" + BASE[SCAN + 20 :], "missing_data"),
+    ],
+)
+def test_what_libjpeg_warns_of_is_accepted_and_named(data: bytes, code: str) -> None:
+    assert code in WARNINGS
+    for policy in (DECODE, ENCODE, RESIZE):
+        assert treat_image(data, policy).warnings == (code,)
+    assert treat_image(data, replace(DECODE, policy="keep")) == Treated(
+        data, None, (code,)
+    )
+    assert treat_image(data, KEEP) == Treated(data, None, ())
+
+
+@pytest.mark.parametrize("policy", ALL, ids=lambda policy: policy.policy)
+def test_bytes_behind_the_end_are_nobodys_business(policy: ImagePolicy) -> None:
+    treated = treat_image(BASE + b"junk" * 99, policy)
+    assert treated.warnings == ()
+    if policy in (KEEP, REPAIR, DECODE):
+        assert treated.data == BASE + b"junk" * 99
+    else:
+        assert treated == treat_image(BASE, policy)
+
+
+SMALL = {"max_pixels": 10_000, "max_scans": 20}
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        ImagePolicy(check="decode", exif="strip", xmp="strip", icc="strip", **SMALL),
+        ImagePolicy(policy="keep", check="decode", **SMALL),
+        ImagePolicy(policy="reencode", orientation="apply", **SMALL),
+        ImagePolicy(policy="resize", exact=(9, 7), encoding="png", **SMALL),
+    ],
+    ids=lambda policy: policy.policy,
+)
+@settings(deadline=None, max_examples=120)
+@given(data=st.data())
+def test_whatever_the_bytes_an_image_is_treated_or_rejected(
+    policy: ImagePolicy, data: st.DataObject
+) -> None:
+    laden = BASE[:20] + LADEN_SEGMENTS + BASE[20:]
+    images = [laden, PROGRESSIVE, CMYK, PNG, save(indexed(), "PNG", exif=EXIF)]
+    damaged = bytearray(data.draw(st.sampled_from(images)))
+    for _ in range(data.draw(st.integers(0, 4))):
+        place = data.draw(st.integers(0, len(damaged) - 1))
+        damaged[place : place + data.draw(st.integers(1, 3))] = data.draw(
+            st.binary(max_size=3)
+        )
+    cut = data.draw(st.integers(0, len(damaged)))
+    image = bytes(damaged if data.draw(st.booleans()) else damaged[:cut])
+    try:
+        treated = treat_image(image, policy)
+    except RejectedImage as error:
+        reason = error.reason
+    else:
+        assert set(treated.warnings) <= set(WARNINGS)
+        assert treated.data
+        return
+    assert reason in REASONS
+
+
+# --- What is written ------------------------------------------------------------------
+
+EXIF = b"II*\0\x08\0\0\0\1\0\x12\1\3\0\1\0\0\0\6\0\0\0\0\0\0\0"  # a quarter turn
+UPRIGHT = EXIF.replace(b"\6", b"\1")
+PACKET = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'/>"
+PROFILES = {
+    space: bytes(16) + space + bytes(40) for space in (b"RGB ", b"GRAY", b"CMYK")
+}
+LADEN = insert_metadata(BASE, Metadata(EXIF, PACKET, PROFILES[b"RGB "]))
+LADEN_SEGMENTS = LADEN[20 : len(LADEN) - len(BASE) + 20]
+
+
+@pytest.mark.parametrize("policy", [KEEP, REPAIR, DECODE], ids=["keep", "repair", "d"])
+@pytest.mark.parametrize(
+    "data", [BASE, PROGRESSIVE, LADEN, save(RGB.convert("L"), "JPEG")]
+)
+def test_sound_jpegs_stay_as_they_are(data: bytes, policy: ImagePolicy) -> None:
+    assert treat_image(data, policy) == Treated(data, None, ())
+
+
+@pytest.mark.parametrize(
+    ("data", "repair"), [(CMYK, "cmyk"), (PNG, "png")], ids=["cmyk", "png"]
+)
+def test_repair_repairs_and_keep_does_not(data: bytes, repair: Repair) -> None:
+    repaired = repair_image(data, repair)
+    assert treat_image(data, REPAIR) == Treated(repaired, repair, ())
+    assert treat_image(data, DECODE) == Treated(repaired, repair, ())
+    assert treat_image(data, KEEP) == Treated(data, None, ())
+    assert treat_image(data, ENCODE).repaired is None
+
+
+@pytest.mark.parametrize(
+    ("strip", "left"),
+    [
+        ({"exif": "strip"}, Metadata(b"", PACKET, PROFILES[b"RGB "])),
+        ({"xmp": "strip"}, Metadata(EXIF, b"", PROFILES[b"RGB "])),
+        ({"icc": "strip"}, Metadata(EXIF, PACKET, b"")),
+        ({"exif": "strip", "xmp": "strip", "icc": "strip"}, Metadata()),
+    ],
+    ids=["exif", "xmp", "icc", "all"],
+)
+def test_stripping_is_lossless(strip: dict[str, str], left: Metadata) -> None:
+    for policy in ("keep", "repair"):
+        stripped = treat_image(LADEN, ImagePolicy(policy=policy, **strip))
+        assert stripped == Treated(insert_metadata(BASE, left), None, ())
+    stripped = treat_image(save(RGB, "PNG", exif=EXIF), replace(KEEP, exif="strip"))
+    assert stripped.data == PNG
+
+
+@pytest.mark.parametrize("encoding", ["jpeg", "webp", "png"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_metadata_stay_when_an_image_is_encoded_anew(kind: str, encoding: Any) -> None:
+    data = LADEN
+    if kind == "PNG":
+        texts = PngInfo()
+        texts.add_itxt("XML:com.adobe.xmp", PACKET.decode())
+        profile = PROFILES[b"RGB "]
+        data = save(RGB, "PNG", pnginfo=texts, exif=EXIF, icc_profile=profile)
+    for orientation, exif in (("keep", EXIF), ("apply", UPRIGHT)):
+        policy = ImagePolicy(
+            policy="reencode", encoding=encoding, orientation=orientation
+        )
+        with Image.open(io.BytesIO(treat_image(data, policy).data)) as image:
+            assert image.info["exif"].removeprefix(b"Exif\0\0") == exif
+            assert image.info["xmp"] == PACKET
+            assert image.info["icc_profile"] == PROFILES[b"RGB "]
+            assert image.size == ((16, 12) if orientation == "keep" else (12, 16))
+        bare = replace(policy, exif="strip", xmp="strip", icc="strip")
+        with Image.open(io.BytesIO(treat_image(data, bare).data)) as image:
+            assert not {"exif", "xmp", "icc_profile", "comment"} & set(image.info)
+
+
+@pytest.mark.parametrize(
+    ("mode", "space", "colour", "kept"),
+    [
+        ("RGB", b"RGB ", "keep", True),
+        ("L", b"GRAY", "keep", True),
+        ("L", b"GRAY", "rgb", False),
+        ("L", b"RGB ", "rgb", True),
+        ("CMYK", b"CMYK", "keep", False),
+    ],
+)
+def test_a_profile_of_other_colours_is_dropped(
+    mode: str, space: bytes, colour: Any, kept: bool
+) -> None:
+    data = save(RGB.convert(mode), "JPEG", icc_profile=PROFILES[space])
+    treated = treat_image(data, ImagePolicy(policy="reencode", colour=colour))
+    with Image.open(io.BytesIO(treated.data)) as image:
+        assert ("icc_profile" in image.info) == kept
+
+
+def test_a_comment_does_not_outlive_encoding() -> None:
+    commented = save(RGB, "JPEG", comment=b"words")
+    assert treat_image(commented, ENCODE) == treat_image(BASE, ENCODE)
+
+
+@pytest.mark.parametrize(
+    ("data", "options", "same"),
+    [
+        (BASE, {"longest_side": 16}, True),
+        (BASE, {"shortest_side": 99}, True),
+        (BASE, {"exact": (16, 12)}, True),
+        (BASE, {"exact": (16, 99)}, True),
+        (BASE, {"longest_side": 16, "colour": "rgb"}, True),
+        (BASE, {"longest_side": 16, "orientation": "apply"}, True),
+        (BASE, {"longest_side": 15}, False),
+        (BASE, {"longest_side": 17, "enlarge": True}, False),
+        (BASE, {"exact": (15, 12)}, False),
+        (BASE, {"longest_side": 16, "encoding": "png"}, False),
+        (LADEN, {"longest_side": 16}, True),
+        (LADEN, {"longest_side": 16, "orientation": "apply"}, False),
+        (save(RGB.convert("L"), "JPEG"), {"longest_side": 16}, True),
+        (save(RGB.convert("L"), "JPEG"), {"longest_side": 16, "colour": "rgb"}, False),
+        (CMYK, {"longest_side": 16}, False),
+        (PNG, {"longest_side": 16}, False),
+    ],
+)
+def test_resize_leaves_jpegs_alone_that_fit(
+    data: bytes, options: dict[str, Any], same: bool
+) -> None:
+    treated = treat_image(data, ImagePolicy(policy="resize", **options))
+    assert (treated.data == data) == same
+    if same:
+        strip = ImagePolicy(
+            policy="resize", exif="strip", xmp="strip", icc="strip", **options
+        )
+        assert treat_image(data, strip).data == treat_image(treated.data, strip).data
+        assert not read_metadata_of(treat_image(data, strip).data).exif
+
+
+def read_metadata_of(data: bytes) -> Metadata:
+    return read_metadata(data, read_segments(data))
+
+
+@pytest.mark.parametrize(
+    ("options", "reason", "message"),
+    [
+        (
+            {"shortest_side": 40_000, "enlarge": True},
+            "too_many_pixels",
+            "it would get 53,333 x 40,000 pixels, more than 178,956,970",
+        ),
+        (
+            {"exact": (1, 65_501), "enlarge": True},
+            "unencodable",
+            "it would get 65,501 pixels a side, and jpeg allows 65,500",
+        ),
+        (
+            {"exact": (16_384, 1), "enlarge": True, "encoding": "webp"},
+            "unencodable",
+            "it would get 16,384 pixels a side, and webp allows 16,383",
+        ),
+    ],
+)
+def test_what_would_become_too_large_is_rejected(
+    options: dict[str, Any], reason: str, message: str
+) -> None:
+    with pytest.raises(RejectedImage) as caught:
+        treat_image(BASE, ImagePolicy(policy="resize", **options))
+    assert (caught.value.reason, str(caught.value)) == (reason, message)
+
+
+def test_metadata_that_no_jpeg_can_hold_reject_an_image() -> None:
+    data = save(RGB, "PNG", exif=EXIF + bytes(70_000))
+    with pytest.raises(RejectedImage) as caught:
+        treat_image(data, ENCODE)
+    assert caught.value.reason == "unencodable"
+    assert str(caught.value) == "it can't be encoded: its metadata have 70,032 bytes"
+    assert treat_image(data, replace(ENCODE, exif="strip")).data
+
+
+@pytest.mark.parametrize(
+    ("policy", "decodes"),
+    [(KEEP, False), (REPAIR, False), (DECODE, True), (ENCODE, True), (RESIZE, True)],
+)
+def test_who_decodes(policy: ImagePolicy, decodes: bool) -> None:
+    assert needs_decoding(policy) == decodes
+
+
+def test_large_images_and_odd_metadata_warn_nobody() -> None:
+    # Warnings are errors in these tests; Pillow warns of all three on its own.
+    animated = PNG[:33] + b"\0\0\0\4acTL" + bytes(8) + PNG[33:]
+    broken = EXIF.replace(b"\1\0\x12\1", b"\xff\0\x12\1")
+    exif = insert_metadata(BASE, Metadata(exif=broken))[:-2] + b"junk\xff\xd9"
+    large = save(Image.new("L", (10_000, 9_000)), "PNG")
+    policy = ImagePolicy(policy="resize", longest_side=4)
+    for data in (animated, exif, large):
+        assert treat_image(data, policy).data
+
+
+def test_threads_get_what_one_gets() -> None:
+    images = [BASE, PROGRESSIVE, CMYK, PNG, LADEN] * 20
+    policies = [RESIZE, ENCODE, replace(ENCODE, progressive=True), DECODE]
+    jobs = [(data, policy) for data in images for policy in policies]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda job: treat_image(*job), jobs))
+    assert found == [treat_image(*job) for job in jobs]

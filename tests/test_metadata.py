@@ -21,6 +21,7 @@ from transforms.labels import read_class_names
 from transforms.metadata import write_metadata
 from transforms.output import ShardOutput
 from transforms.shards import ShardReport
+from transforms.statistics import StatisticsBuilder
 
 FEATURES_SHA256 = "083d2a9848a7d679caf79b3ab293444772f9275a822240b548c2ed6c044334d2"
 LABELS_SHA256 = "70002b0ff5de60a3a17a82dbfcff291931f96225ddf941ad2e182fc39e183d15"
@@ -28,20 +29,28 @@ CONFIG_SHA256 = "8fc17a60399bea4ea467c9053392d21b990ac63822b72db5be2583f33bfe07f
 
 TRAIN = [f"imagenet2012_subset-train.tfrecord-{i:05d}-of-00003" for i in range(3)]
 VALIDATION = ["imagenet2012_subset-validation.tfrecord-00000-of-00001"]
-DOCUMENTS = ["card.html", "dataset_info.json", "features.json", "label.labels.txt"]
+DOCUMENTS = [
+    *("card.html", "dataset_info.json", "features.json", "label.labels.txt"),
+    *("report.html", "statistics.json"),
+]
 
 
 def report(split: str, index: int, count: int, examples: int) -> ShardReport:
     name = f"imagenet2012_subset-{split}.tfrecord-{index:05d}-of-{count:05d}"
+    file = FileFacts(name, 1016 * examples + index, examples)
     return ShardReport(
-        format="tfrecord",
         split=split,
         index=index,
         count=count,
-        example_bytes=1000 * examples + index,
-        files=(FileFacts(name, 1016 * examples + index, examples),),
-        repaired={},
-        fingerprint="0" * 64,
+        wanted=examples,
+        archives=(),
+        files={"tfrecord": (file,)},
+        statistics=replace(
+            StatisticsBuilder().result(),
+            examples=examples,
+            example_bytes=1000 * examples + index,
+        ),
+        rejected=(),
     )
 
 
@@ -88,6 +97,7 @@ def output(tmp_path: Path, facts: DatasetFacts) -> ShardOutput:
         version="5.0.0",
         formats=("tfrecord",),
         schema=facts.schema,
+        images={},
     )
     reports = directory(output) / ".tfrecord.reports"
     reports.mkdir(parents=True)
@@ -113,6 +123,12 @@ def is_complete(output: ShardOutput) -> bool:
     return outputs.is_complete(output, "tfrecord")
 
 
+def write_all(
+    facts: DatasetFacts, output: ShardOutput, reports: list[ShardReport]
+) -> None:
+    write_metadata(facts, output, reports, max_rejects=0)
+
+
 def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
@@ -120,7 +136,7 @@ def sha256(path: Path) -> str:
 def test_documents_that_do_not_depend_on_the_build_are_those_of_tfds(
     facts: DatasetFacts, output: ShardOutput
 ) -> None:
-    write_metadata(facts, output, REPORTS)
+    write_all(facts, output, REPORTS)
     place = directory(output)
     assert sha256(place / "features.json") == FEATURES_SHA256
     assert sha256(place / "label.labels.txt") == LABELS_SHA256
@@ -129,7 +145,7 @@ def test_documents_that_do_not_depend_on_the_build_are_those_of_tfds(
 
 
 def test_dataset_info_is_exact(facts: DatasetFacts, output: ShardOutput) -> None:
-    write_metadata(facts, output, REPORTS)
+    write_all(facts, output, REPORTS)
     template = "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}"
     document = {
         "citation": "@article{a}",
@@ -186,7 +202,7 @@ def test_facts_that_are_empty_are_left_out(
     facts: DatasetFacts, output: ShardOutput
 ) -> None:
     bare = replace(facts, download_size=0, citation="", release_notes={})
-    write_metadata(bare, output, REPORTS)
+    write_all(bare, output, REPORTS)
     document = json.loads((directory(output) / "dataset_info.json").read_bytes())
     # A number is text, so a size of nothing is one that is known.
     assert document["downloadSize"] == "0"
@@ -197,7 +213,7 @@ def test_facts_that_are_empty_are_left_out(
 def test_splits_are_listed_in_the_order_of_the_facts(
     facts: DatasetFacts, output: ShardOutput
 ) -> None:
-    write_metadata(replace(facts, splits=("validation", "train")), output, REPORTS)
+    write_all(replace(facts, splits=("validation", "train")), output, REPORTS)
     document = json.loads((directory(output) / "dataset_info.json").read_bytes())
     assert [split["name"] for split in document["splits"]] == ["validation", "train"]
 
@@ -209,14 +225,14 @@ def test_dataset_info_is_written_after_all_else(
     place = directory(output)
     (place / blocked).mkdir()  # where a place stands no file can be published
     with pytest.raises(StorageError):
-        write_metadata(facts, output, REPORTS)
+        write_all(facts, output, REPORTS)
     assert not is_complete(output)
     # What proves the shards is kept for the next run.
     assert (place / ".tfrecord.reports").is_dir()
     assert not list(place.glob(".*.unfinished"))
 
     (place / blocked).rmdir()
-    write_metadata(facts, output, REPORTS)
+    write_all(facts, output, REPORTS)
     assert is_complete(output)
 
 
@@ -236,7 +252,7 @@ def test_strangers_and_reports_are_removed_and_nothing_else(
     # The user's own files are none of our business.
     for name in ("NOTES.txt", ".hidden", "other-train.tfrecord-00000-of-00001"):
         (place / name).write_bytes(b"mine")
-    write_metadata(facts, output, REPORTS)
+    write_all(facts, output, REPORTS)
     assert sorted(path.name for path in place.iterdir()) == sorted(
         [
             *DOCUMENTS,
@@ -255,31 +271,28 @@ def test_strangers_and_reports_are_removed_and_nothing_else(
     [
         (
             lambda reports: reports[:-1],
-            "The train split is not complete in tfrecord: of "
+            "The train split is not complete: of "
             "3 shards, [0, 2] were reported. "
             "Rerun; the shards that are there are kept.",
         ),
         (
             # The last one: the others look whole without it.
             lambda reports: [r for r in reports if r.index < 2],
-            "The train split is not complete in tfrecord: of "
-            "3 shards, [0, 1] were reported.",
+            "The train split is not complete: of 3 shards, [0, 1] were reported.",
         ),
         (
             lambda reports: [*reports, reports[1]],
-            "The train split is not complete in tfrecord: of "
-            "3 shards, [0, 1, 2, 2] were reported.",
+            "The train split is not complete: of 3 shards, [0, 1, 2, 2] were reported.",
         ),
         (
             lambda reports: reports[1:],
-            "The validation split is not complete in tfrecord: of "
+            "The validation split is not complete: of "
             "an unknown number of shards, "
             "[] were reported.",
         ),
         (
             lambda _: [],
-            "The train split is not complete in tfrecord: of "
-            "an unknown number of shards, []",
+            "The train split is not complete: of an unknown number of shards, []",
         ),
     ],
     ids=["one in the middle", "the last", "one twice", "a whole split", "all"],
@@ -292,7 +305,7 @@ def test_a_shard_without_a_report_is_refused(
 ) -> None:
     before = sorted(directory(output).rglob("*"))
     with pytest.raises(StorageError) as caught:
-        write_metadata(facts, output, change(REPORTS))
+        write_all(facts, output, change(REPORTS))
     assert str(caught.value).startswith(message)
     # Nothing was written, and nothing removed.
     assert sorted(directory(output).rglob("*")) == before
@@ -307,22 +320,21 @@ def test_a_directory_without_dataset_info_is_not_complete(output: ShardOutput) -
     assert not is_complete(output)
 
 
-def as_format(reports: list[ShardReport], format_name: str) -> list[ShardReport]:
-    """Returns the reports as another format of TFDS's would have them."""
+def as_formats(reports: list[ShardReport], *formats: str) -> list[ShardReport]:
+    """Returns the reports as other formats of TFDS's would have them."""
     return [
         replace(
             report,
-            format=format_name,
-            files=tuple(
-                replace(file, name=file.name.replace("tfrecord", format_name))
-                for file in report.files
-            ),
+            files={
+                name: tuple(
+                    replace(file, name=file.name.replace("tfrecord", name))
+                    for file in report.files["tfrecord"]
+                )
+                for name in formats
+            },
         )
         for report in reports
     ]
-
-
-BOTH = REPORTS + as_format(REPORTS, "array_record")
 
 
 def info(output: ShardOutput) -> dict[str, Any]:
@@ -335,7 +347,7 @@ def test_formats_of_one_run_share_a_directory(
     both = replace(output, formats=("array_record", "tfrecord"))
     for name in TRAIN + VALIDATION:
         write_shard(both, "array_record", name.replace("tfrecord", "array_record"))
-    write_metadata(facts, both, BOTH)
+    write_all(facts, both, as_formats(REPORTS, "tfrecord", "array_record"))
     # tfds.load takes the first, and can't read the other.
     assert info(both)["fileFormat"] == "tfrecord"
     assert info(both)["alternativeFileFormats"] == ["array_record"]
@@ -345,12 +357,12 @@ def test_formats_of_one_run_share_a_directory(
 def test_a_format_that_comes_later_is_listed_behind_those_that_are_there(
     facts: DatasetFacts, output: ShardOutput
 ) -> None:
-    write_metadata(facts, output, REPORTS)
+    write_all(facts, output, REPORTS)
     before = info(output)
     later = replace(output, formats=("array_record",))
     for name in TRAIN + VALIDATION:
         write_shard(later, "array_record", name.replace("tfrecord", "array_record"))
-    write_metadata(facts, later, as_format(REPORTS, "array_record"))
+    write_all(facts, later, as_formats(REPORTS, "array_record"))
     assert info(output) == {**before, "alternativeFileFormats": ["array_record"]}
     assert len(list(directory(output).glob("*-of-*"))) == 8
     card = (directory(output) / "card.html").read_text()
@@ -361,15 +373,15 @@ def test_a_format_that_comes_later_is_listed_behind_those_that_are_there(
 def test_a_format_with_other_shards_than_those_there_is_refused(
     facts: DatasetFacts, output: ShardOutput
 ) -> None:
-    write_metadata(facts, output, REPORTS)
+    write_all(facts, output, REPORTS)
     later = replace(output, formats=("array_record",))
     write_shard(later, "array_record", TRAIN[0].replace("tfrecord", "array_record"))
-    others = [r for r in as_format(REPORTS, "array_record") if r.split == "validation"]
+    others = [r for r in as_formats(REPORTS, "array_record") if r.split == "validation"]
     one = replace(facts, splits=("validation",))
-    write_shard(later, "array_record", others[0].files[0].name)
+    write_shard(later, "array_record", others[0].files["array_record"][0].name)
     before = info(output)
     with pytest.raises(StorageError) as caught:
-        write_metadata(one, later, others)
+        write_all(one, later, others)
     assert str(caught.value) == (
         f"{directory(output)} holds the dataset as tfrecord too, with other shards or "
         "other examples. Rerun with the flags it was built with, or with --overwrite "
@@ -381,26 +393,19 @@ def test_a_format_with_other_shards_than_those_there_is_refused(
 def test_a_format_that_is_not_known_is_not_lost(
     facts: DatasetFacts, output: ShardOutput
 ) -> None:
-    write_metadata(facts, output, REPORTS)
+    write_all(facts, output, REPORTS)
     changed = {**info(output), "fileFormat": "riegeli"}
     (directory(output) / "dataset_info.json").write_text(json.dumps(changed))
     with pytest.raises(StorageError, match="holds the dataset as riegeli too"):
-        write_metadata(facts, output, REPORTS)
+        write_all(facts, output, REPORTS)
 
 
 # --- A folder as the hub has it -------------------------------------------------------
 
 
 def hub_report(format_name: str, split: str, name: str) -> ShardReport:
-    return ShardReport(
-        format=format_name,
-        split=split,
-        index=0,
-        count=1,
-        example_bytes=1000,
-        files=(FileFacts(name, 1234, 1),),
-        repaired={},
-        fingerprint="0" * 64,
+    return replace(
+        report(split, 0, 1, 1), files={format_name: (FileFacts(name, 1234, 1),)}
     )
 
 
@@ -415,7 +420,7 @@ def build_hub(
         write_shard(output, format_name, name)
         reports.append(hub_report(format_name, split, name))
     assert not outputs.is_complete(output, format_name)
-    write_metadata(facts, output, reports)
+    write_all(facts, output, reports)
     assert outputs.is_complete(output, format_name)
     return Path(output.root(format_name))
 
@@ -434,6 +439,8 @@ def test_a_parquet_folder_has_all_that_the_hub_wants(
     assert names(folder) == [
         "1pct/figure.png",
         "1pct/manifest.json",
+        "1pct/report.html",
+        "1pct/statistics.json",
         "1pct/train-0.parquet",
         "1pct/validation-0.parquet",
         "README.md",
@@ -463,6 +470,8 @@ def test_a_webdataset_folder_has_its_indexes(
         "1pct/_info.json",
         "1pct/figure.png",
         "1pct/manifest.json",
+        "1pct/report.html",
+        "1pct/statistics.json",
         "1pct/train-0.tar",
         "1pct/train-index.json",
         "1pct/validation-0.tar",
@@ -499,7 +508,7 @@ def test_strangers_in_a_folder_are_removed(
         (place / name).write_bytes(b"left over")
     folder = build_hub(facts, output, "parquet", ".parquet")
     assert "1pct/mine.txt" in names(folder)
-    assert len(names(folder)) == 7
+    assert len(names(folder)) == 9
 
 
 def test_a_manifest_that_is_none_is_named(

@@ -131,7 +131,7 @@ def test_row_groups_have_at_most_100_rows(count: int, groups: list[int]) -> None
 
 
 def test_row_groups_have_few_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert parquet._GROUP_BYTES == 64_000_000
+    assert parquet._GROUP_BYTES == 5_000_000
     monkeypatch.setattr(parquet, "_GROUP_BYTES", 1000)
     sizes = [400, 600, 1, 999, 2000, 0, 0, 1001]
     records = [Example(f"{i}", bytes(size), 0) for i, size in enumerate(sizes)]

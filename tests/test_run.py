@@ -205,6 +205,7 @@ def test_the_directory_holds_what_tfds_expects_and_no_more(built: Built) -> None
     assert sorted(path.name for path in built.directory.iterdir()) == sorted(
         [
             *("card.html", "dataset_info.json", "features.json", "label.labels.txt"),
+            *("report.html", "statistics.json"),
             *(f"imagenet2012_subset-{shard}" for shard in train + validation),
         ]
     )
@@ -608,6 +609,9 @@ def test_help_is_in_groups() -> None:
         "--version",
         "--max_examples_per_split",
         "--allow_missing",
+        "--max_rejects",
+        "--verify_images",
+        "--statistics",
     ]
     assert where == ["--manual_dir", "--data_dir", "--index_dir"]
     assert how == ["--format", "--num_shards", "--overwrite", "--set", "--verbose"]

@@ -5,7 +5,7 @@ import json
 import struct
 import tarfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import google_crc32c
@@ -14,14 +14,21 @@ import pytest
 
 from tests.archives import PNG_START, image, tar
 from transforms import storage
-from transforms.errors import ImageError, StorageError
+from transforms.duplicates import Source
+from transforms.errors import StorageError
 from transforms.examples import Example, Schema, decode_example
 from transforms.facts import FileFacts
 from transforms.formats import FORMATS
 from transforms.images import repair_image
 from transforms.output import ShardOutput, finished_formats, is_complete
 from transforms.plan import SHARD_SCHEMA, ShardSpec
-from transforms.shards import ShardReport, build_shard, shard_fingerprint
+from transforms.policy import ImagePolicy
+from transforms.shards import (
+    ShardReport,
+    build_shard,
+    decode_report,
+    shard_fingerprint,
+)
 
 CMYK = image(1, "CMYK")
 PNG = image(2, "RGBA", "PNG")
@@ -30,7 +37,7 @@ IMAGES = (
     ("n01440764_22.JPEG", CMYK),
     ("n01440764_333.JPEG", PNG),
     ("n01440764_4.JPEG", image(4, "L")),
-    ("n01440764_5.JPEG", b""),  # nothing is decoded without need, as in TFDS
+    ("n01440764_5.JPEG", image(5)[:-4]),  # nothing is decoded without need, as in TFDS
 )
 # Neither archive order nor sorted; labels of one, two and ten bytes.
 ROWS = ((3, 0), (1, 127), (0, 999), (4, -1), (2, 128))
@@ -77,17 +84,12 @@ def output(tmp_path: Path) -> ShardOutput:
         version="1.0.0",
         formats=("tfrecord",),
         schema=Schema(tuple(f"n{i:08d}" for i in range(1000))),
+        images={"train": ImagePolicy(), "test": ImagePolicy()},
     )
 
 
 def directory(output: ShardOutput) -> Path:
     return Path(output.data_dir, "made_up", "some", "1.0.0")
-
-
-def build(spec: ShardSpec, output: ShardOutput) -> ShardReport:
-    """Builds a shard in the only format that there is."""
-    (report,) = build_shard(spec, output)
-    return report
 
 
 def varint(value: int) -> bytes:
@@ -132,7 +134,7 @@ EXPECTED = [
     record("n01440764_4.JPEG", image(4, "L"), 0),
     record("n01440764_22.JPEG", repair_image(CMYK, "cmyk"), 127),
     record("n01440764_1.JPEG", image(3), 999),
-    record("n01440764_5.JPEG", b"", -1),
+    record("n01440764_5.JPEG", image(5)[:-4], -1),
     record("n01440764_333.JPEG", repair_image(PNG, "png"), 128),
 ]
 
@@ -145,8 +147,10 @@ def report_path(output: ShardOutput) -> Path:
     return directory(output) / ".tfrecord.reports" / "train-00001-of-00003.json"
 
 
-def as_json(report: ShardReport) -> dict[str, object]:
-    return {**asdict(report), "files": [asdict(file) for file in report.files]}
+def stored(spec: ShardSpec, output: ShardOutput) -> ShardReport | None:
+    """Returns the report as it lies beside the shard."""
+    fingerprint = shard_fingerprint(spec, output, "tfrecord")
+    return decode_report(report_path(output).read_bytes(), fingerprint)
 
 
 def state(path: Path) -> tuple[int, int]:
@@ -157,7 +161,7 @@ def state(path: Path) -> tuple[int, int]:
 def test_a_shard_holds_its_records_in_the_order_of_the_spec(
     make_spec: MakeSpec, output: ShardOutput
 ) -> None:
-    build(make_spec(), output)
+    build_shard(make_spec(), output)
     assert shard_path(output).read_bytes() == b"".join(map(framed, EXPECTED))
 
 
@@ -165,19 +169,25 @@ def test_a_report_says_what_became_of_the_shard(
     make_spec: MakeSpec, output: ShardOutput
 ) -> None:
     spec = make_spec()
-    report = build(spec, output)
+    report = build_shard(spec, output)
     size = sum(len(framed(data)) for data in EXPECTED)
     assert report == ShardReport(
-        format="tfrecord",
         split="train",
         index=1,
         count=3,
-        example_bytes=sum(map(len, EXPECTED)),
-        files=(FileFacts(shard_path(output).name, size, 5),),
-        repaired={"cmyk": 1, "png": 1},
-        fingerprint=shard_fingerprint(spec, output, "tfrecord"),
+        wanted=5,
+        archives=spec.archives,
+        files={"tfrecord": (FileFacts(shard_path(output).name, size, 5),)},
+        statistics=report.statistics,
+        rejected=(),
     )
-    assert json.loads(report_path(output).read_bytes()) == as_json(report)
+    assert stored(spec, output) == report
+    # What is counted has tests of its own; here, that it is counted of this shard.
+    assert report.statistics.examples == 5
+    assert report.statistics.example_bytes == sum(map(len, EXPECTED))
+    assert report.statistics.counts["repaired"] == {"cmyk": 1, "png": 1}
+    assert report.statistics.labels == dict.fromkeys((0, 127, 999, -1, 128), 1)
+    assert report.statistics.checksums.num_rows == 5
     assert sorted(path.name for path in directory(output).rglob("*")) == [
         ".tfrecord.reports",
         shard_path(output).name,
@@ -190,7 +200,7 @@ def test_more_members_than_are_announced_ahead_come_in_order(
 ) -> None:
     images = [(f"n01440764_{number}.JPEG", image(number)) for number in range(50)]
     rows = [(number * 7 % 50, number) for number in range(50)]
-    build(make_spec(images, rows), output)
+    build_shard(make_spec(images, rows), output)
     assert shard_path(output).read_bytes() == b"".join(
         framed(record(*images[position], label)) for position, label in rows
     )
@@ -205,7 +215,7 @@ def test_members_may_lie_in_several_archives(
     row = {"archive": 1, "name": "other.JPEG", "offset": 512, "label": -1}
     row["size"] = len(image(9))
     other = pa.Table.from_pylist([row], SHARD_SCHEMA)
-    build(
+    build_shard(
         replace(
             spec,
             archives=(*spec.archives, storage.file_info(str(patch))),
@@ -222,9 +232,9 @@ def test_a_finished_shard_is_not_built_again(
     make_spec: MakeSpec, output: ShardOutput
 ) -> None:
     spec = make_spec()
-    report = build(spec, output)
+    report = build_shard(spec, output)
     before = state(shard_path(output)), state(report_path(output))
-    assert build(spec, output) == report
+    assert build_shard(spec, output) == report
     assert (state(shard_path(output)), state(report_path(output))) == before
 
 
@@ -278,13 +288,13 @@ def test_a_shard_that_its_report_does_not_prove_is_built_again(
     make_spec: MakeSpec, output: ShardOutput, spoil: Callable[[ShardOutput], None]
 ) -> None:
     spec = make_spec()
-    report = build(spec, output)
+    report = build_shard(spec, output)
     spoil(output)
     before = state(shard_path(output)) if shard_path(output).exists() else None
-    assert build(spec, output) == report
+    assert build_shard(spec, output) == report
     assert state(shard_path(output)) != before
     assert shard_path(output).read_bytes() == b"".join(map(framed, EXPECTED))
-    assert json.loads(report_path(output).read_bytes()) == as_json(report)
+    assert stored(spec, output) == report
 
 
 def _relabel(spec: ShardSpec) -> pa.Table:
@@ -312,6 +322,11 @@ def _relabel(spec: ShardSpec) -> pa.Table:
         ),
         lambda spec, output: (replace(spec, files={"tfrecord": 2}), output),
         lambda spec, output: (spec, replace(output, schema=Schema(("n0", "n1")))),
+        lambda spec, output: (spec, replace(output, pixels=True)),
+        lambda spec, output: (
+            spec,
+            replace(output, images={"train": ImagePolicy(policy="keep")}),
+        ),
         lambda spec, output: (spec, replace(output, dataset="other")),
     ],
     ids=[
@@ -325,6 +340,8 @@ def _relabel(spec: ShardSpec) -> pa.Table:
         "archive longer",
         "more files",
         "schema",
+        "pixels",
+        "policy",
         "dataset",
     ],
 )
@@ -364,7 +381,7 @@ def test_an_archive_that_changed_since_it_was_indexed_is_refused(
     size = path.stat().st_size
     path.write_bytes(path.read_bytes() + bytes(512))
     with pytest.raises(StorageError) as caught:
-        build(spec, output)
+        build_shard(spec, output)
     assert str(caught.value) == (
         f"{path} has changed since the build began: it had {size:,} bytes, now "
         f"{size + 512:,}, or was modified. Rerun when it is at rest."
@@ -377,39 +394,61 @@ BROKEN_PNG = PNG_START + b"not a png at all"
 BROKEN_CMYK = CMYK[: CMYK.index(b"\xff\xda")]
 
 
-@pytest.mark.parametrize(
-    ("data", "kind"),
-    [(BROKEN_PNG, "PNG"), (PNG[:60], "PNG"), (BROKEN_CMYK, "CMYK")],
-    ids=["no PNG", "cut PNG", "cut CMYK"],
-)
-def test_an_image_that_cannot_be_repaired_is_named_and_leaves_nothing(
-    make_spec: MakeSpec, output: ShardOutput, data: bytes, kind: str
+BAD = {
+    "no PNG": (BROKEN_PNG, "undecodable"),
+    "cut PNG": (PNG[:60], "truncated"),
+    "cut CMYK": (BROKEN_CMYK, "truncated"),
+    "empty": (b"", "empty"),
+    "text": (b"not an image", "wrong_kind"),
+}
+
+
+@pytest.mark.parametrize(("data", "reason"), BAD.values(), ids=BAD)
+def test_a_bad_image_is_reported_and_the_others_are_written(
+    make_spec: MakeSpec, output: ShardOutput, data: bytes, reason: str
 ) -> None:
-    images = [("n01440764_1.JPEG", image(3)), ("n01440764_2.JPEG", data)]
-    spec = make_spec(images, [(0, 0), (1, 0)])
+    first, bad, last = "n01440764_1.JPEG", "n01440764_2.JPEG", "n01440764_3.JPEG"
+    images = [(first, image(3)), (bad, data), (last, image(4))]
     offset = 512 + -(-len(image(3)) // 512) * 512 + 512
-    with pytest.raises(ImageError) as caught:
-        build(spec, output)
-    message = str(caught.value)
-    assert message.startswith(
-        f"n01440764_2.JPEG, at byte {offset:,} of {spec.archives[0].uri}: it can't be "
-        "decoded: "
+    report = build_shard(make_spec(images, [(0, 0), (1, 7), (2, 1)]), output)
+    (rejected,) = report.rejected
+    assert rejected.source == Source(bad, 7, "images.tar", offset, len(data))
+    assert rejected.reason == reason
+    assert rejected.message
+    assert (report.wanted, report.statistics.examples) == (3, 2)
+    assert report.files["tfrecord"][0].examples == 2
+    assert shard_path(output).read_bytes() == framed(
+        record(first, image(3), 0)
+    ) + framed(record(last, image(4), 1))
+
+
+def test_a_bad_image_does_not_move_the_others_to_another_file(
+    make_spec: MakeSpec, output: ShardOutput
+) -> None:
+    images = [
+        (f"n01440764_{i}.JPEG", b"" if i in (0, 3) else image(i)) for i in range(6)
+    ]
+    spec = replace(
+        make_spec(images, [(i, i) for i in range(6)]), files={"webdataset": 3}
     )
-    assert message.endswith(
-        f" It is a {kind} file and would have been converted; replace it in the "
-        "archive."
-    )
-    assert [path for path in directory(output).rglob("*") if path.is_file()] == []
+    report = build_shard(spec, replace(output, formats=("webdataset",)))
+    assert [file.examples for file in report.files["webdataset"]] == [1, 1, 2]
+    assert [each.source.name for each in report.rejected] == [
+        "n01440764_0.JPEG",
+        "n01440764_3.JPEG",
+    ]
 
 
 def test_a_failed_shard_leaves_the_one_of_an_earlier_run_alone(
     make_spec: MakeSpec, output: ShardOutput
 ) -> None:
-    build(make_spec(), output)
+    build_shard(make_spec(), output)
     digest = hashlib.sha256(shard_path(output).read_bytes()).hexdigest()
-    images = [("n01440764_2.JPEG", BROKEN_PNG)]
-    with pytest.raises(ImageError):
-        build(make_spec(images, [(0, 0)]), output)
+    spec = make_spec()
+    with Path(spec.archives[0].uri).open("ab") as archive:
+        archive.write(bytes(512))
+    with pytest.raises(StorageError):
+        build_shard(spec, output)
     assert hashlib.sha256(shard_path(output).read_bytes()).hexdigest() == digest
 
 
@@ -421,7 +460,7 @@ def test_a_member_that_ends_behind_its_archive_is_refused(
     too_long = replace(spec, members=pa.Table.from_pylist([row], SHARD_SCHEMA))
     size = spec.archives[0].size
     with pytest.raises(StorageError) as caught:
-        build(too_long, output)
+        build_shard(too_long, output)
     assert str(caught.value) == (
         f"{spec.archives[0].uri} ends at byte {size:,}, but 10,000,000 bytes from 512 "
         "were expected. The file is truncated or has changed; get it whole and rerun."
@@ -431,7 +470,7 @@ def test_a_member_that_ends_behind_its_archive_is_refused(
 def test_the_shard_reads_back_with_its_own_format(
     make_spec: MakeSpec, output: ShardOutput
 ) -> None:
-    build(make_spec(), output)
+    build_shard(make_spec(), output)
     records = FORMATS["tfrecord"].read(str(shard_path(output)))
     assert [(example.file_name, example.label) for example in records] == [
         (IMAGES[position][0], label) for position, label in ROWS
@@ -450,15 +489,13 @@ def test_every_format_holds_the_same_records(
     make_spec: MakeSpec, output: ShardOutput
 ) -> None:
     output = replace(output, formats=ALL)
-    reports = build_shard(make_spec(), output)
-    assert tuple(report.format for report in reports) == ALL
+    report = build_shard(make_spec(), output)
+    assert tuple(report.files) == ALL
     expected = [decode_example(data) for data in EXPECTED]
-    for report in reports:
-        (file,) = report.files
-        assert read_back(output, report.format, file.name) == expected
-        path = Path(output.directory(report.format), file.name)
+    for name, (file,) in report.files.items():
+        assert read_back(output, name, file.name) == expected
+        path = Path(output.directory(name), file.name)
         assert (file.size, file.examples) == (path.stat().st_size, 5)
-        assert report.example_bytes == sum(map(len, EXPECTED))
 
 
 def test_one_format_alone_has_the_bytes_it_has_among_others(
@@ -466,14 +503,14 @@ def test_one_format_alone_has_the_bytes_it_has_among_others(
 ) -> None:
     spec = make_spec()
     together = replace(output, formats=ALL, data_dir=output.data_dir + "-together")
-    for report in build_shard(spec, together):
-        alone = replace(output, formats=(report.format,))
-        (report_alone,) = build_shard(spec, alone)
-        assert report_alone == report
-        for file in report.files:
+    report = build_shard(spec, together)
+    for name, files in report.files.items():
+        alone = replace(output, formats=(name,))
+        assert build_shard(spec, alone) == replace(report, files={name: files})
+        for file in files:
             assert (
-                Path(alone.directory(report.format), file.name).read_bytes()
-                == Path(together.directory(report.format), file.name).read_bytes()
+                Path(alone.directory(name), file.name).read_bytes()
+                == Path(together.directory(name), file.name).read_bytes()
             )
 
 
@@ -482,19 +519,20 @@ def test_a_shard_may_have_several_files(
 ) -> None:
     output = replace(output, formats=("webdataset", "tfrecord"))
     spec = replace(make_spec(), files={"webdataset": 3})
-    tars, records = build_shard(spec, output)
+    report = build_shard(spec, output)
+    tars, records = report.files["webdataset"], report.files["tfrecord"]
     # round(5 / 3) and round(10 / 3); the second shard of three begins at file three.
-    assert [(file.name, file.examples) for file in tars.files] == [
+    assert [(file.name, file.examples) for file in tars] == [
         ("train-000003.tar", 2),
         ("train-000004.tar", 1),
         ("train-000005.tar", 2),
     ]
-    assert [(file.name, file.examples) for file in records.files] == [
+    assert [(file.name, file.examples) for file in records] == [
         ("made_up-train.tfrecord-00001-of-00003", 5)
     ]
     found = [
         example
-        for file in tars.files
+        for file in tars
         for example in read_back(output, "webdataset", file.name)
     ]
     assert found == [decode_example(data) for data in EXPECTED]
@@ -504,10 +542,10 @@ def test_a_format_that_is_there_is_not_written_with_the_others(
     make_spec: MakeSpec, output: ShardOutput
 ) -> None:
     spec = make_spec()
-    build(spec, output)
+    build_shard(spec, output)
     before = state(shard_path(output))
-    reports = build_shard(spec, replace(output, formats=("array_record", "tfrecord")))
-    assert [report.format for report in reports] == ["array_record", "tfrecord"]
+    report = build_shard(spec, replace(output, formats=("array_record", "tfrecord")))
+    assert list(report.files) == ["array_record", "tfrecord"]
     assert state(shard_path(output)) == before
 
 
@@ -531,7 +569,7 @@ def test_a_dataset_that_is_being_replaced_is_not_complete(
     path.parent.mkdir(parents=True)
     path.write_text('{"fileFormat": "tfrecord"}')
     assert is_complete(output, format_name)
-    build(make_spec(), output)
+    build_shard(make_spec(), output)
     assert not path.exists()
     assert not is_complete(output, format_name)
 

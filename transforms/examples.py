@@ -52,7 +52,7 @@ FEATURES: Final = (
         "image",
         "image",
         "image_feature.Image",
-        "The encoded image, JPEG in every split.",
+        "The encoded image.",
     ),
     Feature(
         "label",
@@ -86,10 +86,12 @@ class Schema:
     Attributes:
         class_names: The name of class ``i`` at position ``i``.
         dimensions: Whether formats with columns have the images' width and height.
+        extension: What the files of images are named, where each is a file.
     """
 
     class_names: tuple[str, ...]
     dimensions: bool = False
+    extension: str = "jpg"
 
     @property
     def columns(self) -> tuple[Feature, ...]:

@@ -1,11 +1,15 @@
-"""Looks at an image, and repairs the few that are not RGB or grey JPEGs.
+"""Looks at an image, and does to it what the policy says.
 
-ILSVRC2012's training archive has 22 CMYK JPEGs and one PNG, all named ``.JPEG``. They
-become RGB JPEGs with the very bytes TFDS gives them; every other image passes through
-untouched. TFDS knows them by name; here their first bytes tell, so that an archive
-packed anew or another dataset is repaired too.
+What is accepted is what ILSVRC2012's archives hold, JPEGs and PNGs; everything else is
+rejected as of the wrong kind. Unless the policy decodes, only headers are looked at:
+an image is rejected for what they say, or for ending before its first pixel. Bytes
+behind an image's end are left alone.
 
-How TFDS converts (``core/utils/image_utils.py``), and what it takes to do the same:
+``repair``: the training archive has 22 CMYK JPEGs and one PNG, all named ``.JPEG``.
+They become RGB JPEGs with the very bytes TFDS gives them, without metadata. TFDS knows
+them by name; here their first bytes tell, so that an archive packed anew or another
+dataset is repaired too. How TFDS converts (``core/utils/image_utils.py``), and what it
+takes to do the same:
 
 *   CMYK: TensorFlow decodes with libjpeg's fast integer DCT and multiplies each of the
     stored, inverted C, M and Y by K, over 255. TurboJPEG with ``fastdct`` gives those
@@ -13,33 +17,90 @@ How TFDS converts (``core/utils/image_utils.py``), and what it takes to do the s
     DCT, which differs from TensorFlow's by less than one level on average, 13 at most.
 *   PNG: eight bits a channel, grey made RGB, alpha dropped.
 *   Both are saved as Pillow saves at quality 100 with 300 dpi.
+
+``resize`` leaves the pixels of JPEGs alone that have the size, the orientation and the
+colours that they should have, if JPEG is the encoding: encoding them anew could only
+make them worse. Quality and sampling are thus those of the images that are encoded.
 """
 
 import io
 import struct
+from dataclasses import dataclass
 from typing import Final, Literal
 
-import numpy as np
-import numpy.typing as npt
-import simplejpeg
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from transforms.errors import ImageError
+from transforms import codecs, jpeg, png
+from transforms.codecs import Fit
+from transforms.jpeg import Metadata
+from transforms.policy import ImagePolicy
+from transforms.policy import RejectedImage as RejectedImage
 
 Repair = Literal["cmyk", "png"]
 
-_PNG: Final = b"\x89PNG\r\n\x1a\n"
-_JPEG: Final = b"\xff\xd8"
-_START_OF_FRAME: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_NO_LENGTH: Final = frozenset({0x01, *range(0xD0, 0xD9)})
-_ADOBE: Final = 0xEE
+_UNDECODABLE: Final = "it can't be decoded: "
+
+
+@dataclass(frozen=True, slots=True)
+class Treated:
+    """An image as it is written.
+
+    Attributes:
+        data: Its bytes.
+        repaired: What it was repaired for, under ``repair``.
+        warnings: Codes out of ``codecs.WARNINGS``; empty where nothing was decoded.
+    """
+
+    data: bytes
+    repaired: Repair | None
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Jpeg:
+    data: bytes
+    segments: list[jpeg.Segment]
+    frame: jpeg.Frame
+
+
+@dataclass(frozen=True, slots=True)
+class _Png:
+    data: bytes
+    chunks: list[png.Chunk]
+    frame: png.Header
+
+
+def treat_image(data: bytes, policy: ImagePolicy) -> Treated:
+    """Returns what is written for an image.
+
+    Raises:
+        RejectedImage: It can't be what the policy asks for; nothing else is raised,
+            whatever the bytes.
+    """
+    source = _look_at(data, policy)
+    repair = _repair_of(source)
+    if policy.policy == "repair" and repair:
+        repaired, warnings = _as_tfds_saves(source)
+        return Treated(repaired, repair, warnings)
+    if policy.policy in ("reencode", "resize"):
+        orientation = _orientation(source, policy)
+        fit = _fit(source, orientation, policy)
+        if not _is_fine(source, orientation, fit, policy):
+            return _encode_anew(source, orientation, fit, policy)
+    warnings = _decode(source, 8)[1] if policy.check == "decode" else ()
+    return Treated(_strip(source, policy), None, warnings)
+
+
+def needs_decoding(policy: ImagePolicy) -> bool:
+    """Returns whether every image is decoded, or all but a few."""
+    return policy.policy in ("reencode", "resize") or policy.check == "decode"
 
 
 def needed_repair(data: bytes) -> Repair | None:
     """Returns what an image has to be repaired for, from its first bytes."""
-    if data.startswith(_PNG):
+    if data.startswith(png.SIGNATURE):
         return "png"
-    if data.startswith(_JPEG) and jpeg_components(data) == 4:
+    if data.startswith(jpeg.START) and jpeg_components(data) == 4:
         return "cmyk"
     return None
 
@@ -52,26 +113,18 @@ def repair_image(data: bytes, repair: Repair) -> bytes:
         repair: What it is.
 
     Raises:
-        ImageError: It can't be decoded.
+        RejectedImage: It can't be decoded.
     """
-    try:
-        rgb = _cmyk_to_rgb(data) if repair == "cmyk" else _png_to_rgb(data)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        # Pillow's own words for this name an address in memory.
-        unknown = isinstance(error, UnidentifiedImageError)
-        reason = "it only begins like one" if unknown else error
-        raise ImageError(f"it can't be decoded: {reason}") from error
-    encoded = io.BytesIO()
-    rgb.save(encoded, "JPEG", quality=100, dpi=(300, 300))
-    return encoded.getvalue()
+    source = _look_at(data, ImagePolicy())
+    if _repair_of(source) != repair:
+        raise RejectedImage("wrong_kind", f"{_UNDECODABLE}it is no {repair.upper()}")
+    return _as_tfds_saves(source)[0]
 
 
 def jpeg_components(data: bytes) -> int:
     """Returns a JPEG's number of colour components, or 0 where it does not say."""
-    for marker, at in _segments(data):
-        if marker in _START_OF_FRAME:
-            return data[at + 7] if at + 7 < len(data) else 0
-    return 0
+    frame = jpeg.read_frame(data, jpeg.read_segments(data))
+    return frame.components if frame else 0
 
 
 def image_size(data: bytes) -> tuple[int, int] | None:
@@ -83,11 +136,12 @@ def image_size(data: bytes) -> tuple[int, int] | None:
         None where the header does not say: it is cut off, or of another format.
     """
     width = height = 0
-    if data.startswith(_JPEG):
-        for marker, at in _segments(data):
-            if marker in _START_OF_FRAME and at + 7 <= len(data):
-                height, width = struct.unpack_from(">HH", data, at + 3)
-    elif data.startswith(_PNG) and len(data) >= 24:
+    if data.startswith(jpeg.START):
+        for marker, _, body, _ in jpeg.read_segments(data):
+            if marker in jpeg.FRAMES and body + 5 <= len(data):
+                height, width = struct.unpack_from(">HH", data, body + 1)
+                break
+    elif data.startswith(png.SIGNATURE) and len(data) >= 24:
         width, height = struct.unpack_from(">ii", data, 16)
     elif data[:4] == b"RIFF" and data[8:12] == b"WEBP" and len(data) >= 30:
         width, height = _webp_size(data)
@@ -113,43 +167,186 @@ def _webp_size(data: bytes) -> tuple[int, int]:
     return 0, 0
 
 
-def _segments(data: bytes) -> list[tuple[int, int]]:
-    """Returns the markers of a JPEG up to its frame, and where their lengths stand."""
-    segments = []
-    at = 2
-    while at + 4 <= len(data) and data[at] == 0xFF:
-        marker = data[at + 1]
-        at += 2
-        if marker == 0xFF:  # fill bytes may precede a marker
-            at -= 1
-        elif marker not in _NO_LENGTH:
-            segments.append((marker, at))
-            if marker in _START_OF_FRAME:
-                break
-            at += int.from_bytes(data[at : at + 2], "big")
-    return segments
+def _look_at(data: bytes, policy: ImagePolicy) -> _Jpeg | _Png:
+    """Returns an image whose header is sound and within the bounds.
+
+    Raises:
+        RejectedImage: It is not.
+    """
+    if not data:
+        raise RejectedImage("empty", "it has no bytes")
+    if len(data) > policy.max_bytes:
+        raise RejectedImage(
+            "too_large", f"it has {len(data):,} bytes, more than {policy.max_bytes:,}"
+        )
+    source: _Jpeg | _Png
+    if data.startswith(jpeg.START):
+        source = _look_at_jpeg(data)
+        scans = jpeg.count_scans(data, source.segments, source.frame)
+        if scans > policy.max_scans:
+            raise RejectedImage(
+                "too_many_scans",
+                f"it has {scans:,} scans, more than {policy.max_scans:,}",
+            )
+    elif data.startswith(png.SIGNATURE):
+        source = _look_at_png(data)
+    else:
+        raise RejectedImage(
+            "wrong_kind", f"it is neither a JPEG nor a PNG: it begins with {data[:8]!r}"
+        )
+    frame = source.frame
+    if not frame.width or not frame.height:
+        raise RejectedImage(
+            "undecodable", f"{_UNDECODABLE}it has no width or no height"
+        )
+    _require_pixels(frame.width, frame.height, policy, "it has")
+    return source
 
 
-def _cmyk_to_rgb(data: bytes) -> Image.Image:
-    adobe = any(
-        marker == _ADOBE and data[at + 2 : at + 7] == b"Adobe"
-        for marker, at in _segments(data)
+def _look_at_jpeg(data: bytes) -> _Jpeg:
+    segments = jpeg.read_segments(data)
+    frame = jpeg.read_frame(data, segments)
+    end = segments[-1][3] if segments else len(jpeg.START)
+    scan = bool(segments) and segments[-1][0] == jpeg.SCAN
+    rest = data[end : end + 4]
+    # Three bytes may be the beginning of another segment.
+    if not rest or (not scan and len(rest) < 4 and jpeg.END not in rest):
+        raise RejectedImage(
+            "truncated", f"{_UNDECODABLE}it ends before its first pixel"
+        )
+    if not scan or frame is None:
+        raise RejectedImage(
+            "undecodable", f"{_UNDECODABLE}it is a JPEG without a picture"
+        )
+    if not frame.decodable or frame.bits != 8 or frame.components not in (1, 3, 4):
+        raise RejectedImage(
+            "undecodable",
+            f"{_UNDECODABLE}it is a JPEG of a kind that decoders do not know, with "
+            f"{frame.components} components of {frame.bits} bits",
+        )
+    return _Jpeg(data, segments, frame)
+
+
+def _look_at_png(data: bytes) -> _Png:
+    header = png.read_header(data)
+    if header is None:
+        reason = "truncated" if len(data) < 24 else "undecodable"
+        raise RejectedImage(reason, f"{_UNDECODABLE}it is a PNG without a header")
+    return _Png(data, png.read_chunks(data), header)
+
+
+def _require_pixels(width: int, height: int, policy: ImagePolicy, verb: str) -> None:
+    if width * height > policy.max_pixels:
+        raise RejectedImage(
+            "too_many_pixels",
+            f"{verb} {width:,} x {height:,} pixels, more than {policy.max_pixels:,}",
+        )
+
+
+def _repair_of(source: _Jpeg | _Png) -> Repair | None:
+    if isinstance(source, _Png):
+        return "png"
+    return "cmyk" if source.frame.components == 4 else None
+
+
+def _decode(source: _Jpeg | _Png, scale: int) -> tuple[Image.Image, tuple[str, ...]]:
+    if isinstance(source, _Png):
+        return codecs.decode_png(source.data, source.chunks, source.frame), ()
+    return codecs.decode_jpeg(source.data, source.segments, source.frame, scale)
+
+
+def _as_tfds_saves(source: _Jpeg | _Png) -> tuple[bytes, tuple[str, ...]]:
+    image, warnings = _decode(source, 1)
+    encoded = io.BytesIO()
+    image.convert("RGB").save(encoded, "JPEG", quality=100, dpi=(300, 300))
+    return encoded.getvalue(), warnings
+
+
+def _strip(source: _Jpeg | _Png, policy: ImagePolicy) -> bytes:
+    kinds = policy.stripped
+    if not kinds:
+        return source.data
+    if isinstance(source, _Png):
+        return png.cut_metadata(source.data, source.chunks, kinds)
+    return jpeg.cut_metadata(source.data, source.segments, kinds)
+
+
+def _orientation(source: _Jpeg | _Png, policy: ImagePolicy) -> int:
+    """Returns the orientation to apply; 1 is the one that changes nothing."""
+    if policy.orientation == "keep":
+        return 1
+    return jpeg.read_orientation(_read_metadata(source).exif)
+
+
+def _read_metadata(source: _Jpeg | _Png) -> Metadata:
+    if isinstance(source, _Png):
+        return png.read_metadata(source.data, source.chunks)
+    return jpeg.read_metadata(source.data, source.segments)
+
+
+def _fit(source: _Jpeg | _Png, orientation: int, policy: ImagePolicy) -> Fit:
+    """Returns what becomes of the size.
+
+    Raises:
+        RejectedImage: It becomes larger than a bound or the encoding allows.
+    """
+    frame = source.frame
+    fit = codecs.fit_size(frame.width, frame.height, policy, turned=orientation > 4)
+    _require_pixels(*fit.size, policy, "it would get")
+    most = codecs.MOST_PIXELS_A_SIDE[policy.encoding]
+    if max(fit.size) > most:
+        raise RejectedImage(
+            "unencodable",
+            f"it would get {max(fit.size):,} pixels a side, and {policy.encoding} "
+            f"allows {most:,}",
+        )
+    return fit
+
+
+def _is_fine(
+    source: _Jpeg | _Png, orientation: int, fit: Fit, policy: ImagePolicy
+) -> bool:
+    """Returns whether ``resize`` has nothing to do."""
+    frame = source.frame
+    return (
+        policy.policy == "resize"
+        and policy.encoding == "jpeg"
+        and isinstance(source, _Jpeg)
+        and source.frame.components in ((1, 3) if policy.colour == "keep" else (3,))
+        and orientation == 1
+        and fit == Fit((frame.width, frame.height), (0, 0, frame.width, frame.height))
     )
-    stored: npt.NDArray[np.uint8]
+
+
+def _encode_anew(
+    source: _Jpeg | _Png, orientation: int, fit: Fit, policy: ImagePolicy
+) -> Treated:
+    frame = source.frame
+    scale = 1
+    if isinstance(source, _Jpeg) and source.frame.components < 4:
+        scale = codecs.decode_scale(frame.width, frame.height, fit, policy)
+    image, warnings = _decode(source, scale)
+    image = codecs.convert_colours(image, policy)
+    image = codecs.resize_image(image, fit, scale, policy)
+    image = codecs.turn_image(image, orientation)
+    metadata = _kept_metadata(source, image.mode, policy)
     try:
-        stored = simplejpeg.decode_jpeg(data, "CMYK", fastdct=True)
-    except ValueError:
-        with Image.open(io.BytesIO(data)) as image:
-            stored = 255 - np.asarray(image)  # Pillow always inverts
-    light = (stored if adobe else 255 - stored).astype(np.uint16)
-    rgb = light[..., :3] * light[..., 3:] // 255
-    return Image.fromarray(rgb.astype(np.uint8))
+        return Treated(codecs.encode_image(image, policy, metadata), None, warnings)
+    except (ValueError, OSError) as error:
+        raise RejectedImage("unencodable", f"it can't be encoded: {error}") from error
 
 
-def _png_to_rgb(data: bytes) -> Image.Image:
-    with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
-        if image.mode.startswith("I"):  # 16-bit grey: keep the high byte
-            high = (np.asarray(image) >> 8).astype(np.uint8)
-            return Image.fromarray(high).convert("RGB")
-        # By way of RGBA, without which Pillow warns of palettes with transparency.
-        return image.convert("RGBA").convert("RGB")
+def _kept_metadata(source: _Jpeg | _Png, mode: str, policy: ImagePolicy) -> Metadata:
+    """Returns the metadata of an image that is encoded anew."""
+    found = _read_metadata(source)
+    exif, xmp, icc = found.exif, found.xmp, found.icc
+    if policy.orientation == "apply":
+        exif = jpeg.without_orientation(exif)
+    # A profile of CMYK says nothing of the RGB that was made of it.
+    if icc[16:20] != (b"GRAY" if mode.startswith("L") else b"RGB "):
+        icc = b""
+    return Metadata(
+        exif=exif if policy.exif == "keep" else b"",
+        xmp=xmp if policy.xmp == "keep" else b"",
+        icc=icc if policy.icc == "keep" else b"",
+    )

@@ -6,9 +6,10 @@ hub. What dead runs left there is removed before.
 """
 
 import base64
+import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
 from typing import Final
 
 import apache_beam as beam
@@ -16,13 +17,18 @@ from apache_beam.metrics import Metrics
 
 from transforms import storage, tfds
 from transforms.card import card_html
+from transforms.duplicates import candidates, find_duplicates
 from transforms.errors import StorageError
 from transforms.facts import ConfigFacts, DatasetFacts, SplitFacts
 from transforms.figure import draw_figure
 from transforms.formats import FORMATS, loader_line
 from transforms.hub import decode_manifest, encode_manifest, hub_readme
 from transforms.output import MARKS, ShardOutput, finished_formats, published_file
+from transforms.quarantine import FILE_NAME, check_rejected, write_quarantine
+from transforms.review import first_examples, review_dataset
 from transforms.shards import ShardReport
+from transforms.statistics import statistics_document
+from transforms.tally import ReadSource, Tally, add_up, open_sources
 
 _FIGURE: Final = "figure.png"
 
@@ -34,79 +40,84 @@ Splits = tuple[SplitFacts, ...]
 
 
 def write_metadata(
-    facts: DatasetFacts, output: ShardOutput, reports: Iterable[ShardReport]
-) -> dict[str, Splits]:
+    facts: DatasetFacts,
+    output: ShardOutput,
+    reports: Iterable[ShardReport],
+    max_rejects: float,
+) -> Tally:
     """Writes the documents that make directories of shards a dataset.
 
     Args:
         facts: What is said of the dataset.
         output: Where its shards are.
-        reports: One per shard and format, in any order.
+        reports: One per shard, in any order.
+        max_rejects: Most images that may be left out; below 1, a share of them.
 
     Returns:
-        What was counted, for each format.
+        What the shards came to.
 
     Raises:
+        BuildError: An image is neither written nor rejected.
+        ImageError: Too many images were rejected.
         StorageError: A document can't be written, a shard has no report, or the
             directory has other formats with other shards.
     """
-    counted = _count(facts, output, list(reports))
-    name, splits = next(iter(counted.items()))
-    figure = _draw_figure(facts, output, name, splits)
+    tally = add_up(facts.splits, output.formats, reports)
+    with open_sources(tally.archives) as read:
+        _set_rejected_aside(output, tally, read, max_rejects)
+        figure = _draw_figure(facts, output, tally)
+        documents = _describe(facts, output, tally, read)
     in_tfds_style = {
         name: splits
-        for name, splits in counted.items()
+        for name, splits in tally.splits.items()
         if FORMATS[name].layout == "tfds"
     }
     if in_tfds_style:
-        _write_tfds_documents(facts, output, in_tfds_style, figure)
-    for name, splits in counted.items():
+        _write_tfds_documents(facts, output, in_tfds_style, figure, documents)
+    for name, splits in tally.splits.items():
         if FORMATS[name].layout == "hub":
-            _write_hub_documents(facts, output, name, splits, figure)
-    for name in counted:
+            _write_hub_documents(facts, output, name, splits, figure, documents)
+    for name in tally.splits:
         storage.remove_tree(output.reports(name))
-    return counted
+    return tally
 
 
-def _count(
-    facts: DatasetFacts, output: ShardOutput, reports: list[ShardReport]
-) -> dict[str, Splits]:
-    """Returns each format's splits; a shard without a report is an error."""
-    counted: dict[str, Splits] = {}
-    for name in output.formats:
-        counted[name] = ()
-        for split in facts.splits:
-            found = sorted(
-                (r for r in reports if (r.format, r.split) == (name, split)),
-                key=lambda report: report.index,
-            )
-            indices = [report.index for report in found]
-            if not found or indices != list(range(found[0].count)):
-                raise StorageError(
-                    f"The {split} split is not complete in {name}: of "
-                    f"{found[0].count if found else 'an unknown number of'} shards, "
-                    f"{indices} were reported. Rerun; the shards that are there are "
-                    "kept."
-                )
-            files = tuple(chain.from_iterable(report.files for report in found))
-            counted[name] += (
-                SplitFacts(
-                    split,
-                    sum(file.examples for file in files),
-                    sum(report.example_bytes for report in found),
-                    files,
-                ),
-            )
-    return counted
+def _set_rejected_aside(
+    output: ShardOutput, tally: Tally, read: ReadSource, max_rejects: float
+) -> None:
+    directory = output.quarantine()
+    uri = storage.join(directory, FILE_NAME)
+    if any(tally.rejected.values()):
+        storage.make_directory(directory)
+        write_quarantine(uri, tally.rejected, read)
+        check_rejected(tally.rejected, tally.wanted, max_rejects, uri)
+    else:
+        storage.remove_tree(directory)  # of an earlier run
+
+
+def _describe(
+    facts: DatasetFacts, output: ShardOutput, tally: Tally, read: ReadSource
+) -> dict[str, bytes]:
+    """Returns the documents that each directory gets, whatever its format."""
+    duplicates = find_duplicates(
+        candidates({name: s.checksums for name, s in tally.statistics.items()}),
+        lambda candidate: read(candidate.source),
+    )
+    statistics = statistics_document(tally.statistics, duplicates)
+    for split, rejected in tally.rejected.items():
+        reasons = Counter(image.reason for image in rejected)
+        statistics["splits"][split]["rejected"] = dict(sorted(reasons.items()))
+    return {
+        "statistics.json": f"{json.dumps(statistics, indent=2)}\n".encode(),
+        "report.html": review_dataset(facts, output, tally, statistics, read),
+    }
 
 
 def _draw_figure(
-    facts: DatasetFacts, output: ShardOutput, format_name: str, splits: Splits
+    facts: DatasetFacts, output: ShardOutput, tally: Tally
 ) -> bytes | None:
-    """Returns a picture of the first examples, read back from the first files."""
-    directory, read = output.directory(format_name), FORMATS[format_name].read
-    files = (storage.join(directory, file.name) for file in splits[0].files)
-    examples = chain.from_iterable(map(read, files))
+    """Returns a picture of the first examples."""
+    examples = first_examples(output, tally, facts.splits[0])
     return draw_figure(examples, facts.schema.class_names)
 
 
@@ -115,6 +126,7 @@ def _write_tfds_documents(
     output: ShardOutput,
     built: Mapping[str, Splits],
     figure: bytes | None,
+    documents: Mapping[str, bytes],
 ) -> None:
     any_format, splits = next(iter(built.items()))
     directory = output.directory(any_format)
@@ -161,6 +173,7 @@ def _write_tfds_documents(
         "label.labels.txt": tfds.labels_document(facts),
         "features.json": tfds.features_document(facts),
         "card.html": card.encode(),
+        **documents,
         MARKS["tfds"]: tfds.info_document(facts, formats, splits),
     }.items():
         storage.publish_bytes(storage.join(directory, name), document)
@@ -193,6 +206,7 @@ def _write_hub_documents(
     format_name: str,
     splits: Splits,
     figure: bytes | None,
+    described: Mapping[str, bytes],
 ) -> None:
     root, directory = output.root(format_name), output.directory(format_name)
     kind = FORMATS[format_name]
@@ -204,6 +218,8 @@ def _write_hub_documents(
     _remove_strangers(directory, names, lambda name: name.endswith(extension))
     if figure:
         storage.publish_bytes(storage.join(directory, _FIGURE), figure)
+    for name, document in described.items():
+        storage.publish_bytes(storage.join(directory, name), document)
     configs = _with_neighbours(facts, root, ours)
     documents = dict(kind.documents(facts, configs)) if kind.documents else {}
     documents["README.md"] = hub_readme(
@@ -276,10 +292,12 @@ class WriteMetadata(beam.PTransform):  # type: ignore[misc]
     Attributes:
         facts: What is said of the dataset.
         output: Where its shards are.
+        max_rejects: Most images that may be left out; below 1, a share of them.
     """
 
     facts: DatasetFacts
     output: ShardOutput
+    max_rejects: float
 
     def expand(self, reports: beam.PCollection[ShardReport]) -> beam.PCollection[str]:
         """Gathers the reports; gives the name of each format that is finished."""
@@ -295,13 +313,18 @@ class WriteMetadata(beam.PTransform):  # type: ignore[misc]
 
     def _write(self, group: tuple[str, Iterable[ShardReport]]) -> list[str]:
         _, reports = group
-        counted = write_metadata(self.facts, self.output, reports)
-        for split in counted[self.output.formats[0]]:
-            Metrics.counter(split.name, "examples").inc(split.examples)
-            Metrics.counter(split.name, "example_bytes").inc(split.example_bytes)
-        for name, splits in counted.items():
-            for split in splits:
-                size = sum(file.size for file in split.files)
-                Metrics.counter(split.name, f"{name}_files").inc(len(split.files))
-                Metrics.counter(split.name, f"{name}_bytes").inc(size)
-        return list(counted)
+        tally = write_metadata(self.facts, self.output, reports, self.max_rejects)
+        for split, statistics in tally.statistics.items():
+            count = {
+                "examples": statistics.examples,
+                "example_bytes": statistics.example_bytes,
+                "rejected": len(tally.rejected[split]),
+            } | {f"repaired_{k}": n for k, n in statistics.counts["repaired"].items()}
+            for name, number in count.items():
+                Metrics.counter(split, name).inc(number)
+        for name, splits in tally.splits.items():
+            for facts in splits:
+                size = sum(file.size for file in facts.files)
+                Metrics.counter(facts.name, f"{name}_files").inc(len(facts.files))
+                Metrics.counter(facts.name, f"{name}_bytes").inc(size)
+        return list(tally.splits)

@@ -1,5 +1,6 @@
 """Where a dataset's files lie, and in which formats it is there, finished."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -7,6 +8,7 @@ from transforms import storage
 from transforms.examples import Schema
 from transforms.facts import FileFacts
 from transforms.formats import FORMATS, Layout
+from transforms.policy import ImagePolicy
 
 # The document that is written last: a directory that has it is complete.
 MARKS: Final[dict[Layout, str]] = {
@@ -26,6 +28,8 @@ class ShardOutput:
         version: ``major.minor.patch``.
         formats: Names of formats, keys of ``FORMATS``.
         schema: What the records have.
+        images: What is done to the images of each split.
+        pixels: Whether statistics cover the pixels too, which takes decoding.
         overwrite: Whether what is complete in a directory of these formats goes.
     """
 
@@ -35,6 +39,8 @@ class ShardOutput:
     version: str
     formats: tuple[str, ...]
     schema: Schema
+    images: Mapping[str, ImagePolicy]
+    pixels: bool = False
     overwrite: bool = False
 
     def root(self, format_name: str) -> str:
@@ -54,6 +60,12 @@ class ShardOutput:
         """Returns the document whose presence says that the directory is complete."""
         return storage.join(
             self.directory(format_name), MARKS[FORMATS[format_name].layout]
+        )
+
+    def quarantine(self) -> str:
+        """Returns the directory of what was rejected, whatever the format."""
+        return storage.join(
+            self.data_dir, "quarantine", self.dataset, self.config, self.version
         )
 
     def reports(self, format_name: str) -> str:

@@ -1,84 +1,81 @@
 """Builds one shard from its spec: the unit of work, of publication and of retry.
 
-The members are read by range in the order of the records, with the next few announced
-to the storage, so that at most a handful of images are in memory, and each is read
-once for all formats. A file appears under its name whole or not at all; behind the
-files of a format appears a report, as the proof that they are there.
+Each image is read and treated once for all formats. A file appears under its name whole
+or not at all; behind the files of a format appears a report, as the proof that they are
+there. An image that is rejected is reported too: whether the dataset can do without it
+is decided when all shards are there.
 """
 
 import hashlib
 import json
 import time
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields, replace
+from itertools import chain
 from types import TracebackType
 from typing import Final, Self
 
 import apache_beam as beam
-import numpy as np
-import pyarrow.compute as pc
 from apache_beam.metrics import Metrics
 
 from transforms import storage
-from transforms.errors import ImageError
-from transforms.examples import Example, Schema, example_sizes
+from transforms.duplicates import Source
+from transforms.examples import Example, Schema
 from transforms.facts import FileFacts
 from transforms.formats import FORMATS, ExampleWriter
-from transforms.images import needed_repair, repair_image
+from transforms.members import Accepted, Rejected, treated_members
 from transforms.output import ShardOutput, published_file
 from transforms.plan import ShardSpec
 from transforms.sharding import shard_ends
+from transforms.statistics import Statistics, StatisticsBuilder, from_json, to_json
+from transforms.storage import FileInfo
 
-_AHEAD: Final = 16  # members announced to the storage before they are read
-_VERSION: Final = 2  # raise it when the same spec would give other bytes
+_VERSION: Final = 3  # raise it when the same spec would give other bytes
 
 
 @dataclass(frozen=True, slots=True)
 class ShardReport:
-    """What became of a shard in one format.
+    """What became of a shard.
 
     Attributes:
-        format: The format.
         split: The split it belongs to.
         index: Its position in the split.
         count: Number of shards of the split.
-        example_bytes: Sum of its serialised Examples' lengths.
-        files: Its files in order.
-        repaired: Number of repaired images of each kind.
-        fingerprint: Hash of all that its bytes depend on.
+        wanted: Number of its members.
+        archives: The files they lie in.
+        files: Its files in order, by format.
+        statistics: What was counted of the images that were written.
+        rejected: The images that were not, in order.
     """
 
-    format: str
     split: str
     index: int
     count: int
-    example_bytes: int
-    files: tuple[FileFacts, ...]
-    repaired: dict[str, int]
-    fingerprint: str
+    wanted: int
+    archives: tuple[FileInfo, ...]
+    files: Mapping[str, tuple[FileFacts, ...]]
+    statistics: Statistics
+    rejected: tuple[Rejected, ...]
 
 
-def build_shard(spec: ShardSpec, output: ShardOutput) -> list[ShardReport]:
+def build_shard(spec: ShardSpec, output: ShardOutput) -> ShardReport:
     """Writes a shard in every format in which it was not written before.
 
     Args:
         spec: What to write.
         output: Where and how.
 
-    Returns:
-        A report for each format, in their order.
-
     Raises:
-        ImageError: An image that has to be repaired can't be decoded.
         StorageError: A member can't be read, or the shard can't be written.
     """
-    reports = {name: _finished_report(spec, output, name) for name in output.formats}
-    missing = [name for name, report in reports.items() if report is None]
+    found = {name: _finished_report(spec, output, name) for name in output.formats}
+    there = [report for report in found.values() if report is not None]
+    missing = [name for name, report in found.items() if report is None]
     if missing:
-        reports |= _write_shard(spec, output, missing)
-    return [report for report in reports.values() if report is not None]
+        there.append(_write_shard(spec, output, missing))
+    files = dict(chain.from_iterable(report.files.items() for report in there))
+    return replace(there[-1], files={name: files[name] for name in output.formats})
 
 
 def shard_fingerprint(spec: ShardSpec, output: ShardOutput, format_name: str) -> str:
@@ -86,6 +83,8 @@ def shard_fingerprint(spec: ShardSpec, output: ShardOutput, format_name: str) ->
     facts = [
         _VERSION,
         asdict(output.schema),
+        asdict(output.images[spec.split]),
+        output.pixels,
         [name for name, _ in _files(spec, output, format_name)],
         [asdict(archive) for archive in spec.archives],
     ]
@@ -102,24 +101,25 @@ class _ShardFiles:
     directory: str
     format_name: str
     schema: Schema
-    files: list[tuple[str, int]]  # name and number of records
-    _following: Iterator[tuple[str, int]] = field(init=False)
+    planned: list[tuple[str, int]]  # names, and numbers of members
+    _written: list[int] = field(init=False, default_factory=list)
     _open: ExitStack = field(init=False, default_factory=ExitStack)
     _writer: ExampleWriter = field(init=False)
     _left: int = field(init=False)
 
     def __enter__(self) -> Self:
-        self._following = iter(self.files)
         self._open_next()
         return self
 
-    def write(self, example: Example) -> None:
-        """Appends a record."""
+    def write(self, example: Example | None) -> None:
+        """Appends the next member's record, if it has one."""
         if not self._left:
             self._open.close()  # publishes what is full
             self._open_next()
-        self._writer.write(example)
         self._left -= 1
+        if example is not None:
+            self._writer.write(example)
+            self._written[-1] += 1
 
     def __exit__(
         self,
@@ -129,65 +129,71 @@ class _ShardFiles:
     ) -> None:
         self._open.__exit__(kind, error, trace)
 
+    def published(self) -> tuple[FileFacts, ...]:
+        """Returns what there is to say of the files, once all are there."""
+        return tuple(
+            published_file(self.directory, name, examples)
+            for (name, _), examples in zip(self.planned, self._written, strict=True)
+        )
+
     def _open_next(self) -> None:
-        name, self._left = next(self._following)
+        name, self._left = self.planned[len(self._written)]
+        self._written.append(0)
         self._writer = self._open.enter_context(
             FORMATS[self.format_name].publish(
                 storage.join(self.directory, name), self.schema
             )
         )
 
-    def facts(self) -> tuple[FileFacts, ...]:
-        """Returns what was published."""
-        return tuple(
-            published_file(self.directory, name, examples)
-            for name, examples in self.files
-        )
-
 
 def _write_shard(
     spec: ShardSpec, output: ShardOutput, formats: list[str]
-) -> dict[str, ShardReport]:
+) -> ShardReport:
     for name in formats:
         storage.make_directory(output.reports(name))
         if output.overwrite:  # from here on what is being replaced is not complete
             storage.remove(output.mark(name))
-    repaired: Counter[str] = Counter()
-    sizes = []
     shards = [
         _ShardFiles(
             output.directory(name), name, output.schema, _files(spec, output, name)
         )
         for name in formats
     ]
+    counted = StatisticsBuilder()
+    rejected = []
     with ExitStack() as stack:
         for shard in shards:
             stack.enter_context(shard)
-        for example, repair in _read_examples(spec):
+        for member in treated_members(
+            spec, output.images[spec.split], with_pixels=output.pixels
+        ):
+            example = None
+            if isinstance(member, Accepted):
+                example = member.example
+                counted.add(member.observation)
+            else:
+                rejected.append(member)
             for shard in shards:
                 shard.write(example)
-            sizes.append(len(example.image))
-            if repair:
-                repaired[repair] += 1
-    example_bytes = _example_bytes(spec, sizes)
-    reports = {}
-    for shard in shards:
-        name = shard.format_name
-        reports[name] = ShardReport(
-            name,
-            spec.split,
-            spec.index,
-            spec.count,
-            example_bytes,
-            shard.facts(),
-            dict(sorted(repaired.items())),
-            shard_fingerprint(spec, output, name),
-        )
+    report = ShardReport(
+        spec.split,
+        spec.index,
+        spec.count,
+        spec.members.num_rows,
+        spec.archives,
+        {shard.format_name: shard.published() for shard in shards},
+        counted.result(),
+        tuple(rejected),
+    )
+    for name in formats:
         storage.publish_bytes(
             _report_path(spec, output, name),
-            json.dumps(asdict(reports[name]), indent=2).encode(),
+            encode_report(
+                replace(report, files={name: report.files[name]}),
+                shard_fingerprint(spec, output, name),
+            ),
         )
-    return reports
+    return report
 
 
 def _files(
@@ -210,41 +216,31 @@ def _files(
     ]
 
 
-def _example_bytes(spec: ShardSpec, image_sizes: list[int]) -> int:
-    names = pc.binary_length(spec.members["name"]).to_numpy().astype(np.int64)
-    labels = spec.members["label"].to_numpy()
-    return int(example_sizes(names, np.array(image_sizes, np.int64), labels).sum())
+def encode_report(report: ShardReport, fingerprint: str) -> bytes:
+    """Returns a report as it is stored, with the hash of what its bytes depend on."""
+    document = {each.name: getattr(report, each.name) for each in fields(report)}
+    document["statistics"] = to_json(report.statistics)
+    return json.dumps({"fingerprint": fingerprint, **document}, default=asdict).encode()
 
 
-def _read_examples(spec: ShardSpec) -> Iterator[tuple[Example, str | None]]:
-    """Yields the shard's records in order, each with what it was repaired for."""
-    columns = spec.members.to_pydict()
-    archives, names = columns["archive"], columns["name"]
-    offsets, sizes, labels = columns["offset"], columns["size"], columns["label"]
-    readers = [storage.open_reader(archive) for archive in spec.archives]
+def decode_report(data: bytes, fingerprint: str) -> ShardReport | None:
+    """Returns a stored report; None if it is damaged or of something else."""
     try:
-        for row in range(min(_AHEAD, len(names))):
-            readers[archives[row]].prefetch(offsets[row], sizes[row])
-        for row, name in enumerate(names):
-            later = row + _AHEAD
-            if later < len(names):
-                readers[archives[later]].prefetch(offsets[later], sizes[later])
-            data = readers[archives[row]].read(offsets[row], sizes[row])
-            repair = needed_repair(data)
-            if repair:
-                try:
-                    data = repair_image(data, repair)
-                except ImageError as error:
-                    raise ImageError(
-                        f"{name}, at byte {offsets[row]:,} of "
-                        f"{spec.archives[archives[row]].uri}: {error}. It is a "
-                        f"{repair.upper()} file and would have been converted; replace "
-                        "it in the archive."
-                    ) from error
-            yield Example(name, data, labels[row]), repair
-    finally:
-        for reader in readers:
-            reader.close()
+        found = json.loads(data)
+        if found.pop("fingerprint") != fingerprint:
+            return None
+        found["archives"] = tuple(FileInfo(**archive) for archive in found["archives"])
+        found["files"] = {
+            name: tuple(FileFacts(**file) for file in files)
+            for name, files in found["files"].items()
+        }
+        found["statistics"] = from_json(found["statistics"])
+        found["rejected"] = tuple(
+            Rejected(Source(**each.pop("source")), **each) for each in found["rejected"]
+        )
+        return ShardReport(**found)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
 
 
 def _finished_report(
@@ -254,15 +250,10 @@ def _finished_report(
     path = _report_path(spec, output, format_name)
     if not storage.exists(path):
         return None
-    try:
-        fields = json.loads(storage.read_bytes(path))
-        files = tuple(FileFacts(**file) for file in fields.pop("files"))
-        report = ShardReport(**fields, files=files)
-    except (ValueError, TypeError, KeyError, AttributeError):
-        return None
-    if report.fingerprint != shard_fingerprint(spec, output, format_name):
-        return None
-    for file in report.files:
+    report = decode_report(
+        storage.read_bytes(path), shard_fingerprint(spec, output, format_name)
+    )
+    for file in report.files[format_name] if report else ():
         uri = storage.join(output.directory(format_name), file.name)
         if not storage.exists(uri) or storage.file_info(uri).size != file.size:
             return None
@@ -291,14 +282,12 @@ class BuildShards(beam.PTransform):  # type: ignore[misc]
         return (
             specs
             | "SpreadShards" >> beam.Reshuffle()
-            | "Build" >> beam.FlatMap(self._build)
+            | "Build" >> beam.Map(self._build)
         )
 
-    def _build(self, spec: ShardSpec) -> list[ShardReport]:
+    def _build(self, spec: ShardSpec) -> ShardReport:
         start = time.monotonic()
-        reports = build_shard(spec, self.output)
+        report = build_shard(spec, self.output)
         elapsed = time.monotonic() - start
         Metrics.counter(spec.split, "worker_ms").inc(round(elapsed * 1000))
-        for kind, number in reports[0].repaired.items():
-            Metrics.counter(spec.split, f"repaired_{kind}").inc(number)
-        return reports
+        return report

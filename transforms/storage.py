@@ -297,6 +297,11 @@ def is_unfinished(name: str) -> bool:
     return name.startswith(".") and name.endswith(UNFINISHED_SUFFIX)
 
 
+def base_name(uri: str) -> str:
+    """Returns the last part of a URI."""
+    return uri.rstrip("/").rpartition("/")[2]
+
+
 def join(directory: str, *names: str) -> str:
     """Returns the URI of a name beneath a directory."""
     return "/".join((directory.rstrip("/"), *names))

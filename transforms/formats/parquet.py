@@ -25,7 +25,7 @@ from transforms.images import image_size
 from transforms.storage import Sink
 
 _GROUP_ROWS: Final = 100
-_GROUP_BYTES: Final = 64_000_000  # of images
+_GROUP_BYTES: Final = 5_000_000  # of images; more outgrow the caches
 
 _TYPES: Final = {
     "text": pa.string(),
@@ -50,7 +50,7 @@ class ParquetWriter:
         self._schema = arrow_schema(schema)
         self._examples: list[Example] = []
         self._image_bytes = 0
-        self._pieces = _Pieces()
+        self._pieces = Pieces()
         others = [name for name in self._schema.names if name != "image"]
         self._writer = pq.ParquetWriter(
             self._pieces,
@@ -89,7 +89,7 @@ class ParquetWriter:
         self._pieces.move_to(self._file)
 
 
-class _Pieces:
+class Pieces:
     """Takes what pyarrow writes, until it is moved on to a file.
 
     A writer that is given up, for another's error, still writes a footer when pyarrow
@@ -99,13 +99,16 @@ class _Pieces:
     closed = False
 
     def __init__(self) -> None:
+        """Begins with nothing."""
         self._pieces: list[bytes] = []
 
     def write(self, data: bytes) -> int:
+        """Takes bytes; returns their number."""
         self._pieces.append(data)
         return len(data)
 
     def move_to(self, file: Sink) -> None:
+        """Appends to a file what was taken since the last time."""
         for piece in self._pieces:
             file.write(piece)
         self._pieces.clear()

@@ -1,6 +1,6 @@
 """WebDataset tars: three members for each record, side by side.
 
-    <key>.jpg    the image
+    <key>.jpg    the image; .webp or .png where all are encoded so
     <key>.cls    the label in ASCII digits; -1 for none
     <key>.json   the file's name, the label and the class's name, empty for none
 
@@ -23,7 +23,8 @@ from transforms.facts import ConfigFacts, DatasetFacts, SplitFacts
 from transforms.images import image_size
 from transforms.storage import Sink
 
-_EXTENSIONS: Final = ("jpg", "cls", "json")
+_IMAGES: Final = ("jpg", "webp", "png")
+_OTHERS: Final = ["cls", "json"]
 
 
 class WebDatasetWriter:
@@ -53,7 +54,7 @@ class WebDatasetWriter:
                 f"WebDataset tar, {key}, so they can't be in one."
             )
         self._names[key] = example.file_name
-        self._add(f"{key}.jpg", example.image)
+        self._add(f"{key}.{self._schema.extension}", example.image)
         self._add(f"{key}.cls", b"%d" % example.label)
         self._add(f"{key}.json", _description(example, self._schema))
 
@@ -145,7 +146,7 @@ def _members(tar: tarfile.TarFile) -> Iterator[tuple[str, bytes]]:
 
 def _example(key: str, members: list[tuple[str, bytes]]) -> Example:
     found = [name.removeprefix(f"{key}.") for name, _ in members]
-    if found != [*_EXTENSIONS]:
+    if found[:1] not in [[image] for image in _IMAGES] or found[1:] != _OTHERS:
         raise FormatError(f"{key} has [{', '.join(found)}], expected jpg, cls, json.")
     (_, image), (_, label), (_, description) = members
     try:

@@ -1,0 +1,181 @@
+"""Times codecs that decode, resize and encode photos, and tells how well they resize.
+
+Every photo is decoded, its shortest side made 256 pixels (``--side``), and encoded as
+a JPEG of quality 90. The best of the rounds counts, for other work on the machine can
+only slow a round down. How well is the mean PSNR of the resized pixels against Pillow's
+Lanczos filter on the full decode. OpenCV takes part where it is installed
+(``pip install opencv-python-headless``).
+"""
+
+import argparse
+import importlib
+import io
+import os
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import simplejpeg
+from PIL import Image
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.measure import ROOT
+from transforms.images import treat_image
+from transforms.policy import ImagePolicy
+
+Step = Callable[[Any], Any]
+
+_QUALITY: Final = 90
+_FILTERS: Final = ("lanczos", "bicubic", "hamming", "bilinear", "box")
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One way to make a small JPEG of a photo.
+
+    Attributes:
+        decode: Makes pixels of a file.
+        resize: Makes fewer pixels of them.
+        encode: Makes a file of those.
+    """
+
+    decode: Step
+    resize: Step
+    encode: Step
+
+    def run(self, data: bytes) -> Any:
+        """Returns the small JPEG."""
+        return self.encode(self.resize(self.decode(data)))
+
+
+def main() -> int:
+    """Runs the benchmark as the command line says; returns the exit code."""
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
+    parser.add_argument("--side", type=int, default=256, metavar="PIXELS")
+    parser.add_argument("--rounds", type=int, default=3)
+    arguments = parser.parse_args()
+    shared = Path(os.environ.get("SHARED_DIR", ROOT.parent / "shared"))
+    photos = [path.read_bytes() for path in sorted(shared.glob("data/photos/*"))]
+    if not photos:
+        raise SystemExit(f"error: needs ILSVRC photos in {shared / 'data' / 'photos'}")
+
+    side, rounds = arguments.side, arguments.rounds
+    variants = _pillow_variants(side) | _opencv_variants(side)
+    table = Table("variant", "decode", "resize", "encode", "all", "2 threads", "PSNR")
+    reference = next(iter(variants.values()))
+    exact = [np.asarray(reference.resize(reference.decode(data))) for data in photos]
+    for name, variant in variants.items():
+        pixels = [variant.decode(data) for data in photos]
+        small = [variant.resize(each) for each in pixels]
+        speeds = [
+            _speed(variant.decode, photos, rounds),
+            _speed(variant.resize, pixels, rounds),
+            _speed(variant.encode, small, rounds),
+            _speed(variant.run, photos, rounds),
+            _speed(variant.run, photos, rounds, threads=2),
+        ]
+        quality = np.mean([_psnr(a, b) for a, b in zip(small, exact, strict=True)])
+        table.add_row(name, *(f"{speed:,.0f}" for speed in speeds), f"{quality:.1f}")
+    policy = ImagePolicy(policy="resize", shortest_side=side, quality=_QUALITY)
+    speeds = [
+        _speed(lambda data: treat_image(data, policy), photos, rounds, threads=threads)
+        for threads in (1, 2)
+    ]
+    table.add_row("treat_image", "", "", "", *(f"{speed:,.0f}" for speed in speeds))
+    Console().print(table)
+    return 0
+
+
+def _pillow_variants(side: int) -> dict[str, Variant]:
+    def decode(data: bytes) -> Image.Image:
+        return Image.open(io.BytesIO(data)).convert("RGB")
+
+    def draft(data: bytes) -> Image.Image:
+        image = Image.open(io.BytesIO(data))
+        width, height = small = _small(*image.size, side)
+        image.draft(None, (2 * width, 2 * height))
+        image.info["small"] = small  # that of the full image may differ by one
+        return image.convert("RGB")
+
+    def turbo(data: bytes) -> Image.Image:
+        return Image.fromarray(simplejpeg.decode_jpeg(data, "RGB"))
+
+    def resize(filter_name: str) -> Step:
+        method = Image.Resampling[filter_name.upper()]
+
+        def to_small(image: Image.Image) -> Image.Image:
+            size = image.info.get("small") or _small(image.width, image.height, side)
+            return image.resize(size, method)
+
+        return to_small
+
+    def encode(image: Image.Image) -> bytes:
+        encoded = io.BytesIO()
+        image.save(encoded, "JPEG", quality=_QUALITY, subsampling="4:2:0")
+        return encoded.getvalue()
+
+    def turbo_encode(image: Image.Image) -> Any:
+        return simplejpeg.encode_jpeg(np.asarray(image), _QUALITY, "RGB", "420")
+
+    return {
+        "Pillow, lanczos": Variant(decode, resize("lanczos"), encode),
+        "Pillow in draft mode, lanczos": Variant(draft, resize("lanczos"), encode),
+        "Pillow in draft mode, bicubic": Variant(draft, resize("bicubic"), encode),
+        **{
+            f"simplejpeg, Pillow {name}": Variant(turbo, resize(name), encode)
+            for name in _FILTERS
+        },
+        "simplejpeg to encode, too": Variant(turbo, resize("bicubic"), turbo_encode),
+    }
+
+
+def _opencv_variants(side: int) -> dict[str, Variant]:
+    try:
+        cv2 = importlib.import_module("cv2")
+    except ImportError:
+        return {}
+    cv2.setNumThreads(1)
+
+    def decode(data: bytes) -> Any:
+        return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
+
+    def resize(pixels: Any) -> Any:
+        size = _small(pixels.shape[1], pixels.shape[0], side)
+        return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+
+    def encode(pixels: Any) -> Any:
+        return cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1]
+
+    return {"OpenCV, area": Variant(decode, resize, encode)}
+
+
+def _small(width: int, height: int, side: int) -> tuple[int, int]:
+    factor = min(1, side / min(width, height))
+    return round(width * factor), round(height * factor)
+
+
+def _speed(step: Step, inputs: Sequence[Any], rounds: int, threads: int = 1) -> float:
+    """Returns how many inputs a second a step takes, at best."""
+    best = float("inf")
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in range(rounds):
+            start = time.perf_counter()
+            for _ in pool.map(step, inputs):
+                pass
+            best = min(best, time.perf_counter() - start)
+    return len(inputs) / best
+
+
+def _psnr(found: Any, expected: Any) -> float:
+    """Returns a peak signal-to-noise ratio in dB, 99 for equal pixels."""
+    error = np.square(np.asarray(found) / 1.0 - expected).mean()
+    return 99.0 if error == 0 else float(10 * np.log10(255**2 / error))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,390 @@
+"""Decoding, resizing and encoding against Pillow alone, used slowly and plainly."""
+
+import io
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import simplejpeg
+from PIL import Image, ImageOps
+
+from transforms import codecs
+from transforms.images import treat_image
+from transforms.policy import ImagePolicy, RejectedImage
+
+Pixels = npt.NDArray[np.uint8]
+Levels = npt.NDArray[np.int16]
+
+
+def noise(width: int, height: int, channels: int = 3, seed: int = 0) -> Pixels:
+    rng = np.random.default_rng(seed)
+    return rng.integers(0, 256, (height, width, channels), dtype=np.uint8)
+
+
+def smooth(width: int, height: int, channels: int = 3) -> Pixels:
+    """Returns pixels that keep their looks when compressed."""
+    planes = [
+        Image.fromarray(noise(5, 4, 1, seed)[..., 0]).resize(
+            (width, height), Image.Resampling.BICUBIC
+        )
+        for seed in range(channels)
+    ]
+    return np.stack([np.asarray(plane) for plane in planes], axis=-1)
+
+
+def save(image: Image.Image, kind: str = "JPEG", **options: Any) -> bytes:
+    encoded = io.BytesIO()
+    image.save(encoded, kind, **options)
+    return encoded.getvalue()
+
+
+def without_adobe(data: bytes) -> bytes:
+    at = data.index(b"\xff\xee")
+    return data[:at] + data[at + 2 + int.from_bytes(data[at + 2 : at + 4], "big") :]
+
+
+def turned(orientation: int) -> bytes:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return save(RGB, exif=exif)
+
+
+def indexed() -> Image.Image:
+    image = Image.fromarray(noise(67, 45, 1)[..., 0] % 12, "P")
+    image.putpalette(noise(12, 1).tobytes())
+    return image
+
+
+# Made by ``cjpeg -arithmetic -quality 40 -sample 1x1`` of the squares below.
+ARITHMETIC = bytes.fromhex(
+    "ffd8ffe000104a46494600010100000100010000ffdb004300140e0f120f0d14121012171514"
+    "181e32211e1c1c1e3d2c2e243249404c4b47404645505a736250556d5645466488656d777b81"
+    "82814e608d978c7d96737e817cffdb0043011517171e1a1e3b21213b7c5346537c7c7c7c7c7c"
+    "7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c"
+    "7c7c7c7c7c7cffc90011080010001803011100021101031101ffcc000a0010100501101105ff"
+    "da000c03010002110311003f00d23dfca1775b5ae417f18905176ea40b6d1bebca759583ffd9"
+)
+SQUARES = np.kron(
+    np.random.default_rng(3).integers(0, 256, (2, 3, 3), dtype=np.uint8),
+    np.ones((8, 8, 1), np.uint8),
+)
+
+RGB = Image.fromarray(smooth(67, 45))
+CMYK = Image.fromarray(smooth(67, 45, 4), "CMYK")
+GREY_16 = Image.fromarray(noise(134, 45, 1)[..., 0].view(np.uint16))
+
+IMAGES: Mapping[str, bytes] = {
+    "rgb": save(RGB),
+    "rgb-444": save(RGB, subsampling=0),
+    "rgb-422": save(RGB, subsampling=1),
+    "rgb-unconverted": save(RGB, keep_rgb=True),
+    "noise": save(Image.fromarray(noise(67, 45)), quality=95),
+    "progressive": save(RGB, progressive=True),
+    "restarts": save(RGB, restart_marker_rows=1),
+    "grey": save(RGB.convert("L")),
+    "arithmetic": ARITHMETIC,
+    "one-pixel": save(RGB.resize((1, 1))),
+    "few-pixels": save(RGB.resize((3, 7))),
+    "narrow": save(Image.fromarray(smooth(1, 5000))),
+    "wide": save(Image.fromarray(smooth(20_000, 9))),
+    "cmyk": save(CMYK, quality=95),
+    "cmyk-420": save(CMYK, quality=95, subsampling=2),
+    "cmyk-unmarked": without_adobe(save(CMYK, quality=95)),
+    "ycck": simplejpeg.encode_jpeg(np.asarray(CMYK).copy(), 95, "CMYK", "420"),
+    "png": save(RGB, "PNG"),
+    "png-grey": save(RGB.convert("L"), "PNG"),
+    "png-bits": save(RGB.convert("1"), "PNG"),
+    "png-16": save(GREY_16, "PNG"),
+    "png-alpha": save(Image.fromarray(smooth(67, 45, 4), "RGBA"), "PNG"),
+    "png-grey-alpha": save(Image.fromarray(smooth(67, 45, 2), "LA"), "PNG"),
+    "png-palette": save(indexed(), "PNG"),
+    "png-palette-one-transparent": save(indexed(), "PNG", transparency=3),
+    "png-palette-alpha": save(indexed(), "PNG", transparency=bytes([0, 128, 255])),
+    "png-key": save(RGB, "PNG", transparency=(1, 2, 3)),
+    **{f"turned-{number}": turned(number) for number in range(1, 9)},
+}
+CMYKS = {name for name in IMAGES if "cmyk" in name or "ycck" in name}
+
+
+# --- The plain way --------------------------------------------------------------------
+
+
+def decode_plainly(data: bytes) -> Image.Image:
+    image = Image.open(io.BytesIO(data))
+    if image.mode == "CMYK":
+        light = np.asarray(image).astype(np.int32)  # Pillow takes all for inverted
+        if image.info.get("adobe"):
+            light = 255 - light
+        return Image.fromarray(
+            (light[..., :3] * light[..., 3:] // 255).astype(np.uint8)
+        )
+    if image.mode.startswith("I"):
+        return Image.fromarray((np.asarray(image) // 256).astype(np.uint8))
+    if image.mode == "1":
+        return image.convert("L")
+    if "transparency" in image.info:
+        return image.convert("RGBA")
+    return image.convert("RGB") if image.mode == "P" else image
+
+
+def half_up(value: Fraction) -> int:
+    return max(1, math.floor(value + Fraction(1, 2)))
+
+
+def resize_plainly(image: Image.Image, policy: ImagePolicy) -> Image.Image:
+    method = Image.Resampling[policy.filter.upper()]
+    width, height = image.size
+    if policy.exact:
+        wide, high = policy.exact
+        if not policy.enlarge and (width < wide or height < high):
+            left, upper = max(0, width - wide) // 2, max(0, height - high) // 2
+            wide, high = min(wide, width), min(high, height)
+            return image.crop((left, upper, left + wide, upper + high))
+        return ImageOps.fit(image, policy.exact, method)
+    if policy.shortest_side:
+        factor = Fraction(policy.shortest_side, min(width, height))
+    else:
+        factor = Fraction(policy.longest_side or 0, max(width, height))
+    if factor >= 1 and not policy.enlarge:
+        return image
+    return image.resize((half_up(width * factor), half_up(height * factor)), method)
+
+
+def treat_plainly(data: bytes, policy: ImagePolicy) -> Image.Image:
+    """Returns the pixels that are to be encoded."""
+    image = decode_plainly(data)
+    if policy.orientation == "apply":
+        orientation = Image.open(io.BytesIO(data)).getexif().get(0x0112, 1)
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        image.info["exif"] = exif.tobytes()
+        image = ImageOps.exif_transpose(image)
+    if policy.colour == "rgb":
+        image = image.convert("RGB")
+    if policy.encoding == "jpeg" and image.mode in ("LA", "RGBA"):
+        image = image.convert(image.mode[:-1])
+    return resize_plainly(image, policy) if policy.policy == "resize" else image
+
+
+def levels(image: Image.Image) -> Levels:
+    return np.asarray(image).astype(np.int16)
+
+
+def apart(data: bytes, expected: Image.Image) -> Levels:
+    """Returns by how many levels a file's pixels are apart from others."""
+    with Image.open(io.BytesIO(data)) as image:
+        assert (image.mode, image.size) == (expected.mode, expected.size)
+        return np.abs(levels(image) - levels(expected))
+
+
+# --- Policies -------------------------------------------------------------------------
+
+SHARED: dict[str, Any] = {"encoding": "png"}  # lossless, so that nothing hides
+POLICIES: Mapping[str, ImagePolicy] = {
+    "reencode": ImagePolicy(policy="reencode", **SHARED),
+    "upright": ImagePolicy(policy="reencode", orientation="apply", **SHARED),
+    "rgb": ImagePolicy(policy="reencode", colour="rgb", **SHARED),
+    "shortest": ImagePolicy(policy="resize", shortest_side=20, **SHARED),
+    "longest": ImagePolicy(policy="resize", longest_side=30, **SHARED),
+    "longest-rgb": ImagePolicy(policy="resize", longest_side=7, colour="rgb", **SHARED),
+    "exact": ImagePolicy(policy="resize", exact=(21, 30), **SHARED),
+    "exact-wide": ImagePolicy(policy="resize", exact=(40, 3), **SHARED),
+    "exact-larger": ImagePolicy(policy="resize", exact=(51, 64), **SHARED),
+    "exact-enlarged": ImagePolicy(
+        policy="resize", exact=(51, 64), enlarge=True, **SHARED
+    ),
+    "enlarged": ImagePolicy(policy="resize", longest_side=99, enlarge=True, **SHARED),
+    "not-enlarged": ImagePolicy(policy="resize", shortest_side=8000, **SHARED),
+    "upright-shortest": ImagePolicy(
+        policy="resize", shortest_side=20, orientation="apply", **SHARED
+    ),
+    "upright-exact": ImagePolicy(
+        policy="resize", exact=(20, 31), orientation="apply", **SHARED
+    ),
+    **{
+        name: ImagePolicy(policy="resize", shortest_side=23, filter=name, **SHARED)
+        for name in ("nearest", "box", "bilinear", "hamming", "bicubic", "lanczos")
+    },
+}
+
+
+@pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES)
+@pytest.mark.parametrize("name", IMAGES)
+def test_pixels_are_those_of_the_plain_way(name: str, policy: ImagePolicy) -> None:
+    if policy.enlarge and name in ("narrow", "wide"):
+        pytest.skip("it would get millions of pixels")
+    treated = treat_image(IMAGES[name], policy)
+    far = apart(treated.data, treat_plainly(IMAGES[name], policy))
+    # CMYK is decoded with the fast DCT, which is 16 levels apart at most. What is
+    # turned is turned after it is resized, and Pillow rounds between the two sides.
+    assert far.max() <= (16 if name in CMYKS else 1 if "turned" in name else 0)
+    assert far.mean() <= (1.5 if name in CMYKS else 0.25)
+    assert treated.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("options", "plain"),
+    [
+        ({}, {"quality": 90, "subsampling": "4:2:0"}),
+        (
+            {"quality": 35, "subsampling": "4:4:4"},
+            {"quality": 35, "subsampling": "4:4:4"},
+        ),
+        ({"subsampling": "4:2:2"}, {"quality": 90, "subsampling": "4:2:2"}),
+        (
+            {"progressive": True},
+            {"quality": 90, "subsampling": "4:2:0", "progressive": True},
+        ),
+        (
+            {"optimize": True, "quality": 100},
+            {"quality": 100, "subsampling": "4:2:0", "optimize": True},
+        ),
+    ],
+    ids=["default", "quality", "subsampling", "progressive", "optimize"],
+)
+@pytest.mark.parametrize("name", ["noise", "grey", "png-alpha", "wide", "one-pixel"])
+def test_jpegs_are_those_that_pillow_writes(
+    name: str, options: dict[str, Any], plain: dict[str, Any]
+) -> None:
+    policy = ImagePolicy(policy="reencode", **options)
+    data = treat_image(IMAGES[name], policy).data
+    expected = save(treat_plainly(IMAGES[name], policy), **plain)
+    with (
+        Image.open(io.BytesIO(data)) as ours,
+        Image.open(io.BytesIO(expected)) as theirs,
+    ):
+        assert ours.quantization == theirs.quantization
+        assert ours.info.get("progressive") == theirs.info.get("progressive")
+        assert ours.mode == theirs.mode
+        assert not np.any(levels(ours) - levels(theirs))
+    if "optimize" in options or "progressive" in options:
+        assert data == expected
+
+
+@pytest.mark.parametrize("name", ["rgb", "grey", "png-alpha", "png-grey-alpha"])
+def test_webp_is_what_pillow_writes(name: str) -> None:
+    policy = ImagePolicy(policy="reencode", encoding="webp", quality=55)
+    data = treat_image(IMAGES[name], policy).data
+    assert data == save(treat_plainly(IMAGES[name], policy), "WEBP", quality=55)
+
+
+@pytest.mark.parametrize("quality", range(1, 101, 9))
+def test_progressive_jpegs_have_the_tables_of_their_quality(quality: int) -> None:
+    options: dict[str, Any] = {"quality": quality, "progressive": True}
+    data = treat_image(save(RGB), ImagePolicy(policy="reencode", **options)).data
+    assert data == save(decode_plainly(save(RGB)), subsampling="4:2:0", **options)
+
+
+# Black or white at random in every channel: more details than photos have.
+EXTREMES = Image.fromarray(noise(300, 250) // 128 * 255)
+
+
+def test_details_are_not_too_much_for_progressive_jpegs() -> None:
+    # Pillow has less room than this takes where it is told a quality below 95.
+    options: dict[str, Any] = {"quality": 94, "subsampling": "4:2:0"}
+    with pytest.raises(OSError, match="broken data stream"):
+        save(EXTREMES, progressive=True, **options)
+    policy = ImagePolicy(policy="reencode", progressive=True, **options)
+    data = treat_image(save(EXTREMES, "PNG"), policy).data
+    with Image.open(io.BytesIO(save(EXTREMES, **options))) as expected:
+        assert apart(data, expected).max() == 0
+
+
+def test_noise_that_no_progressive_jpeg_holds_is_rejected() -> None:
+    policy = ImagePolicy(
+        policy="reencode", quality=100, subsampling="4:4:4", progressive=True
+    )
+    with pytest.raises(RejectedImage) as caught:
+        treat_image(save(EXTREMES, "PNG"), policy)
+    assert caught.value.reason == "unencodable"
+
+
+def test_arithmetic_coding_hides_the_pixels_of_plain_coding() -> None:
+    plain = save(Image.fromarray(SQUARES), quality=40, subsampling=0)
+    with Image.open(io.BytesIO(plain)) as expected:
+        policy = POLICIES["reencode"]
+        assert apart(treat_image(ARITHMETIC, policy).data, expected).max() == 0
+
+
+# --- Scaling while decoding -----------------------------------------------------------
+
+
+def psnr(far: Levels) -> float:
+    return 10 * math.log10(255**2 / max(1e-9, float(np.square(far / 1.0).mean())))
+
+
+@pytest.mark.parametrize(
+    ("side", "scale"),
+    [(201, 1), (200, 2), (101, 2), (100, 4), (51, 4), (50, 8), (1, 8)],
+)
+def test_the_filter_is_left_a_reduction_by_two(side: int, scale: int) -> None:
+    policy = ImagePolicy(policy="resize", shortest_side=side)
+    fit = codecs.fit_size(801, 1203, policy, turned=False)
+    assert codecs.decode_scale(801, 1203, fit, policy) == scale
+    nearest = replace(policy, filter="nearest")  # which is to pick, not to average
+    assert codecs.decode_scale(801, 1203, fit, nearest) == 1
+
+
+@pytest.mark.parametrize(("width", "height"), [(801, 613), (640, 1027)])
+@pytest.mark.parametrize("side", [150, 75, 30])
+@pytest.mark.parametrize("kind", ["shortest_side", "exact"])
+def test_scaling_while_decoding_moves_nothing(
+    width: int, height: int, side: int, kind: str
+) -> None:
+    data = save(Image.fromarray(smooth(width, height)), quality=95)
+    size: Any = side if kind == "shortest_side" else (side, side)
+    policy = ImagePolicy(policy="resize", encoding="png", **{kind: size})
+    fit = codecs.fit_size(width, height, policy, turned=False)
+    assert codecs.decode_scale(width, height, fit, policy) > 1
+    far = apart(treat_image(data, policy).data, treat_plainly(data, policy))
+    # A shift by a tenth of a pixel would show as several levels.
+    assert far.max() <= 2
+    assert far.mean() < 0.5
+
+
+def test_what_a_damaged_jpeg_is_scaled_to_is_the_same() -> None:
+    data = save(Image.fromarray(smooth(801, 613)), quality=95)
+    policy = ImagePolicy(policy="resize", encoding="png", longest_side=90)
+    damaged = data[:-2] + b"junk" * 9 + b"\xff\xd9"
+    treated = treat_image(damaged, policy)
+    assert treated.warnings == ("extraneous_bytes",)
+    assert treated.data == treat_image(data, policy).data
+
+
+# --- Photos ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("policy", "worst"),
+    [
+        # Equal where nothing is scaled while decoding. Elsewhere 30 dB, which is less
+        # than what encoding at quality 90 costs those photos.
+        pytest.param(POLICIES["reencode"], 90, id="reencode"),
+        pytest.param(
+            ImagePolicy(policy="resize", shortest_side=256, encoding="png"),
+            40,
+            id="256",
+        ),
+        pytest.param(
+            ImagePolicy(policy="resize", exact=(64, 64), encoding="png"), 28, id="64"
+        ),
+    ],
+)
+def test_photos_look_as_they_do_the_plain_way(
+    policy: ImagePolicy, worst: float, shared: Path
+) -> None:
+    photos = sorted((shared / "data" / "photos").iterdir())[::10]
+    assert len(photos) >= 10
+    found = []
+    for path in photos:
+        data = path.read_bytes()
+        far = apart(treat_image(data, policy).data, treat_plainly(data, policy))
+        found.append(psnr(far))
+    assert min(found) >= worst
+    assert np.median(found) >= worst + 5

@@ -1,0 +1,340 @@
+"""Decodes, resizes and encodes images, with Pillow and TurboJPEG.
+
+Decoding and resizing let other threads run meanwhile. Which library does what, and
+why, is in ``docs/performance.md``.
+
+TurboJPEG decodes, and stops at the first thing libjpeg warns of. Then Pillow decodes,
+which takes no notice of warnings but tells an image that ends too early from one that
+is damaged. Both are the same libjpeg-turbo, so the pixels are the same. Pillow gets to
+see nothing but what decides pixels: it warns of odd metadata in ways that can't be
+silenced for one thread alone.
+"""
+
+import io
+import math
+import struct
+import zlib
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import simplejpeg
+from PIL import Image
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile, PngInfo
+
+from transforms import jpeg, png
+from transforms.jpeg import Metadata
+from transforms.policy import ImagePolicy, RejectedImage
+
+Pixels = npt.NDArray[np.uint8]
+
+# What libjpeg warns of, by a part of its words, and the code it is counted under.
+_WARNINGS: Final = {
+    "extraneous bytes before marker": "extraneous_bytes",
+    "premature end of data segment": "missing_data",
+    "bad Huffman code": "bad_code",
+    "bad arithmetic code": "bad_code",
+    "instead of RST": "lost_restart",
+    "Inconsistent progression": "inconsistent_scans",
+    "Invalid SOS parameters": "inconsistent_scans",
+    "unknown JFIF revision": "unknown_header",
+    "Unknown Adobe color transform": "unknown_header",
+}
+_PREMATURE_END: Final = "Premature end of JPEG file"
+WARNINGS: Final = (*dict.fromkeys(_WARNINGS.values()), "missing_end")
+
+# Whatever Pillow raises for bytes that are no image.
+_PILLOW_ERRORS: Final = (
+    *(OSError, ValueError, SyntaxError, EOFError, OverflowError),
+    *(IndexError, KeyError, TypeError, struct.error, zlib.error),
+)
+
+MOST_PIXELS_A_SIDE: Final = {"jpeg": 65_500, "webp": 16_383, "png": (1 << 31) - 1}
+
+# The DCT scales down by 2, 4 or 8 if at least this factor remains for the filter.
+_GAP: Final = 2
+
+_TURNS: Final = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """What becomes of an image's size.
+
+    Attributes:
+        size: Width and height that it gets, in pixels.
+        box: Left, upper, right and lower edge of what is left of it, in its pixels.
+    """
+
+    size: tuple[int, int]
+    box: tuple[float, float, float, float]
+
+    @property
+    def reduction(self) -> float:
+        """How many pixels become one, along the side where they are fewer."""
+        left, upper, right, lower = self.box
+        return min((right - left) / self.size[0], (lower - upper) / self.size[1])
+
+
+def fit_size(width: int, height: int, policy: ImagePolicy, *, turned: bool) -> Fit:
+    """Returns what becomes of an image's size.
+
+    Args:
+        width: Of the image as stored, in pixels.
+        height: Of the image as stored, in pixels.
+        policy: Says how it is resized.
+        turned: Whether it is turned by a quarter afterwards.
+    """
+    whole = (0.0, 0.0, float(width), float(height))
+    if policy.policy != "resize":
+        return Fit((width, height), whole)
+    if policy.exact:
+        return _cover(width, height, policy, turned=turned)
+    if policy.shortest_side is not None:
+        wanted, given = policy.shortest_side, min(width, height)
+    else:
+        wanted, given = policy.longest_side or 0, max(width, height)
+    if wanted >= given and not policy.enlarge:
+        wanted = given
+    # Integers, rounded half up, so that no floating point decides a size.
+    new = [max(1, (2 * n * wanted + given) // (2 * given)) for n in (width, height)]
+    return Fit((new[0], new[1]), whole)
+
+
+def _cover(width: int, height: int, policy: ImagePolicy, *, turned: bool) -> Fit:
+    wide, high = reversed(policy.exact) if turned else policy.exact
+    factor = max(wide / width, high / height)
+    if factor > 1 and not policy.enlarge:
+        factor = 1
+    size = min(wide, round(width * factor)), min(high, round(height * factor))
+    box_width = min(width, size[0] / factor)
+    box_height = min(height, size[1] / factor)
+    left, upper = (width - box_width) / 2, (height - box_height) / 2
+    return Fit(size, (left, upper, left + box_width, upper + box_height))
+
+
+def decode_scale(width: int, height: int, fit: Fit, policy: ImagePolicy) -> int:
+    """Returns the scale to decode a JPEG at: 1, 2, 4 or 8 pixels become one."""
+    # TurboJPEG is asked for a size, which is ambiguous for very few pixels.
+    if policy.filter == "nearest" or min(width, height) < 64:
+        return 1
+    scales = (scale for scale in (8, 4, 2) if fit.reduction >= _GAP * scale)
+    return next(scales, 1)
+
+
+def decode_jpeg(
+    data: bytes, segments: list[jpeg.Segment], frame: jpeg.Frame, scale: int = 1
+) -> tuple[Image.Image, tuple[str, ...]]:
+    """Returns a JPEG's pixels, grey or RGB, and what libjpeg warned of.
+
+    CMYK and YCCK become RGB as in TFDS (see ``transforms.images``).
+
+    Args:
+        data: A JPEG.
+        segments: Its segments.
+        frame: Its frame.
+        scale: 1, 2, 4 or 8: how many pixels become one along each side, rounded up.
+
+    Raises:
+        RejectedImage: It ends too early, or can't be decoded.
+    """
+    space = {1: "GRAY", 3: "RGB"}.get(frame.components, "CMYK")
+    pixels, warnings = _decode(data, segments, frame, space, scale)
+    if space == "CMYK":
+        inverted = jpeg.is_adobe(data, segments)
+        light = (pixels if inverted else 255 - pixels).astype(np.uint16)
+        pixels = (light[..., :3] * light[..., 3:] // 255).astype(np.uint8)
+    return Image.fromarray(pixels[..., 0] if space == "GRAY" else pixels), warnings
+
+
+def decode_png(data: bytes, chunks: list[png.Chunk], header: png.Header) -> Image.Image:
+    """Returns a PNG's pixels with eight bits a sample: L, LA, RGB or RGBA.
+
+    Of sixteen bits the high ones are taken.
+
+    Args:
+        data: A PNG.
+        chunks: Its chunks.
+        header: Its header.
+
+    Raises:
+        RejectedImage: It ends too early, or can't be decoded.
+    """
+    bare = png.only_pixels(data, chunks)
+    image: Image.Image = _load(PngImageFile, bare, (header.width, header.height))
+    if image.mode.startswith("I"):
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    grey = image.mode in ("1", "L", "LA")
+    mode = "L" if grey else "RGB"
+    if image.has_transparency_data:
+        mode += "A"
+    return image.convert(mode)
+
+
+def convert_colours(image: Image.Image, policy: ImagePolicy) -> Image.Image:
+    """Returns an image in the colours that the policy and its encoding allow.
+
+    JPEG drops transparency, and with it what it hid shows; WebP has no grey.
+    """
+    if policy.colour == "rgb":
+        return image.convert("RGB")
+    if policy.encoding == "jpeg" and image.mode.endswith("A"):
+        return image.convert(image.mode[:-1])
+    return image
+
+
+def resize_image(
+    image: Image.Image, fit: Fit, scale: int, policy: ImagePolicy
+) -> Image.Image:
+    """Returns an image of the size asked for.
+
+    Args:
+        image: Pixels, perhaps decoded at a scale.
+        fit: What becomes of the size, in terms of full pixels.
+        scale: The scale it was decoded at.
+        policy: Names the filter.
+    """
+    left, upper, right, lower = (edge / scale for edge in fit.box)
+    if (right - left, lower - upper) == fit.size:
+        # To cut alone blurs nothing, with half a pixel rounded down.
+        if image.size == fit.size:
+            return image
+        rows = np.asarray(image)[int(upper) : int(lower)]
+        return Image.fromarray(rows[:, int(left) : int(right)])
+    # Rounding may lead behind the last pixel by less than one.
+    box = left, upper, min(right, image.width), min(lower, image.height)
+    return image.resize(fit.size, Image.Resampling[policy.filter.upper()], box)
+
+
+def turn_image(image: Image.Image, orientation: int) -> Image.Image:
+    """Returns an image as EXIF's orientation says that it is to be shown."""
+    turn = _TURNS.get(orientation)
+    return image if turn is None else image.transpose(turn)
+
+
+def encode_image(image: Image.Image, policy: ImagePolicy, metadata: Metadata) -> bytes:
+    """Returns an encoded image.
+
+    Args:
+        image: L, LA, RGB or RGBA, as ``convert_colours`` leaves them.
+        policy: Says how it is encoded.
+        metadata: What to put in.
+
+    Raises:
+        ValueError: The metadata are longer than a JPEG can hold.
+        OSError: A progressive or optimised JPEG would take two bytes a pixel.
+    """
+    if policy.encoding == "jpeg":
+        data = _encode_jpeg(image, policy)
+        return jpeg.insert_metadata(data, metadata)
+    encoded = io.BytesIO()
+    options = {"exif": metadata.exif, "icc_profile": metadata.icc or None}
+    if policy.encoding == "webp":
+        quality = policy.quality
+        image.save(encoded, "WEBP", quality=quality, xmp=metadata.xmp, **options)
+    else:
+        texts = PngInfo()
+        if metadata.xmp:
+            texts.add_itxt("XML:com.adobe.xmp", metadata.xmp.decode("utf-8", "replace"))
+        image.save(encoded, "PNG", optimize=policy.optimize, pnginfo=texts, **options)
+    return encoded.getvalue()
+
+
+def _encode_jpeg(image: Image.Image, policy: ImagePolicy) -> bytes:
+    options: dict[str, Any] = {"quality": policy.quality}
+    if policy.progressive or policy.optimize:
+        # Pillow must hold the whole file then. It takes two bytes a pixel if it is
+        # told tables, and fewer if it is told a quality, which details may overrun.
+        options = {"qtables": _quantization(policy.quality)}
+        options |= {"progressive": policy.progressive, "optimize": policy.optimize}
+    encoded = io.BytesIO()
+    image.save(encoded, "JPEG", subsampling=policy.subsampling, **options)
+    return encoded.getvalue()
+
+
+@cache
+def _quantization(quality: int) -> list[list[int]]:
+    """Returns the tables that a quality stands for: for light, and for colours."""
+    encoded = io.BytesIO()
+    Image.new("RGB", (1, 1)).save(encoded, "JPEG", quality=quality)
+    tables = JpegImageFile(io.BytesIO(encoded.getvalue())).quantization
+    return [tables[0], tables[1]]
+
+
+def _decode(
+    data: bytes,
+    segments: list[jpeg.Segment],
+    frame: jpeg.Frame,
+    space: str,
+    scale: int,
+) -> tuple[Pixels, tuple[str, ...]]:
+    try:
+        return _decode_strictly(data, frame, space, scale), ()
+    except ValueError as error:
+        complaint = str(error)
+    if complaint == _PREMATURE_END:
+        try:
+            whole = _decode_strictly(data + jpeg.END, frame, space, scale)
+        except ValueError as error:
+            raise RejectedImage("truncated", f"it can't be decoded: {error}") from error
+        return whole, ("missing_end",)
+    bare = jpeg.cut_metadata(data, segments, ("exif", "xmp", "icc"))
+    size = frame.width, frame.height
+    pixels = np.asarray(_load(JpegImageFile, bare, size, scale))
+    if space == "GRAY":
+        pixels = pixels[..., None]
+    elif space == "CMYK":
+        pixels = 255 - pixels  # Pillow always inverts
+    warnings = (code for words, code in _WARNINGS.items() if words in complaint)
+    return pixels, tuple(warnings)
+
+
+def _decode_strictly(data: bytes, frame: jpeg.Frame, space: str, scale: int) -> Pixels:
+    """Returns the pixels; ValueError for what libjpeg only warns of, too."""
+    least = (0, 0)
+    if scale > 1:
+        least = math.ceil(frame.height / scale), math.ceil(frame.width / scale)
+    pixels: Pixels = simplejpeg.decode_jpeg(
+        data,
+        space,
+        fastdct=space == "CMYK",  # as TensorFlow
+        min_height=least[0],
+        min_width=least[1],
+    )
+    return pixels
+
+
+def _load(
+    kind: type[JpegImageFile | PngImageFile],
+    data: bytes,
+    size: tuple[int, int],
+    scale: int = 1,
+) -> Image.Image:
+    """Returns an image that Pillow decoded.
+
+    Its classes are called themselves, for ``Image.open`` warns of large images.
+    """
+    try:
+        image = kind(io.BytesIO(data))
+        if image.size != size:
+            raise ValueError("it has headers of different sizes")
+        image.draft(None, (max(1, size[0] // scale), max(1, size[1] // scale)))
+        image.load()
+    except _PILLOW_ERRORS as error:
+        truncated = "truncated" in str(error)
+        raise RejectedImage(
+            "truncated" if truncated else "undecodable",
+            f"it can't be decoded: {error}",
+        ) from error
+    return image

@@ -1,0 +1,138 @@
+"""A shard's images: read by range, treated and observed, in the order of its records.
+
+The members are read in order, with the next few announced to the storage. Where every
+image is decoded, that is done on all cores: one pool for the whole process, however
+many shards it works on, and a window of a few images for each shard, so that memory
+does not grow with the shard.
+"""
+
+import os
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
+
+import google_crc32c
+
+from transforms import storage
+from transforms.duplicates import Source
+from transforms.examples import Example
+from transforms.header import read_header
+from transforms.images import needs_decoding, treat_image
+from transforms.pixels import sample_pixels
+from transforms.plan import ShardSpec
+from transforms.policy import ImagePolicy, RejectedImage
+from transforms.statistics import Observation
+
+_AHEAD: Final = 16  # members announced to the storage before they are read
+_CORES: Final = os.cpu_count() or 1
+_WINDOW: Final = 2 * _CORES  # images of a shard that are read and not yet written
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """An image that is written.
+
+    Attributes:
+        example: The record.
+        observation: What is seen of it.
+    """
+
+    example: Example
+    observation: Observation
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """An image that is left out.
+
+    Attributes:
+        source: Which it is, and where its bytes lie.
+        reason: One of ``policy.REASONS``.
+        message: What is wrong with it.
+    """
+
+    source: Source
+    reason: str
+    message: str
+
+
+def treated_members(
+    spec: ShardSpec, policy: ImagePolicy, *, with_pixels: bool
+) -> Iterator[Accepted | Rejected]:
+    """Yields what becomes of each of a shard's members, in order.
+
+    Args:
+        spec: The shard.
+        policy: What is done to its images.
+        with_pixels: Whether pixels are observed too, which takes decoding.
+
+    Raises:
+        StorageError: A member can't be read.
+    """
+    members = _read_members(spec)
+    if not with_pixels and not needs_decoding(policy):
+        for source, data in members:
+            yield _treat(source, data, policy, with_pixels)
+        return
+    window: deque[Future[Accepted | Rejected]] = deque()
+    try:
+        for source, data in members:
+            window.append(_pool().submit(_treat, source, data, policy, with_pixels))
+            if len(window) == _WINDOW:
+                yield window.popleft().result()
+        while window:
+            yield window.popleft().result()
+    finally:
+        for future in window:
+            future.cancel()
+
+
+def _read_members(spec: ShardSpec) -> Iterator[tuple[Source, bytes]]:
+    """Yields the shard's members in order."""
+    columns = spec.members.to_pydict()
+    archives, names = columns["archive"], columns["name"]
+    offsets, sizes, labels = columns["offset"], columns["size"], columns["label"]
+    # Documents don't say where an archive lies, only which it is.
+    known_as = [storage.base_name(archive.uri) for archive in spec.archives]
+    readers = [storage.open_reader(archive) for archive in spec.archives]
+    try:
+        for row in range(min(_AHEAD, len(names))):
+            readers[archives[row]].prefetch(offsets[row], sizes[row])
+        for row, name in enumerate(names):
+            later = row + _AHEAD
+            if later < len(names):
+                readers[archives[later]].prefetch(offsets[later], sizes[later])
+            archive, offset, size = archives[row], offsets[row], sizes[row]
+            source = Source(name, labels[row], known_as[archive], offset, size)
+            yield source, readers[archive].read(offset, size)
+    finally:
+        for reader in readers:
+            reader.close()
+
+
+def _treat(
+    source: Source, data: bytes, policy: ImagePolicy, with_pixels: bool
+) -> Accepted | Rejected:
+    try:
+        treated = treat_image(data, policy)
+    except RejectedImage as error:
+        return Rejected(source, error.reason, str(error))
+    image = treated.data
+    observation = Observation(
+        source=source,
+        crc32c=google_crc32c.value(data),
+        image_bytes=len(image),
+        header=read_header(image),
+        repaired=treated.repaired or "",
+        warnings=treated.warnings,
+        pixels=sample_pixels(image) if with_pixels else None,
+    )
+    return Accepted(Example(source.name, image, source.label), observation)
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(_CORES, thread_name_prefix="images")

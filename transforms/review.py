@@ -1,0 +1,148 @@
+"""Looks through a finished dataset for its report: which images to show, and as what.
+
+Examples are read back from the published files, so that the report shows what was
+written. Images that stand out, and those that are duplicates or were rejected, are
+read from the archives, where their statistics say they lie.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from itertools import chain, islice
+from typing import Any, Final
+
+from transforms import storage
+from transforms.duplicates import Source
+from transforms.examples import Example
+from transforms.facts import ConfigFacts, DatasetFacts
+from transforms.formats import FORMATS
+from transforms.output import ShardOutput
+from transforms.report import (
+    Gallery,
+    Picture,
+    SplitReport,
+    draw_thumbnail,
+    report_html,
+)
+from transforms.tally import ReadSource, Tally
+
+_EXAMPLES: Final = 12
+_EXTREMES: Final = 6
+_GROUPS: Final = 20  # of duplicates
+_REJECTED: Final = 24
+
+_EXTREME_GALLERIES: Final = {  # title, and the unit of the value
+    "smallest": ("Smallest", "megapixels"),
+    "largest": ("Largest", "megapixels"),
+    "most_compressed": ("Most compressed", "bits per pixel"),
+    "least_compressed": ("Least compressed", "bits per pixel"),
+}
+
+
+def first_examples(output: ShardOutput, tally: Tally, split: str) -> Iterator[Example]:
+    """Yields the examples of a split, read back from its published files."""
+    name, splits = next(iter(tally.splits.items()))
+    (files,) = (facts.files for facts in splits if facts.name == split)
+    uris = (storage.join(output.directory(name), file.name) for file in files)
+    return chain.from_iterable(map(FORMATS[name].read, uris))
+
+
+def review_dataset(
+    facts: DatasetFacts,
+    output: ShardOutput,
+    tally: Tally,
+    statistics: Mapping[str, Any],
+    read: ReadSource,
+) -> bytes:
+    """Returns ``report.html``.
+
+    Args:
+        facts: What is said of the dataset.
+        output: Where its shards are.
+        tally: What they came to.
+        statistics: What ``statistics.json`` holds.
+        read: Reads an image where it lies in the archives.
+    """
+    names = facts.schema.class_names
+
+    def from_archive(source: Source, note: str) -> Picture:
+        thumbnail = draw_thumbnail(read(source))
+        return Picture(source.name, _caption(source.label, names), note, thumbnail)
+
+    splits = []
+    for split, counted in statistics["splits"].items():
+        examples = islice(first_examples(output, tally, split), _EXAMPLES)
+        galleries = [_examples_gallery(examples, names)]
+        for key, (title, unit) in _EXTREME_GALLERIES.items():
+            pictures = tuple(
+                from_archive(_source(each), f"{each['value']:.3g} {unit}")
+                for each in counted[key][:_EXTREMES]
+            )
+            galleries.append(Gallery(title, "", (pictures,)))
+        splits.append(SplitReport(split, counted, tuple(galleries)))
+
+    groups = statistics["duplicates"]
+    duplicates = Gallery(
+        "Duplicates",
+        f"{len(groups):,} groups of images are equal byte for byte in the archives."
+        + (f" The first {_GROUPS} are shown." if len(groups) > _GROUPS else ""),
+        tuple(
+            tuple(
+                from_archive(_source(each), each["split"]) for each in group["images"]
+            )
+            for group in groups[:_GROUPS]
+        ),
+    )
+    rejected = list(chain.from_iterable(tally.rejected.values()))
+    quarantine = Gallery(
+        "Rejected",
+        f"{len(rejected):,} of {tally.wanted:,} images were rejected."
+        + (f" The first {_REJECTED} are shown." if len(rejected) > _REJECTED else ""),
+        (
+            tuple(
+                from_archive(each.source, each.message) for each in rejected[:_REJECTED]
+            ),
+        ),
+    )
+    # The page is the same in every format, so it does not speak of files.
+    some_format = next(iter(tally.splits.values()))
+    config = ConfigFacts(
+        facts.config,
+        facts.config_description,
+        facts.download_size,
+        tuple(replace(split, files=()) for split in some_format),
+    )
+    page = report_html(
+        facts,
+        config,
+        splits,
+        duplicates,
+        quarantine,
+        {
+            split: Counter(each.reason for each in images)
+            for split, images in tally.rejected.items()
+        },
+    )
+    return page.encode()
+
+
+def _examples_gallery(examples: Iterable[Example], names: tuple[str, ...]) -> Gallery:
+    pictures = tuple(
+        Picture(
+            example.file_name,
+            _caption(example.label, names),
+            "",
+            draw_thumbnail(example.image),
+        )
+        for example in examples
+    )
+    return Gallery("Examples", "The first of the split.", (pictures,))
+
+
+def _source(image: Mapping[str, Any]) -> Source:
+    keys = ("name", "label", "archive", "offset", "size")
+    return Source(**{key: image[key] for key in keys})
+
+
+def _caption(label: int, class_names: tuple[str, ...]) -> str:
+    return "no label" if label < 0 else f"{class_names[label]} ({label})"
