@@ -5,7 +5,7 @@ BIN := .venv/bin
 PARITY_BIN := .venv-parity/bin
 LOADERS_BIN := .venv-loaders/bin
 
-.PHONY: demo test lint test-parity test-loaders bench clean
+.PHONY: demo test lint test-parity test-loaders test-report bench clean
 
 demo: .venv/ready  ## build a small dataset from generated archives
 	$(BIN)/python -m beam_pipeline.demo demo/archives
@@ -27,16 +27,24 @@ test-parity: .venv/ready .venv-parity/ready  ## the same bytes as TFDS 4.9.10
 test-loaders: .venv/ready .venv-parity/ready .venv-loaders/ready  ## each format by its loader
 	$(BIN)/python -m pytest -q -rs tests/loaders
 
-bench: .venv/ready .venv-parity/ready .venv-loaders/ready  ## ratios against TFDS, cp, datasets
+test-report: .venv/ready-report  ## the report in Chromium, which has to be installed
+	$(BIN)/python -m pytest -q -rs tests/report
+
+bench: .venv/ready .venv-parity/ready .venv-loaders/ready .venv-bench/ready  ## ratios
 	$(BIN)/python -m benchmarks.build
 	$(BIN)/python -m benchmarks.formats
+	$(BIN)/python -m benchmarks.images
 
 clean:
-	rm -rf .venv .venv-parity .venv-loaders demo build *.egg-info
+	rm -rf .venv .venv-parity .venv-loaders .venv-bench demo build *.egg-info
 
 .venv/ready: pyproject.toml setup.py
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --editable ".[dev]"
+	touch $@
+
+.venv/ready-report: .venv/ready tests/report/requirements.txt
+	$(BIN)/pip install --quiet --requirement tests/report/requirements.txt
 	touch $@
 
 .venv-parity/ready: tests/parity/requirements.txt
@@ -47,4 +55,9 @@ clean:
 .venv-loaders/ready: tests/loaders/requirements.txt
 	$(PYTHON) -m venv .venv-loaders
 	$(LOADERS_BIN)/pip install --quiet --requirement tests/loaders/requirements.txt
+	touch $@
+
+.venv-bench/ready: benchmarks/requirements.txt
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/pip install --quiet --requirement benchmarks/requirements.txt
 	touch $@

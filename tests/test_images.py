@@ -437,6 +437,11 @@ def changed(data: bytes, at: int, new: bytes) -> bytes:
     return data[:at] + new + data[at + len(new) :]
 
 
+def without_palette(data: bytes) -> bytes:
+    at = data.index(b"PLTE") - 4
+    return data[:at] + data[at + 12 + int.from_bytes(data[at : at + 4], "big") :]
+
+
 FRAME = BASE.index(b"\xff\xc0")
 SCAN = BASE.index(b"\xff\xda")
 IDAT = PNG.index(b"IDAT")
@@ -550,9 +555,20 @@ def test_bounds_are_those_of_the_policy() -> None:
         (changed(BASE, BASE.index(b"\xff\xc4") + 5, b"\xff" * 8), "undecodable"),
         (PNG[:-30], "truncated"),
         (changed(PNG, IDAT + 4, b"junk"), "undecodable"),
+        (without_palette(save(indexed(), "PNG")), "undecodable"),
         (BASE[:FRAME] + BASE[FRAME : FRAME + 19] + BASE[FRAME:], "undecodable"),
     ],
-    ids=["half", "zeros", "scans", "cmyk", "tables", "png", "png-junk", "frames"],
+    ids=[
+        "half",
+        "zeros",
+        "scans",
+        "cmyk",
+        "tables",
+        "png",
+        "png-junk",
+        "colours",
+        "frames",
+    ],
 )
 def test_decoding_tells_more_of_what_is_rejected(data: bytes, reason: str) -> None:
     keep = replace(DECODE, policy="keep")

@@ -14,6 +14,8 @@ import io
 import math
 import struct
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
@@ -22,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 import simplejpeg
 from PIL import Image
+from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile, PngInfo
 
@@ -172,14 +175,19 @@ def decode_png(data: bytes, chunks: list[png.Chunk], header: png.Header) -> Imag
         RejectedImage: It ends too early, or can't be decoded.
     """
     bare = png.only_pixels(data, chunks)
-    image: Image.Image = _load(PngImageFile, bare, (header.width, header.height))
+    with _pillow_errors():
+        image = PngImageFile(io.BytesIO(bare))
+        _load(image, (header.width, header.height))
+        return _to_eight_bits(image)
+
+
+def _to_eight_bits(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    grey = image.mode in ("1", "L", "LA")
-    mode = "L" if grey else "RGB"
-    if image.has_transparency_data:
-        mode += "A"
-    return image.convert(mode)
+    if image.mode == "P" and image.palette is None:
+        raise ValueError("it has no palette")
+    mode = "L" if image.mode in ("1", "L", "LA") else "RGB"
+    return image.convert(mode + "A" if image.has_transparency_data else mode)
 
 
 def convert_colours(image: Image.Image, policy: ImagePolicy) -> Image.Image:
@@ -291,7 +299,10 @@ def _decode(
         return whole, ("missing_end",)
     bare = jpeg.cut_metadata(data, segments, ("exif", "xmp", "icc"))
     size = frame.width, frame.height
-    pixels = np.asarray(_load(JpegImageFile, bare, size, scale))
+    with _pillow_errors():
+        image = JpegImageFile(io.BytesIO(bare))
+        _load(image, size, scale)
+        pixels = np.asarray(image)
     if space == "GRAY":
         pixels = pixels[..., None]
     elif space == "CMYK":
@@ -315,26 +326,21 @@ def _decode_strictly(data: bytes, frame: jpeg.Frame, space: str, scale: int) -> 
     return pixels
 
 
-def _load(
-    kind: type[JpegImageFile | PngImageFile],
-    data: bytes,
-    size: tuple[int, int],
-    scale: int = 1,
-) -> Image.Image:
-    """Returns an image that Pillow decoded.
+def _load(image: ImageFile, size: tuple[int, int], scale: int = 1) -> None:
+    if image.size != size:
+        raise ValueError("it has headers of different sizes")
+    image.draft(None, (max(1, size[0] // scale), max(1, size[1] // scale)))
+    image.load()
 
-    Its classes are called themselves, for ``Image.open`` warns of large images.
+
+@contextmanager
+def _pillow_errors() -> Iterator[None]:
+    """Rejects an image in place of what Pillow raises.
+
+    Its classes are to be called themselves, for ``Image.open`` warns of large images.
     """
     try:
-        image = kind(io.BytesIO(data))
-        if image.size != size:
-            raise ValueError("it has headers of different sizes")
-        image.draft(None, (max(1, size[0] // scale), max(1, size[1] // scale)))
-        image.load()
+        yield
     except _PILLOW_ERRORS as error:
-        truncated = "truncated" in str(error)
-        raise RejectedImage(
-            "truncated" if truncated else "undecodable",
-            f"it can't be decoded: {error}",
-        ) from error
-    return image
+        reason = "truncated" if "truncated" in str(error) else "undecodable"
+        raise RejectedImage(reason, f"it can't be decoded: {error}") from error

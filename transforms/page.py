@@ -49,6 +49,7 @@ p { max-width: 44rem }
 a { color: var(--link) }
 :focus-visible { outline: 3px solid var(--bar); outline-offset: 2px }
 h1, h2, h3, h4 { line-height: 1.25; margin: 2rem 0 .75rem }
+h1 { font-size: min(2rem, 10vw) }
 h2 { border-bottom: 1px solid var(--line); padding-bottom: .25rem; margin-top: 3rem }
 h4 { font-size: 1rem; margin: 0 0 .25rem }
 code { font-size: .875em; background: var(--soft); padding: .15em .3em }
@@ -68,9 +69,10 @@ dd { margin: 0 }
 .key dd { font-size: 1.25rem; line-height: 1.3 }
 .key small { display: block; color: var(--quiet); font-size: .8125rem }
 .scroll { overflow: auto; max-height: 20rem }
+.scroll caption { white-space: nowrap }
 table { border-collapse: collapse; overflow-wrap: normal }
 caption { text-align: left; color: var(--quiet); font-size: .875rem; padding: .25rem 0 }
-th, td { border-bottom: 1px solid var(--line); padding: .3rem .75rem .3rem 0 }
+th, td { border-bottom: 1px solid var(--line); padding: .3rem min(.75rem, 3vw) .3rem 0 }
 th { text-align: left }
 th:last-child, td:last-child { padding-right: 0 }
 tbody th { font-weight: normal }
@@ -79,11 +81,11 @@ td { white-space: nowrap }
 thead th { font-weight: normal; font-size: .875rem; color: var(--quiet) }
 .grid { display: grid; gap: 1rem; margin: 1rem 0;
   grid-template-columns: repeat(auto-fill, minmax(min(100%, 18rem), 1fr)) }
-.card { margin: 0; padding: 1rem; border: 1px solid var(--line); min-width: 0 }
-.card > p, .note { color: var(--quiet); font-size: .875rem; margin: 0 0 .5rem }
+.card { padding: min(1rem, 4vw); border: 1px solid var(--line); min-width: 0 }
+.card > p { color: var(--quiet); font-size: .875rem; margin: 0 0 .5rem }
 .card table { width: 100% }
-.card th:first-child { width: 50% }
-.card caption { position: absolute; clip-path: inset(50%) }
+.card th:first-child { width: 100% }
+.card tbody th { overflow-wrap: anywhere }
 .wide { margin: 1rem 0 }
 svg { display: block; overflow: visible }
 svg text { fill: var(--quiet); font-size: .75rem }
@@ -106,7 +108,7 @@ summary { cursor: pointer; font-size: .875rem; color: var(--link); width: max-co
   color: var(--quiet); border: 1px dashed var(--quiet); font-size: .875rem }
 figcaption { font-size: .8125rem; line-height: 1.4; margin-top: .35rem }
 figcaption span { display: block; color: var(--quiet) }
-.hidden { position: absolute; width: 1px; height: 1px; overflow: hidden;
+.hidden, .card caption { position: absolute; width: 1px; height: 1px; overflow: hidden;
   clip-path: inset(50%); white-space: nowrap }
 @media print {
   nav, .skip, details, footer { display: none }

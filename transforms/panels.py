@@ -226,7 +226,7 @@ def _pixels(pixels: Mapping[str, Any]) -> str:
         f"<p>Of {pixels['count']:,} pixels of {pixels['images']:,} images, on a scale "
         "from 0 to 1. JPEGs were decoded at an eighth of their size, which makes the "
         "standard deviations some 6 % too low.</p>\n"
-        + table("Mean and standard deviation by channel", heads, rows)
+        + table("Mean and standard deviation by channel", heads, rows, scrolls=True)
     )
 
 

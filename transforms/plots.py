@@ -9,14 +9,17 @@ import html
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 HEIGHT: Final = 132  # of a plot, in CSS pixels
 
-_TOP: Final = 14  # room for the number above the bars
-_BARS: Final = 92  # height of the highest bar, both in CSS pixels
+_TOP: Final = 18  # room for the number above the bars
+_BARS: Final = 88  # height of the highest bar, both in CSS pixels
 _INSET: Final = 4  # left and right of the bars, in per cent: labels are centred
-_MOST_TICKS: Final = 6  # that fit side by side on a phone
+_MOST_TICKS: Final = 6
+_NARROWEST: Final = 260  # length of an axis on a phone
+_DIGIT: Final = 7  # width of a digit, both in CSS pixels
 
 # Round numbers on a logarithmic axis: by what each power of ten is multiplied, and
 # every which power it is.
@@ -96,6 +99,8 @@ def draw_plot(plot: Plot, name: str) -> str:
         f'aria-describedby="{name}-desc" width="100%" height="{HEIGHT}">',
         f'<title id="{name}-title">{html.escape(plot.title)}</title>',
         f'<desc id="{name}-desc">{html.escape(plot.description)}</desc>',
+        # Chromium would read out every number on the axis.
+        '<g aria-hidden="true">',
         f'<svg x="{_INSET}%" y="{_TOP}" width="{100 - 2 * _INSET}%" height="{_BARS}" '
         'viewBox="0 0 1000 100" preserveAspectRatio="none">'
         f'<path class="bars" d="{_outline(plot, heights, highest)}"/></svg>',
@@ -112,32 +117,21 @@ def draw_plot(plot: Plot, name: str) -> str:
         y = bottom - _BARS * plot.level / highest
         parts += _mark(0, y, 1, y)
     if not plot.logarithmic:
-        parts.append(_text(0, _TOP - 4, f"{number_text(highest)} images", "start"))
-    return "".join([*parts, "</svg>"])
+        parts.append(_text(0, _TOP - 8, f"{number_text(highest)} images", "start"))
+    return "".join([*parts, "</g></svg>"])
 
 
 def ticks(plot: Plot) -> list[float]:
-    """Returns up to six round numbers on a plot's axis, two at least where it can be.
+    """Returns up to six round numbers on a plot's axis whose labels have room.
 
-    On a logarithmic axis they are 1, 2 and 5 or 1 and 3 times a power of ten, or powers
-    of ten alone; on a short or a linear one they stand at equal distances.
+    On a linear axis, and mostly on a short one, they stand at equal distances. Else
+    they are 1, 2 and 5 or 1 and 3 times a power of ten, or powers of ten alone,
+    whichever gives the most.
     """
-    if plot.logarithmic:
-        first = math.floor(math.log10(plot.low))
-        last = math.ceil(math.log10(plot.high))
-        for factors, stride in _ROUND:
-            powers = range(first - first % stride, last + 1, stride)
-            found = [round(f * 10.0**n, 12) for n in powers for f in factors]
-            found = [value for value in found if plot.low <= value <= plot.high]
-            if len(found) <= _MOST_TICKS:
-                break
-        if len(found) > 2:
-            return found
-    step = _round_up((plot.high - plot.low) / (_MOST_TICKS - 1))
-    if not plot.logarithmic:
-        step = max(step, 1)
-    numbers = range(math.ceil(plot.low / step), math.floor(plot.high / step) + 1)
-    return [round(number * step, 12) for number in numbers]
+    choices = _round_numbers(plot) if plot.logarithmic else []
+    choices += [_equal_steps(plot, most) for most in range(_MOST_TICKS, 1, -1)]
+    fitting = (found for found in choices if _have_room(plot, found))
+    return max(fitting, key=len, default=[])
 
 
 def number_text(value: float, digits: int = 3) -> str:
@@ -150,6 +144,37 @@ def number_text(value: float, digits: int = 3) -> str:
     decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
     text = f"{value:,.{decimals}f}"
     return text.rstrip("0").removesuffix(".") if decimals else text
+
+
+def _round_numbers(plot: Plot) -> list[list[float]]:
+    first = math.floor(math.log10(plot.low))
+    last = math.ceil(math.log10(plot.high))
+    choices = []
+    for factors, stride in _ROUND:
+        powers = range(first - first % stride, last + 1, stride)
+        found = [round(f * 10.0**n, 12) for n in powers for f in factors]
+        choices.append([value for value in found if plot.low <= value <= plot.high])
+    return choices
+
+
+def _equal_steps(plot: Plot, most: int) -> list[float]:
+    step = _round_up((plot.high - plot.low) / (most - 1))
+    if not plot.logarithmic:
+        step = max(step, 1)
+    numbers = range(math.ceil(plot.low / step), math.floor(plot.high / step) + 1)
+    return [round(number * step, 12) for number in numbers]
+
+
+def _have_room(plot: Plot, found: Sequence[float]) -> bool:
+    """Returns whether labels stand side by side on a phone."""
+    places = [_NARROWEST * plot.place(tick) for tick in found]
+    halves = [_DIGIT * (len(number_text(tick)) + 1) / 2 for tick in found]
+    return len(found) <= _MOST_TICKS and all(
+        right - left >= one + other
+        for (left, right), (one, other) in zip(
+            pairwise(places), pairwise(halves), strict=True
+        )
+    )
 
 
 def _heights(plot: Plot) -> list[float]:

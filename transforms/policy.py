@@ -77,9 +77,12 @@ class ImagePolicy:
             and of ``exact`` only the cutting off is left.
         filter: How pixels are averaged, in Pillow's names; all but ``nearest`` take
             every source pixel into account.
-        exif: Whether EXIF stays. An orientation that it asks for goes with it.
-        xmp: Whether XMP stays.
-        icc: Whether the colour profile stays. Colours are never converted to another.
+        exif: Whether EXIF stays. An orientation that it asks for goes with it, and so
+            do Photoshop's segments, which may hold a copy.
+        xmp: Whether XMP stays; the same is true of it. What exceeds 64 KB of it is lost
+            when an image is encoded anew.
+        icc: Whether the colour profile stays. Colours are never converted to another;
+            a profile of CMYK is dropped where the pixels become RGB, and so on.
         orientation: ``keep`` the pixels as stored, or ``apply`` what EXIF asks for.
         colour: ``keep`` grey images grey and transparency where the encoding has it,
             or make all ``rgb``.

@@ -82,7 +82,8 @@ def report_html(
 
     Args:
         facts: What is said of the dataset.
-        config: What was counted of its configuration, in one format.
+        config: What was counted of its configuration, in any format; its files are
+            not told.
         splits: What to show of each split.
         duplicates: Images that are equal, a group of pictures for each.
         rejected: Some of the rejected images.
@@ -110,26 +111,20 @@ def _overview(facts: DatasetFacts, config: ConfigFacts) -> str:
     if re.match(r"https?://", facts.homepage):
         homepage = f'<a href="{homepage}">{homepage}</a>'
     records = sum(split.example_bytes for split in config.splits)
-    files = sum(file.size for split in config.splits for file in split.files)
     described = {
         "Configuration": escape(config.description),
         "Homepage": homepage,
         "License": escape(facts.license.name),
-        "Size": f"{size_text(records)} of records, in files of {size_text(files)}",
+        "Size of records": size_text(records),
     }
     rows = [
-        (
-            escape(split.name),
-            f"{split.examples:,}",
-            size_text(split.example_bytes),
-            f"{len(split.files):,}",
-        )
+        (escape(split.name), f"{split.examples:,}", size_text(split.example_bytes))
         for split in config.splits
     ]
-    heads = ("Split", "Examples", "Size of records", "Files")
+    heads = ("Split", "Examples", "Size of records")
     return (
         f"<p>{escape(' '.join(facts.description.split()))}</p>\n"
-        f"{terms('facts', described)}{table('Splits', heads, rows)}"
+        f"{terms('facts', described)}{table('Splits', heads, rows, scrolls=True)}"
     )
 
 
@@ -171,10 +166,8 @@ def _gallery(gallery: Gallery, above: str = "") -> str:
     text = f"<p>{escape(gallery.text)}</p>\n" if gallery.text else ""
     text += above
     groups = [_pictures(group) for group in gallery.groups if group]
-    if not groups and not above:
-        return f"{text}<p>There are none.</p>\n"
     if len(groups) < 2:
-        return text + "".join(groups)
+        return text + "".join(groups) or "<p>There are none.</p>\n"
     items = "".join(f"<li>\n{group}</li>\n" for group in groups)
     # Lists without bullets are none to some screen readers unless they are told.
     return f'{text}<ul class="groups" role="list">\n{items}</ul>\n'

@@ -17,6 +17,8 @@ from transforms.examples import Example
 from transforms.facts import ConfigFacts, DatasetFacts
 from transforms.formats import FORMATS
 from transforms.output import ShardOutput
+from transforms.panels import class_text
+from transforms.plots import number_text
 from transforms.report import (
     Gallery,
     Picture,
@@ -67,7 +69,7 @@ def review_dataset(
 
     def from_archive(source: Source, note: str) -> Picture:
         thumbnail = draw_thumbnail(read(source))
-        return Picture(source.name, _caption(source.label, names), note, thumbnail)
+        return Picture(source.name, class_text(source.label, names), note, thumbnail)
 
     splits = []
     for split, counted in statistics["splits"].items():
@@ -75,7 +77,7 @@ def review_dataset(
         galleries = [_examples_gallery(examples, names)]
         for key, (title, unit) in _EXTREME_GALLERIES.items():
             pictures = tuple(
-                from_archive(_source(each), f"{each['value']:.3g} {unit}")
+                from_archive(_source(each), f"{number_text(each['value'])} {unit}")
                 for each in counted[key][:_EXTREMES]
             )
             galleries.append(Gallery(title, "", (pictures,)))
@@ -130,7 +132,7 @@ def _examples_gallery(examples: Iterable[Example], names: tuple[str, ...]) -> Ga
     pictures = tuple(
         Picture(
             example.file_name,
-            _caption(example.label, names),
+            class_text(example.label, names),
             "",
             draw_thumbnail(example.image),
         )
@@ -144,5 +146,6 @@ def _source(image: Mapping[str, Any]) -> Source:
     return Source(**{key: image[key] for key in keys})
 
 
-def _caption(label: int, class_names: tuple[str, ...]) -> str:
-    return "no label" if label < 0 else f"{class_names[label]} ({label})"
+def _duplicate_note(split: str, group: Mapping[str, Any]) -> str:
+    flags = {"the splits differ": "splits_differ", "the labels differ": "labels_differ"}
+    return "; ".join([split, *(text for text, key in flags.items() if group[key])])

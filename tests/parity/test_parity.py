@@ -49,6 +49,7 @@ _ROOT: Final = _HERE.parents[1]
 _NAME: Final = "imagenet2012_subset"
 _MIB: Final = 1 << 20
 _ADOBE_MARK: Final = b"\xff\xee"
+_OURS_ALONE: Final = ("card.html", "report.html", "statistics.json")
 _FIXED_KEYS: Final = ("dataset_info.json", "features.json", "label.labels.txt")
 
 
@@ -402,13 +403,13 @@ def _run(script: str, *arguments: str, stdin: str = "") -> str:
 def _tree(data_dir: Path) -> dict[str, bytes]:
     """Returns the bytes of every file of the dataset, by path beneath its name.
 
-    Of every file but the card: TFDS writes none.
+    Of every file that TFDS writes too: it has no card, report or statistics.
     """
     root = data_dir / _NAME
     return {
         path.relative_to(root).as_posix(): path.read_bytes()
         for path in sorted(root.rglob("*"))
-        if not path.is_dir() and path.name != "card.html"
+        if not path.is_dir() and path.name not in _OURS_ALONE
     }
 
 
