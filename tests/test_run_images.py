@@ -1,6 +1,5 @@
 """What builds do with images: policies, bad ones, statistics and the report."""
 
-import hashlib
 import io
 import json
 import math
@@ -25,6 +24,7 @@ from tests.archives import (
     tar,
     write_archives,
 )
+from transforms.duplicates import content_hash
 from transforms.examples import Example
 from transforms.formats import FORMATS
 
@@ -350,7 +350,7 @@ def test_an_image_of_both_splits_is_found(counted: tuple[Path, Path]) -> None:
     data = (archives / TRAIN_ARCHIVE).read_bytes()
     (image, *_) = group["images"]
     original = data[image["offset"] :][: image["size"]]
-    assert group["sha256"] == hashlib.sha256(original).hexdigest()
+    assert group["xxh3_128"] == content_hash(original).hex()
 
 
 @pytest.mark.parametrize("workers", [1, 5])

@@ -187,7 +187,7 @@ def test_a_report_says_what_became_of_the_shard(
     assert report.statistics.example_bytes == sum(map(len, EXPECTED))
     assert report.statistics.counts["repaired"] == {"cmyk": 1, "png": 1}
     assert report.statistics.labels == dict.fromkeys((0, 127, 999, -1, 128), 1)
-    assert report.statistics.checksums.num_rows == 5
+    assert report.statistics.hashes.num_rows == 5
     assert sorted(path.name for path in directory(output).rglob("*")) == [
         ".tfrecord.reports",
         shard_path(output).name,

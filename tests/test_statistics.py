@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import google_crc32c
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,7 +16,7 @@ from PIL import Image
 
 from tests.archives import image
 from transforms import statistics
-from transforms.duplicates import Candidate, DuplicateGroup, Source
+from transforms.duplicates import DuplicateGroup, Occurrence, Source, content_hash
 from transforms.examples import Example, encode_example
 from transforms.header import Header, read_header
 from transforms.pixels import Pixels, sample_pixels
@@ -43,7 +42,7 @@ def observe(examples: Sequence[Example], pixels: bool = False) -> list[Observati
     return [
         Observation(
             Source(item.file_name, item.label, "a.tar", 512 * i, len(item.image)),
-            google_crc32c.value(item.image),
+            content_hash(item.image),
             len(item.image),
             read_header(item.image),
             pixels=sample_pixels(item.image) if pixels else None,
@@ -187,14 +186,14 @@ PIXELS = st.binary(min_size=1, max_size=4).map(
 OBSERVATIONS = st.builds(
     Observation,
     SOURCES,
-    st.integers(0, (1 << 32) - 1),
+    st.binary(min_size=16, max_size=16),
     st.integers(0, 1 << 31),
     HEADERS,
     st.sampled_from(["", "cmyk", "png"]),
     st.sampled_from([(), ("cut off",), ("cut off", "no end")]),
     st.one_of(st.none(), PIXELS),
 )
-ROWS = "checksums"  # the one part that keeps the order in which images came
+ROWS = "hashes"  # the one part that keeps the order in which images came
 MANY = st.lists(OBSERVATIONS, max_size=40)
 
 
@@ -208,7 +207,7 @@ def test_cut_and_order_make_no_difference(
     parts = [summarize(shuffled[i::count]) for i in range(count)]
     merged = merge(order.sample(parts, count))
     assert merged == whole
-    assert rows(merged.checksums) == rows(whole.checksums)
+    assert rows(merged.hashes) == rows(whole.hashes)
     assert whole == sum(parts[1:], parts[0])
     stored = {name: value for name, value in to_json(whole).items() if name != ROWS}
     again = {name: value for name, value in to_json(merged).items() if name != ROWS}
@@ -226,7 +225,7 @@ def test_statistics_add_like_numbers(
     assert a + b == b + a
     assert (a + b) + c == a + (b + c)
     assert a + merge([]) == a == merge([]) + a
-    assert rows(((a + b) + c).checksums) == rows((a + (b + c)).checksums)
+    assert rows(((a + b) + c).hashes) == rows((a + (b + c)).hashes)
 
 
 @settings(max_examples=60)
@@ -235,7 +234,7 @@ def test_statistics_survive_json(observations: list[Observation]) -> None:
     whole = summarize(observations)
     again = from_json(json.loads(json.dumps(to_json(whole))))
     assert again == whole
-    assert again.checksums.to_pylist() == whole.checksums.to_pylist()
+    assert again.hashes.to_pylist() == whole.hashes.to_pylist()
     assert json.dumps(to_json(again)) == json.dumps(to_json(whole))
 
 
@@ -286,7 +285,7 @@ def test_of_no_images_everything_is_zero() -> None:
 
 def observation(name: str, width: int, height: int, size: int) -> Observation:
     source = Source(name, 0, "a.tar", 0, size)
-    return Observation(source, 0, size, Header("jpeg", width, height))
+    return Observation(source, bytes(16), size, Header("jpeg", width, height))
 
 
 def test_equal_extremes_are_in_the_order_of_names() -> None:
@@ -323,16 +322,16 @@ def test_the_builder_summarises_by_batches(monkeypatch: pytest.MonkeyPatch) -> N
         results.append(builder.result())
     expected = [summarize(observations[: n + 1]) for n in range(8)]
     assert results == expected
-    assert [rows(result.checksums) for result in results] == [
-        rows(result.checksums) for result in expected
+    assert [rows(result.hashes) for result in results] == [
+        rows(result.hashes) for result in expected
     ]
     assert max(lengths) == 3
 
 
 def test_the_document_lists_duplicates() -> None:
     images = (
-        Candidate("train", Source("a", 1, "a.tar", 512, 3)),
-        Candidate("validation", Source("b", 2, "b.tar", 0, 3)),
+        Occurrence("train", Source("a", 1, "a.tar", 512, 3)),
+        Occurrence("validation", Source("b", 2, "b.tar", 0, 3)),
     )
     document = statistics_document({}, [DuplicateGroup("ab12", images)])
     assert document == {
@@ -340,7 +339,7 @@ def test_the_document_lists_duplicates() -> None:
         "splits": {},
         "duplicates": [
             {
-                "sha256": "ab12",
+                "xxh3_128": "ab12",
                 "splits_differ": True,
                 "labels_differ": True,
                 "images": [

@@ -14,10 +14,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
-import google_crc32c
-
 from transforms import storage
-from transforms.duplicates import Source
+from transforms.duplicates import Source, content_hash
 from transforms.examples import Example
 from transforms.header import read_header
 from transforms.images import needs_decoding, treat_image
@@ -123,7 +121,7 @@ def _treat(
     image = treated.data
     observation = Observation(
         source=source,
-        crc32c=google_crc32c.value(data),
+        digest=content_hash(data),
         image_bytes=len(image),
         header=read_header(image),
         repaired=treated.repaired or "",

@@ -17,7 +17,7 @@ from apache_beam.metrics import Metrics
 
 from transforms import storage, tfds
 from transforms.card import card_html
-from transforms.duplicates import candidates, find_duplicates
+from transforms.duplicates import find_duplicates
 from transforms.errors import StorageError
 from transforms.facts import ConfigFacts, DatasetFacts, SplitFacts
 from transforms.figure import draw_figure
@@ -100,8 +100,7 @@ def _describe(
 ) -> dict[str, bytes]:
     """Returns the documents that each directory gets, whatever its format."""
     duplicates = find_duplicates(
-        candidates({name: s.checksums for name, s in tally.statistics.items()}),
-        lambda candidate: read(candidate.source),
+        {split: counted.hashes for split, counted in tally.statistics.items()}
     )
     statistics = statistics_document(tally.statistics, duplicates)
     for split, rejected in tally.rejected.items():

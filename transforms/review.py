@@ -31,6 +31,7 @@ from transforms.tally import ReadSource, Tally
 _EXAMPLES: Final = 12
 _EXTREMES: Final = 6
 _GROUPS: Final = 20  # of duplicates
+_GROUP_IMAGES: Final = 6  # shown of each
 _REJECTED: Final = 24
 
 _EXTREME_GALLERIES: Final = {  # title, and the unit of the value
@@ -87,10 +88,11 @@ def review_dataset(
     duplicates = Gallery(
         "Duplicates",
         f"{len(groups):,} groups of images are equal byte for byte in the archives."
-        + (f" The first {_GROUPS} are shown." if len(groups) > _GROUPS else ""),
+        f" At most {_GROUPS} groups are shown, and {_GROUP_IMAGES} images of each.",
         tuple(
             tuple(
-                from_archive(_source(each), each["split"]) for each in group["images"]
+                from_archive(_source(each), _duplicate_note(each["split"], group))
+                for each in group["images"][:_GROUP_IMAGES]
             )
             for group in groups[:_GROUPS]
         ),

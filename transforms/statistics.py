@@ -17,12 +17,12 @@ import numpy as np
 import pyarrow as pa
 
 from transforms.duplicates import (
-    CHECKSUMS,
+    HASHES,
     DuplicateGroup,
     Source,
-    checksum_table,
-    checksums_from_json,
-    checksums_to_json,
+    hash_table,
+    hashes_from_json,
+    hashes_to_json,
 )
 from transforms.examples import example_sizes
 from transforms.header import Header
@@ -83,7 +83,7 @@ class Observation:
 
     Attributes:
         source: Which image, and where its original bytes lie.
-        crc32c: CRC-32C of the original bytes.
+        digest: Hash of the original bytes.
         image_bytes: Length of the image as it was written.
         header: The header of the image as it was written.
         repaired: What it was repaired for, or empty.
@@ -92,7 +92,7 @@ class Observation:
     """
 
     source: Source
-    crc32c: int
+    digest: bytes
     image_bytes: int
     header: Header
     repaired: str = ""
@@ -114,7 +114,7 @@ class Statistics:
         counts: Number of images by name, for each of ``COUNTED``.
         extremes: Up to twelve images for each of ``EXTREMES``, the furthest first,
             equal ones by name.
-        checksums: A row of each image as ``CHECKSUMS`` has it, in no order; not
+        hashes: A row of each image as ``HASHES`` has it, in no order; not
             compared.
         pixels: Sums over decoded pixels; None where none were asked for.
     """
@@ -126,7 +126,7 @@ class Statistics:
     histograms: Mapping[str, Histogram]
     counts: Mapping[str, Mapping[str, int]]
     extremes: Mapping[str, tuple[Extreme, ...]]
-    checksums: pa.Table = field(compare=False, repr=False)
+    hashes: pa.Table = field(compare=False, repr=False)
     pixels: Pixels | None
 
     def __add__(self, other: Self) -> "Statistics":
@@ -203,7 +203,7 @@ def summarize(observations: Sequence[Observation]) -> Statistics:
             )
             for name, (quantity, sign) in EXTREMES.items()
         },
-        checksums=checksum_table(sources, [o.crc32c for o in observations]),
+        hashes=hash_table(sources, [o.digest for o in observations]),
         pixels=add_pixels(observation.pixels for observation in observations),
     )
 
@@ -237,8 +237,8 @@ def merge(parts: Iterable[Statistics]) -> Statistics:
             )
             for name, (_, sign) in EXTREMES.items()
         },
-        checksums=pa.concat_tables(
-            [CHECKSUMS.empty_table(), *(part.checksums for part in parts)]
+        hashes=pa.concat_tables(
+            [HASHES.empty_table(), *(part.hashes for part in parts)]
         ),
         pixels=add_pixels(part.pixels for part in parts),
     )
@@ -263,7 +263,7 @@ def to_json(statistics: Statistics) -> dict[str, Any]:
             name: [(extreme.value, astuple(extreme.source)) for extreme in extremes]
             for name, extremes in statistics.extremes.items()
         },
-        "checksums": checksums_to_json(statistics.checksums),
+        "hashes": hashes_to_json(statistics.hashes),
         "pixels": statistics.pixels and asdict(statistics.pixels),
     }
 
@@ -285,7 +285,7 @@ def from_json(value: Mapping[str, Any]) -> Statistics:
             name: tuple(Extreme(number, Source(*source)) for number, source in extremes)
             for name, extremes in value["extremes"].items()
         },
-        checksums=checksums_from_json(value["checksums"]),
+        hashes=hashes_from_json(value["hashes"]),
         pixels=pixels
         and Pixels(
             pixels["images"],
@@ -305,7 +305,7 @@ def statistics_document(
         "splits": {split: _split(statistics) for split, statistics in by_split.items()},
         "duplicates": [
             {
-                "sha256": group.sha256,
+                "xxh3_128": group.digest,
                 "splits_differ": group.splits_differ,
                 "labels_differ": group.labels_differ,
                 "images": [

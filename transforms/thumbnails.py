@@ -15,7 +15,7 @@ from transforms.images import treat_image
 from transforms.policy import ImagePolicy, RejectedImage
 
 _QUALITY: Final = 75
-_OTHER_ENCODINGS: Final = ("webp", "gif", "bmp")
+_OTHER_ENCODINGS: Final = ("webp", "bmp")  # a GIF may outgrow what its header says
 _MOST_PIXELS: Final = 50_000_000  # of other encodings, which are decoded whole
 
 

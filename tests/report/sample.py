@@ -8,7 +8,7 @@ from functools import cache
 from PIL import Image
 
 from tests.test_card import FACTS, ONE
-from transforms.duplicates import Source
+from transforms.duplicates import Source, content_hash
 from transforms.examples import Schema
 from transforms.header import read_header
 from transforms.pixels import sample_pixels
@@ -60,7 +60,7 @@ def sample_report() -> str:
         builders[split].add(
             Observation(
                 Source(f"{CLASSES[label]}_{number}.JPEG", label, "a.tar", 0, len(data)),
-                number,
+                content_hash(data),
                 len(data),
                 read_header(data),
                 "cmyk" if number % 60 == 7 else "",
