@@ -4,7 +4,7 @@ What a user can get wrong is told here, at once and from the command line's own
 process: a missing archive, a wrong list, a directory that can't be written.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from beam_pipeline.config import LABEL_BY_CONTAINER, NO_LABEL, BuildConfig, SplitConfig
@@ -122,7 +122,7 @@ def find_inputs(config: BuildConfig, output: ShardOutput) -> BuildInputs:
             title=config.title,
             config=config.config,
             version=config.version,
-            description=config.description.strip(),
+            description=_describe(config, archives),
             config_description=config.config_description.strip(),
             homepage=config.homepage,
             citation=storage.read_bytes(config.citation).decode("utf-8").strip(),
@@ -143,6 +143,16 @@ def find_inputs(config: BuildConfig, output: ShardOutput) -> BuildInputs:
         ),
         max_rejects=config.max_rejects,
     )
+
+
+def _describe(config: BuildConfig, splits: Iterable[str]) -> str:
+    """Returns the dataset's description, with what is done to its images."""
+    said = {split: config.image_policy(split).in_words() for split in splits}
+    if len({*said.values()}) == 1:
+        treatment = next(iter(said.values()))
+    else:
+        treatment = " ".join(f"In {split}: {text}" for split, text in said.items())
+    return f"{config.description.strip()} {treatment}"
 
 
 def _find_archives(

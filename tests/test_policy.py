@@ -154,3 +154,35 @@ def test_a_rejection_survives_pickling(reason: str) -> None:
         reason,
         "it has no bytes",
     )
+
+
+@pytest.mark.parametrize(
+    ("policy", "said"),
+    [
+        (
+            ImagePolicy(policy="keep"),
+            "Images keep the bytes they have in the archives.",
+        ),
+        (
+            ImagePolicy(exif="strip", xmp="strip"),
+            "Images keep the bytes they have in the archives, but that CMYK JPEGs and "
+            "PNGs become RGB JPEGs, without EXIF, XMP.",
+        ),
+        (
+            ImagePolicy(policy="reencode", encoding="png"),
+            "Images are encoded as PNG.",
+        ),
+        (
+            ImagePolicy(policy="resize", shortest_side=256),
+            "Images are resized to a shortest side of 256 pixels (bicubic) and encoded "
+            "as JPEG of quality 90.",
+        ),
+        (
+            ImagePolicy(policy="resize", exact=(224, 200), filter="box", quality=75),
+            "Images are resized to 224 x 200 pixels (box) and encoded as JPEG of "
+            "quality 75.",
+        ),
+    ],
+)
+def test_a_policy_is_told_in_words(policy: ImagePolicy, said: str) -> None:
+    assert policy.in_words() == said

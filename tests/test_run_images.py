@@ -274,6 +274,12 @@ def test_a_split_may_have_a_policy_of_its_own(
         (32, 24)
     }
     assert {min(opened(e.image).size) for e in examples(tmp_path, "train")} == {72}
+    info = json.loads((dataset_dir(tmp_path) / "dataset_info.json").read_text())
+    assert info["description"].endswith(
+        "In train: Images keep the bytes they have in the archives, but that CMYK "
+        "JPEGs and PNGs become RGB JPEGs. In validation: Images are resized to 32 x 24 "
+        "pixels (bicubic) and encoded as JPEG of quality 90."
+    )
 
 
 def test_tars_name_images_by_their_encoding(

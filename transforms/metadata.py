@@ -107,7 +107,7 @@ def _describe(
         reasons = Counter(image.reason for image in rejected)
         statistics["splits"][split]["rejected"] = dict(sorted(reasons.items()))
     return {
-        "statistics.json": f"{json.dumps(statistics, indent=2)}\n".encode(),
+        "statistics.json": json.dumps(statistics).encode(),
         "report.html": review_dataset(facts, output, tally, statistics, read),
     }
 

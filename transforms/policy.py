@@ -120,6 +120,34 @@ class ImagePolicy:
         kinds: tuple[Kind, ...] = ("exif", "xmp", "icc")
         return frozenset(kind for kind in kinds if getattr(self, kind) == "strip")
 
+    def in_words(self) -> str:
+        """Returns a sentence or two on what is done, for the dataset's description."""
+        if self.policy == "keep":
+            said = "Images keep the bytes they have in the archives"
+        elif self.policy == "repair":
+            said = (
+                "Images keep the bytes they have in the archives, but that CMYK JPEGs "
+                "and PNGs become RGB JPEGs"
+            )
+        else:
+            quality = "" if self.encoding == "png" else f" of quality {self.quality}"
+            encoded = f"encoded as {self.encoding.upper()}{quality}"
+            said = f"Images are {self._size_in_words()}{encoded}"
+        if self.stripped:
+            said += f", without {', '.join(sorted(map(str.upper, self.stripped)))}"
+        return f"{said}."
+
+    def _size_in_words(self) -> str:
+        if self.policy != "resize":
+            return ""
+        if self.exact:
+            size = "{} x {} pixels".format(*self.exact)
+        else:
+            sides = {"shortest": self.shortest_side, "longest": self.longest_side}
+            ((side, pixels),) = ((k, v) for k, v in sides.items() if v)
+            size = f"a {side} side of {pixels:,} pixels"
+        return f"resized to {size} ({self.filter}) and "
+
     def __post_init__(self) -> None:
         """Refuses what makes no sense.
 

@@ -74,7 +74,7 @@ def files_per_shard(
     starts = [0, *ends[:-1]]
     fewest = min(end - start for start, end in zip(starts, ends, strict=True))
     files = 1
-    while 0 < files <= fewest:
+    while True:
         cuts = [
             start + cut
             for start, end in zip(starts, ends, strict=True)
@@ -83,5 +83,8 @@ def files_per_shard(
         largest = int(np.diff(before[[0, *cuts]]).max())
         if largest <= most:
             return files
-        files = max(files + 1, files * largest // max(most, 1))
-    return None
+        if files == fewest:
+            return None
+        # As many more as the largest file is too large: trying each would take long.
+        more = files * largest // max(most, 1)
+        files = min(max(files + 1, more), fewest)
