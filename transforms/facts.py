@@ -117,3 +117,10 @@ class ConfigFacts:
     description: str
     download_size: int
     splits: tuple[SplitFacts, ...]
+
+
+def config_facts(facts: DatasetFacts, splits: tuple[SplitFacts, ...]) -> ConfigFacts:
+    """Returns what there is to say of the configuration that was built."""
+    return ConfigFacts(
+        facts.config, facts.config_description, facts.download_size, splits
+    )

@@ -19,7 +19,7 @@ from transforms import storage, tfds
 from transforms.card import card_html
 from transforms.duplicates import find_duplicates
 from transforms.errors import StorageError
-from transforms.facts import ConfigFacts, DatasetFacts, SplitFacts
+from transforms.facts import ConfigFacts, DatasetFacts, SplitFacts, config_facts
 from transforms.figure import draw_figure
 from transforms.formats import FORMATS, loader_line
 from transforms.hub import decode_manifest, encode_manifest, hub_readme
@@ -154,9 +154,7 @@ def _write_tfds_documents(
         splits = _as_format(facts.name, directory, formats[0], splits)
     else:
         splits = built[formats[0]]
-    config = ConfigFacts(
-        facts.config, facts.config_description, facts.download_size, splits
-    )
+    config = config_facts(facts, splits)
     card = card_html(
         replace(facts, schema=replace(facts.schema, dimensions=False)),
         [config],
@@ -209,9 +207,7 @@ def _write_hub_documents(
 ) -> None:
     root, directory = output.root(format_name), output.directory(format_name)
     kind = FORMATS[format_name]
-    ours = ConfigFacts(
-        facts.config, facts.config_description, facts.download_size, splits
-    )
+    ours = config_facts(facts, splits)
     names = {file.name for split in splits for file in split.files}
     extension = "." + splits[0].files[0].name.rpartition(".")[2]
     _remove_strangers(directory, names, lambda name: name.endswith(extension))

@@ -8,12 +8,13 @@ from transforms import storage
 from transforms.examples import Schema
 from transforms.facts import FileFacts
 from transforms.formats import FORMATS, Layout
+from transforms.hub import MANIFEST
 from transforms.policy import ImagePolicy
 
 # The document that is written last: a directory that has it is complete.
 MARKS: Final[dict[Layout, str]] = {
     "tfds": "dataset_info.json",
-    "hub": "manifest.json",
+    "hub": MANIFEST,
 }
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 from transforms import storage
 from transforms.duplicates import Source
 from transforms.examples import Example
-from transforms.facts import ConfigFacts, DatasetFacts
+from transforms.facts import DatasetFacts, config_facts
 from transforms.formats import FORMATS
 from transforms.output import ShardOutput
 from transforms.panels import class_text
@@ -110,11 +110,8 @@ def review_dataset(
     )
     # The page is the same in every format, so it does not speak of files.
     some_format = next(iter(tally.splits.values()))
-    config = ConfigFacts(
-        facts.config,
-        facts.config_description,
-        facts.download_size,
-        tuple(replace(split, files=()) for split in some_format),
+    config = config_facts(
+        facts, tuple(replace(split, files=()) for split in some_format)
     )
     page = report_html(
         facts,
