@@ -15,11 +15,11 @@ from typing import Any, Final, Literal
 
 import yaml
 
-from beam_pipeline.fields import convert, nearest, require_known
 from transforms import storage
 from transforms.archives import Layout
 from transforms.errors import ConfigError
 from transforms.facts import License
+from transforms.fields import convert, nearest, require_known
 from transforms.formats import FORMATS
 from transforms.policy import ImagePolicy
 from transforms.subsets import SubsetFile

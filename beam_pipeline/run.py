@@ -18,7 +18,6 @@ from beam_pipeline.config import (
     parse_assignment,
     shipped_configs,
 )
-from beam_pipeline.fields import nearest
 from beam_pipeline.inputs import find_inputs, find_output
 from beam_pipeline.pipeline import build_dataset
 from beam_pipeline.runners import (
@@ -32,6 +31,7 @@ from beam_pipeline.runners import (
 )
 from transforms import storage
 from transforms.errors import BuildError, ConfigError
+from transforms.fields import nearest
 from transforms.formats import FORMATS, loader_line
 from transforms.output import ShardOutput, is_complete
 

@@ -43,7 +43,10 @@ def split(name: str, extension: str, *counts: int) -> SplitFacts:
     """Returns a split whose records have 1,000 bytes each and 10 more in a file."""
     files = tuple(
         FileFacts(
-            f"{name}-{index:05d}-of-{len(counts):05d}{extension}", count * 1010, count
+            f"{name}-{index:05d}-of-{len(counts):05d}{extension}",
+            count * 1010,
+            count,
+            "",
         )
         for index, count in enumerate(counts)
     )
@@ -297,7 +300,7 @@ def test_a_large_dataset_is_not_cached() -> None:
     ],
 )
 def test_two_hundred_and_fifty_mebibytes_are_cached(records: int, answer: str) -> None:
-    only = SplitFacts("train", 1, records, (FileFacts("train", records, 1),))
+    only = SplitFacts("train", 1, records, (FileFacts("train", records, 1, ""),))
     card = card_markdown(FACTS, [replace(ONE, splits=(only,))], {}, {})
     assert f"## Auto-cached\n\n{answer} (`train`). " in card
 

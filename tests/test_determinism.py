@@ -40,7 +40,7 @@ def expected(
     found = hashes(data_dir)
     # Four and two shards in each format, and the documents.
     assert len([name for name in found if "-0" in name]) == 4 * 6
-    assert len(found) == 4 * 6 + 7 + 6 + 8
+    assert len(found) == 4 * 6 + 8 + 6 + 8
     return found
 
 

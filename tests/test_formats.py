@@ -1,5 +1,6 @@
 """The table of formats: names, places, and that each reads what it writes."""
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,10 +40,14 @@ def test_file_names(format_name: str, index: int, count: int, name: str) -> None
 @pytest.mark.parametrize("name", FORMATS)
 def test_every_format_reads_what_it_writes(name: str, tmp_path: Path) -> None:
     uri = str(tmp_path / "file")
-    with FORMATS[name].publish(uri, SCHEMA) as writer:
+    with FORMATS[name].publish(uri, SCHEMA) as file:
         for record in RECORDS:
-            writer.write(record)
+            file.writer.write(record)
         assert not storage.exists(uri)
+    content = Path(uri).read_bytes()
+    assert file.publication.tell() == len(content)
+    assert file.publication.sha256() == hashlib.sha256(content).hexdigest()
+    assert storage.sha256(uri) == file.publication.sha256()
     assert list(FORMATS[name].read(uri)) == RECORDS
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
@@ -52,9 +57,9 @@ def test_a_file_whose_records_fail_does_not_appear(name: str, tmp_path: Path) ->
     uri = str(tmp_path / "file")
     with (
         pytest.raises(ZeroDivisionError),
-        FORMATS[name].publish(uri, SCHEMA) as writer,
+        FORMATS[name].publish(uri, SCHEMA) as file,
     ):
-        writer.write(replace(RECORDS[0], label=1 // 0))
+        file.writer.write(replace(RECORDS[0], label=1 // 0))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -63,9 +68,9 @@ def test_a_place_that_is_not_there_is_named(name: str, tmp_path: Path) -> None:
     uri = str(tmp_path / "missing" / "file")
     with (
         pytest.raises(StorageError, match=r"Can't write .*missing/file\. There is no"),
-        FORMATS[name].publish(uri, SCHEMA) as writer,
+        FORMATS[name].publish(uri, SCHEMA) as file,
     ):
-        writer.write(RECORDS[0])
+        file.writer.write(RECORDS[0])
 
 
 @pytest.mark.parametrize(

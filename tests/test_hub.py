@@ -1,18 +1,14 @@
 """The hub folder's README and the manifests it is made from."""
 
-import json
 from dataclasses import replace
 
 import pytest
 import yaml
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tests.test_card import FACTS, FIGURES, LOADERS, ONE, TEN
 from transforms.card import card_markdown
-from transforms.errors import StorageError
-from transforms.facts import ConfigFacts, DatasetFacts, FileFacts, License, SplitFacts
-from transforms.hub import decode_manifest, default_config, encode_manifest, hub_readme
+from transforms.facts import ConfigFacts, DatasetFacts, License, SplitFacts
+from transforms.hub import default_config, hub_readme
 
 HEAD = """\
 ---
@@ -183,91 +179,3 @@ def test_size_category_is_that_of_the_largest(examples: int, category: str) -> N
 def test_name_of_the_license_is_a_slug(name: str, slug: str) -> None:
     facts = replace(FACTS, license=License(name, "https://example.org"))
     assert head(facts, ONE)["license_name"] == slug
-
-
-def test_manifest_is_readable() -> None:
-    config = ConfigFacts(
-        "1pct",
-        "Täxt.",
-        7,
-        (SplitFacts("train", 2, 90, (FileFacts("train-0.parquet", 100, 2),)),),
-    )
-    assert (
-        encode_manifest(FACTS, config).decode()
-        == """\
-{
-  "dataset": "imagenet2012_subset",
-  "version": "5.0.0",
-  "name": "1pct",
-  "description": "Täxt.",
-  "download_size": 7,
-  "splits": [
-    {
-      "name": "train",
-      "examples": 2,
-      "example_bytes": 90,
-      "files": [
-        {
-          "name": "train-0.parquet",
-          "size": 100,
-          "examples": 2
-        }
-      ]
-    }
-  ]
-}
-"""
-    )
-
-
-texts = st.text(st.characters(exclude_categories=["Cs"]))
-numbers = st.integers(0, 1 << 60)
-files = st.builds(FileFacts, name=texts, size=numbers, examples=numbers)
-splits = st.builds(
-    SplitFacts,
-    name=texts,
-    examples=numbers,
-    example_bytes=numbers,
-    files=st.lists(files, max_size=3).map(tuple),
-)
-configs = st.builds(
-    ConfigFacts,
-    name=texts,
-    description=texts,
-    download_size=numbers,
-    splits=st.lists(splits, max_size=3).map(tuple),
-)
-
-
-@given(config=configs)
-def test_manifest_gives_back_its_configuration(config: ConfigFacts) -> None:
-    assert decode_manifest(encode_manifest(FACTS, config), "m.json") == config
-
-
-MANIFEST = json.loads(encode_manifest(FACTS, ONE))
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        b"",
-        b"\xff\xfe",
-        b"[]",
-        b"7",
-        b"null",
-        b"{}",
-        encode_manifest(FACTS, ONE)[:-10],
-        json.dumps(MANIFEST | {"name": 1}).encode(),
-        json.dumps(MANIFEST | {"download_size": "7"}).encode(),
-        json.dumps(MANIFEST | {"splits": None}).encode(),
-        json.dumps(MANIFEST | {"splits": {"train": {}}}).encode(),
-        json.dumps(MANIFEST | {"splits": ["train"]}).encode(),
-    ],
-)
-def test_bytes_that_are_no_manifest_are_an_error(data: bytes) -> None:
-    with pytest.raises(StorageError) as caught:
-        decode_manifest(data, "/data/1pct/manifest.json")
-    assert str(caught.value) == (
-        "/data/1pct/manifest.json is not a manifest of a configuration. Remove its "
-        "folder, or build the configuration again with --overwrite."
-    )

@@ -15,6 +15,7 @@ MODULES = {
 # A module imports from those before it alone. Formats do not know each other.
 LADDER = (
     "errors",
+    "fields",
     "direct",
     "local",
     "storage",
@@ -39,6 +40,7 @@ LADDER = (
     "jpeg",
     "png",
     "policy",
+    "manifest",
     "codecs",
     "images",
     "thumbnails",
@@ -56,11 +58,13 @@ LADDER = (
     "tally",
     "quarantine",
     "review",
+    "documents",
     "metadata",
 )
 PURE = {
     *(
         "errors",
+        "fields",
         "direct",
         "local",
         "storage",
@@ -81,6 +85,7 @@ PURE = {
         "jpeg",
         "png",
         "policy",
+        "manifest",
         "codecs",
     ),
     *("images", "formats.*", "formats", "output", "sharding"),

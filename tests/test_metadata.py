@@ -18,8 +18,10 @@ from transforms.examples import Example, Schema
 from transforms.facts import DatasetFacts, FileFacts
 from transforms.formats import FORMATS
 from transforms.labels import read_class_names
+from transforms.manifest import decode_manifest
 from transforms.metadata import write_metadata
 from transforms.output import ShardOutput
+from transforms.policy import ImagePolicy
 from transforms.shards import ShardReport
 from transforms.statistics import StatisticsBuilder
 
@@ -31,13 +33,13 @@ TRAIN = [f"imagenet2012_subset-train.tfrecord-{i:05d}-of-00003" for i in range(3
 VALIDATION = ["imagenet2012_subset-validation.tfrecord-00000-of-00001"]
 DOCUMENTS = [
     *("card.html", "dataset_info.json", "features.json", "label.labels.txt"),
-    *("report.html", "statistics.json"),
+    *("manifest.json", "report.html", "statistics.json"),
 ]
 
 
 def report(split: str, index: int, count: int, examples: int) -> ShardReport:
     name = f"imagenet2012_subset-{split}.tfrecord-{index:05d}-of-{count:05d}"
-    file = FileFacts(name, 1016 * examples + index, examples)
+    file = FileFacts(name, 1016 * examples + index, examples, "ab" * 32)
     return ShardReport(
         split=split,
         index=index,
@@ -97,7 +99,7 @@ def output(tmp_path: Path, facts: DatasetFacts) -> ShardOutput:
         version="5.0.0",
         formats=("tfrecord",),
         schema=facts.schema,
-        images={},
+        images={"train": ImagePolicy(), "validation": ImagePolicy(policy="keep")},
     )
     reports = directory(output) / ".tfrecord.reports"
     reports.mkdir(parents=True)
@@ -111,8 +113,8 @@ def write_shard(output: ShardOutput, format_name: str, name: str) -> None:
     """Writes a shard of one record, for the figure; no matter what is reported."""
     path = Path(output.directory(format_name), name)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with FORMATS[format_name].publish(str(path), output.schema) as writer:
-        writer.write(Example("n01440764_1.JPEG", image(1), 0))
+    with FORMATS[format_name].publish(str(path), output.schema) as file:
+        file.writer.write(Example("n01440764_1.JPEG", image(1), 0))
 
 
 def directory(output: ShardOutput) -> Path:
@@ -370,6 +372,66 @@ def test_a_format_that_comes_later_is_listed_behind_those_that_are_there(
     assert "tfds.data_source(" in card
 
 
+def test_the_manifest_lists_every_file_of_every_format(
+    facts: DatasetFacts, output: ShardOutput
+) -> None:
+    write_all(facts, output, REPORTS)
+    place = directory(output)
+    manifest = decode_manifest((place / "manifest.json").read_bytes(), "")
+    assert (manifest.dataset, manifest.config, manifest.version) == (
+        "imagenet2012_subset",
+        "1pct",
+        "5.0.0",
+    )
+    assert manifest.images == output.images
+    assert manifest.class_names == facts.schema.class_names
+    assert {
+        name: [(split.name, split.files) for split in splits]
+        for name, splits in manifest.formats.items()
+    } == {
+        "tfrecord": [
+            (
+                "train",
+                tuple(
+                    r.files["tfrecord"][0] for r in (REPORTS[2], REPORTS[3], REPORTS[1])
+                ),
+            ),
+            ("validation", REPORTS[0].files["tfrecord"]),
+        ]
+    }
+
+    later = replace(output, formats=("array_record",))
+    for name in TRAIN + VALIDATION:
+        write_shard(later, "array_record", name.replace("tfrecord", "array_record"))
+    write_all(facts, later, as_formats(REPORTS, "array_record"))
+    after = decode_manifest((place / "manifest.json").read_bytes(), "")
+    assert list(after.formats) == ["tfrecord", "array_record"]
+    assert after.formats["tfrecord"] == manifest.formats["tfrecord"]
+
+
+def test_files_that_tfds_built_are_hashed_for_the_manifest(
+    facts: DatasetFacts, output: ShardOutput
+) -> None:
+    write_all(facts, output, REPORTS)
+    (directory(output) / "manifest.json").unlink()  # TFDS writes none
+    later = replace(output, formats=("array_record",))
+    for name in TRAIN + VALIDATION:
+        write_shard(later, "array_record", name.replace("tfrecord", "array_record"))
+    write_all(facts, later, as_formats(REPORTS, "array_record"))
+    manifest = decode_manifest((directory(output) / "manifest.json").read_bytes(), "")
+    train, validation = manifest.formats["tfrecord"]
+    assert train.files == tuple(
+        FileFacts(
+            name,
+            (directory(output) / name).stat().st_size,
+            examples,
+            sha256(directory(output) / name),
+        )
+        for name, examples in zip(TRAIN, (4, 6, 5), strict=True)
+    )
+    assert [file.name for file in validation.files] == VALIDATION
+
+
 def test_a_format_with_other_shards_than_those_there_is_refused(
     facts: DatasetFacts, output: ShardOutput
 ) -> None:
@@ -405,7 +467,8 @@ def test_a_format_that_is_not_known_is_not_lost(
 
 def hub_report(format_name: str, split: str, name: str) -> ShardReport:
     return replace(
-        report(split, 0, 1, 1), files={format_name: (FileFacts(name, 1234, 1),)}
+        report(split, 0, 1, 1),
+        files={format_name: (FileFacts(name, 1234, 1, "cd" * 32),)},
     )
 
 

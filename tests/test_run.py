@@ -205,7 +205,7 @@ def test_the_directory_holds_what_tfds_expects_and_no_more(built: Built) -> None
     assert sorted(path.name for path in built.directory.iterdir()) == sorted(
         [
             *("card.html", "dataset_info.json", "features.json", "label.labels.txt"),
-            *("report.html", "statistics.json"),
+            *("manifest.json", "report.html", "statistics.json"),
             *(f"imagenet2012_subset-{shard}" for shard in train + validation),
         ]
     )

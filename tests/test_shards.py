@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import struct
 import tarfile
 from collections.abc import Callable, Sequence
@@ -150,7 +151,8 @@ def report_path(output: ShardOutput) -> Path:
 def stored(spec: ShardSpec, output: ShardOutput) -> ShardReport | None:
     """Returns the report as it lies beside the shard."""
     fingerprint = shard_fingerprint(spec, output, "tfrecord")
-    return decode_report(report_path(output).read_bytes(), fingerprint)
+    decoded = decode_report(report_path(output).read_bytes(), fingerprint)
+    return decoded[0] if decoded else None
 
 
 def state(path: Path) -> tuple[int, int]:
@@ -170,14 +172,16 @@ def test_a_report_says_what_became_of_the_shard(
 ) -> None:
     spec = make_spec()
     report = build_shard(spec, output)
-    size = sum(len(framed(data)) for data in EXPECTED)
+    content = b"".join(map(framed, EXPECTED))
+    digest = hashlib.sha256(content).hexdigest()
+    file = FileFacts(shard_path(output).name, len(content), 5, digest)
     assert report == ShardReport(
         split="train",
         index=1,
         count=3,
         wanted=5,
         archives=spec.archives,
-        files={"tfrecord": (FileFacts(shard_path(output).name, size, 5),)},
+        files={"tfrecord": (file,)},
         statistics=report.statistics,
         rejected=(),
     )
@@ -238,6 +242,19 @@ def test_a_finished_shard_is_not_built_again(
     assert (state(shard_path(output)), state(report_path(output))) == before
 
 
+def test_a_finished_shard_that_was_moved_is_read_and_not_built_again(
+    make_spec: MakeSpec, output: ShardOutput, tmp_path: Path
+) -> None:
+    spec = make_spec()
+    report = build_shard(spec, output)
+    copy = tmp_path / "copy"
+    shutil.copytree(output.data_dir, copy)
+    moved = replace(output, data_dir=str(copy))
+    before = state(shard_path(moved))
+    assert build_shard(spec, moved) == report
+    assert state(shard_path(moved)) == before
+
+
 def _lose_report(output: ShardOutput) -> None:
     report_path(output).unlink()
 
@@ -271,6 +288,12 @@ def _lengthen_shard(output: ShardOutput) -> None:
     shard_path(output).write_bytes(shard_path(output).read_bytes() + b"\0")
 
 
+def _flip_a_bit(output: ShardOutput) -> None:
+    content = bytearray(shard_path(output).read_bytes())
+    content[len(content) // 2] ^= 1
+    shard_path(output).write_bytes(content)
+
+
 @pytest.mark.parametrize(
     "spoil",
     [
@@ -282,6 +305,7 @@ def _lengthen_shard(output: ShardOutput) -> None:
         _lose_shard,
         _cut_shard,
         _lengthen_shard,
+        _flip_a_bit,
     ],
 )
 def test_a_shard_that_its_report_does_not_prove_is_built_again(

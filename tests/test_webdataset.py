@@ -328,10 +328,10 @@ def split(name: str, *files: FileFacts) -> SplitFacts:
 
 TRAIN = split(
     "train",
-    FileFacts("train-000000.tar", 20480, 3),
-    FileFacts("train-000001.tar", 10240, 2),
+    FileFacts("train-000000.tar", 20480, 3, ""),
+    FileFacts("train-000001.tar", 10240, 2, ""),
 )
-TEST = split("test", FileFacts("test-000000.tar", 30720, 1))
+TEST = split("test", FileFacts("test-000000.tar", 30720, 1, ""))
 
 INFO = """\
 {

@@ -77,11 +77,13 @@ class FileFacts:
         name: Its name in its directory.
         size: Its length in bytes.
         examples: Number of its records.
+        sha256: Its SHA-256 in hexadecimal digits.
     """
 
     name: str
     size: int
     examples: int
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True)

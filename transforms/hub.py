@@ -2,26 +2,19 @@
 
 ``README.md`` is the card with a head in YAML by which ``datasets.load_dataset`` finds
 configurations, splits and features (the hub's ``datasets-cards`` and ``datasets``'
-``DatasetCardData``). A folder holds several configurations, built one at a time: each
-leaves a manifest of what was counted, so that the README can cover them all.
+``DatasetCardData``). A folder holds several configurations, built one at a time; the
+README covers all whose manifests are there.
 """
 
-import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import yaml
 
 from transforms.card import card_markdown
-from transforms.errors import StorageError
 from transforms.examples import Feature, Schema
-from transforms.facts import ConfigFacts, DatasetFacts, FileFacts, SplitFacts
-
-_T = TypeVar("_T", str, int)
-
-MANIFEST: Final = "manifest.json"
+from transforms.facts import ConfigFacts, DatasetFacts
 
 # The hub's names for numbers of examples, by what the number stays below.
 _SIZE_CATEGORIES: Final = {
@@ -94,58 +87,6 @@ def default_config(facts: DatasetFacts, configs: Sequence[ConfigFacts]) -> str:
     """Returns the configuration to load where none is named."""
     names = [config.name for config in configs]
     return facts.default_config if facts.default_config in names else names[0]
-
-
-def encode_manifest(facts: DatasetFacts, config: ConfigFacts) -> bytes:
-    """Returns the ``manifest.json`` of a configuration's folder."""
-    document = {"dataset": facts.name, "version": facts.version, **asdict(config)}
-    return f"{json.dumps(document, indent=2, ensure_ascii=False)}\n".encode()
-
-
-def decode_manifest(data: bytes, source: str) -> ConfigFacts:
-    """Returns what a manifest tells of a configuration.
-
-    Args:
-        data: The manifest.
-        source: Where it lies, for the message.
-
-    Raises:
-        StorageError: It is no manifest.
-    """
-    try:
-        config = json.loads(data)
-        return ConfigFacts(
-            name=_typed(config["name"], str),
-            description=_typed(config["description"], str),
-            download_size=_typed(config["download_size"], int),
-            splits=tuple(
-                SplitFacts(
-                    name=_typed(split["name"], str),
-                    examples=_typed(split["examples"], int),
-                    example_bytes=_typed(split["example_bytes"], int),
-                    files=tuple(
-                        FileFacts(
-                            name=_typed(file["name"], str),
-                            size=_typed(file["size"], int),
-                            examples=_typed(file["examples"], int),
-                        )
-                        for file in split["files"]
-                    ),
-                )
-                for split in config["splits"]
-            ),
-        )
-    except (ValueError, TypeError, KeyError) as error:
-        raise StorageError(
-            f"{source} is not a manifest of a configuration. Remove its folder, or "
-            "build the configuration again with --overwrite."
-        ) from error
-
-
-def _typed(value: Any, kind: type[_T]) -> _T:
-    if not isinstance(value, kind):
-        raise TypeError(f"{value!r} is no {kind.__name__}")
-    return value
 
 
 def _dataset_info(facts: DatasetFacts, config: ConfigFacts) -> dict[str, Any]:

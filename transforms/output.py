@@ -8,7 +8,7 @@ from transforms import storage
 from transforms.examples import Schema
 from transforms.facts import FileFacts
 from transforms.formats import FORMATS, Layout
-from transforms.hub import MANIFEST
+from transforms.manifest import MANIFEST
 from transforms.policy import ImagePolicy
 
 # The document that is written last: a directory that has it is complete.
@@ -63,6 +63,10 @@ class ShardOutput:
             self.directory(format_name), MARKS[FORMATS[format_name].layout]
         )
 
+    def manifest(self, format_name: str) -> str:
+        """Returns the document that lists the directory's files."""
+        return storage.join(self.directory(format_name), MANIFEST)
+
     def quarantine(self) -> str:
         """Returns the directory of what was rejected, whatever the format."""
         return storage.join(
@@ -95,10 +99,10 @@ def finished_formats(output: ShardOutput, format_name: str) -> list[str]:
 
 
 def published_file(directory: str, name: str, examples: int) -> FileFacts:
-    """Returns what is known of a published file.
+    """Returns what is known of a published file, which is read.
 
     Raises:
-        StorageError: It is not there.
+        StorageError: It is not there, or can't be read.
     """
-    size = storage.file_info(storage.join(directory, name)).size
-    return FileFacts(name, size, examples)
+    uri = storage.join(directory, name)
+    return FileFacts(name, storage.file_info(uri).size, examples, storage.sha256(uri))

@@ -8,8 +8,9 @@ is decided when all shards are there.
 
 import hashlib
 import json
+import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, fields, replace
 from itertools import chain
@@ -23,15 +24,17 @@ from transforms import storage
 from transforms.duplicates import Source
 from transforms.examples import Example, Schema
 from transforms.facts import FileFacts
-from transforms.formats import FORMATS, ExampleWriter
+from transforms.formats import FORMATS, OpenFile
 from transforms.members import Accepted, Rejected, treated_members
-from transforms.output import ShardOutput, published_file
+from transforms.output import ShardOutput
 from transforms.plan import ShardSpec
 from transforms.sharding import shard_ends
 from transforms.statistics import Statistics, StatisticsBuilder, from_json, to_json
 from transforms.storage import FileInfo
 
-_VERSION: Final = 3  # raise it when the same spec would give other bytes
+VERSION: Final = 4  # raise it when the same spec would give other bytes
+
+_LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,7 @@ def build_shard(spec: ShardSpec, output: ShardOutput) -> ShardReport:
 def shard_fingerprint(spec: ShardSpec, output: ShardOutput, format_name: str) -> str:
     """Returns a hash of everything that decides a shard's bytes in a format."""
     facts = [
-        _VERSION,
+        VERSION,
         asdict(output.schema),
         asdict(output.images[spec.split]),
         output.pixels,
@@ -103,8 +106,8 @@ class _ShardFiles:
     schema: Schema
     planned: list[tuple[str, int]]  # names, and numbers of members
     _written: list[int] = field(init=False, default_factory=list)
+    _files: list[OpenFile] = field(init=False, default_factory=list)
     _open: ExitStack = field(init=False, default_factory=ExitStack)
-    _writer: ExampleWriter = field(init=False)
     _left: int = field(init=False)
 
     def __enter__(self) -> Self:
@@ -118,7 +121,7 @@ class _ShardFiles:
             self._open_next()
         self._left -= 1
         if example is not None:
-            self._writer.write(example)
+            self._files[-1].writer.write(example)
             self._written[-1] += 1
 
     def __exit__(
@@ -132,18 +135,21 @@ class _ShardFiles:
     def published(self) -> tuple[FileFacts, ...]:
         """Returns what there is to say of the files, once all are there."""
         return tuple(
-            published_file(self.directory, name, examples)
-            for (name, _), examples in zip(self.planned, self._written, strict=True)
+            FileFacts(
+                name, file.publication.tell(), examples, file.publication.sha256()
+            )
+            for (name, _), file, examples in zip(
+                self.planned, self._files, self._written, strict=True
+            )
         )
 
     def _open_next(self) -> None:
         name, self._left = self.planned[len(self._written)]
         self._written.append(0)
-        self._writer = self._open.enter_context(
-            FORMATS[self.format_name].publish(
-                storage.join(self.directory, name), self.schema
-            )
+        file = FORMATS[self.format_name].publish(
+            storage.join(self.directory, name), self.schema
         )
+        self._files.append(self._open.enter_context(file))
 
 
 def _write_shard(
@@ -186,12 +192,8 @@ def _write_shard(
         tuple(rejected),
     )
     for name in formats:
-        storage.publish_bytes(
-            _report_path(spec, output, name),
-            encode_report(
-                replace(report, files={name: report.files[name]}),
-                shard_fingerprint(spec, output, name),
-            ),
+        _publish_report(
+            spec, output, name, replace(report, files={name: report.files[name]})
         )
     return report
 
@@ -216,19 +218,34 @@ def _files(
     ]
 
 
-def encode_report(report: ShardReport, fingerprint: str) -> bytes:
-    """Returns a report as it is stored, with the hash of what its bytes depend on."""
+def encode_report(
+    report: ShardReport, fingerprint: str, published: Sequence[FileInfo]
+) -> bytes:
+    """Returns a report as it is stored.
+
+    Args:
+        report: What became of the shard.
+        fingerprint: A hash of what its bytes depend on.
+        published: Its files, as they were when they had just been published.
+    """
     document = {each.name: getattr(report, each.name) for each in fields(report)}
     document["statistics"] = to_json(report.statistics)
-    return json.dumps({"fingerprint": fingerprint, **document}, default=asdict).encode()
+    proof = {"fingerprint": fingerprint, "published": published}
+    return json.dumps(proof | document, default=asdict).encode()
 
 
-def decode_report(data: bytes, fingerprint: str) -> ShardReport | None:
-    """Returns a stored report; None if it is damaged or of something else."""
+def decode_report(
+    data: bytes, fingerprint: str
+) -> tuple[ShardReport, list[FileInfo]] | None:
+    """Returns a stored report, and its files as they were just published.
+
+    None where the report is damaged, or of something else than the fingerprint's.
+    """
     try:
         found = json.loads(data)
         if found.pop("fingerprint") != fingerprint:
             return None
+        published = [FileInfo(**file) for file in found.pop("published")]
         found["archives"] = tuple(FileInfo(**archive) for archive in found["archives"])
         found["files"] = {
             name: tuple(FileFacts(**file) for file in files)
@@ -238,9 +255,24 @@ def decode_report(data: bytes, fingerprint: str) -> ShardReport | None:
         found["rejected"] = tuple(
             Rejected(Source(**each.pop("source")), **each) for each in found["rejected"]
         )
-        return ShardReport(**found)
+        return ShardReport(**found), published
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
+
+
+def _publish_report(
+    spec: ShardSpec, output: ShardOutput, format_name: str, report: ShardReport
+) -> None:
+    directory = output.directory(format_name)
+    fingerprint = shard_fingerprint(spec, output, format_name)
+    published = [
+        storage.file_info(storage.join(directory, file.name))
+        for file in report.files[format_name]
+    ]
+    storage.publish_bytes(
+        _report_path(spec, output, format_name),
+        encode_report(report, fingerprint, published),
+    )
 
 
 def _finished_report(
@@ -250,12 +282,20 @@ def _finished_report(
     path = _report_path(spec, output, format_name)
     if not storage.exists(path):
         return None
-    report = decode_report(
-        storage.read_bytes(path), shard_fingerprint(spec, output, format_name)
-    )
-    for file in report.files[format_name] if report else ():
+    fingerprint = shard_fingerprint(spec, output, format_name)
+    decoded = decode_report(storage.read_bytes(path), fingerprint)
+    if decoded is None:
+        return None
+    report, published = decoded
+    for file, then in zip(report.files[format_name], published, strict=True):
         uri = storage.join(output.directory(format_name), file.name)
-        if not storage.exists(uri) or storage.file_info(uri).size != file.size:
+        if not storage.exists(uri):
+            _LOGGER.warning("%s has disappeared: it is built anew.", uri)
+            return None
+        now = storage.file_info(uri)
+        # A file that nobody touched is not read; one that was moved here is.
+        if now != then and (now.size, storage.sha256(uri)) != (file.size, file.sha256):
+            _LOGGER.warning("%s is not as it was written: it is built anew.", uri)
             return None
     return report
 

@@ -6,6 +6,7 @@ exactly the bytes asked for or raises, and a file appears under its name whole o
 at all.
 """
 
+import hashlib
 import json
 import os
 import secrets
@@ -221,8 +222,30 @@ class Sink(Protocol):
         ...
 
 
+class Publication:
+    """A file that is being published, and the hash of what was written to it."""
+
+    def __init__(self, sink: Sink) -> None:
+        """Begins with an empty file."""
+        self._sink = sink
+        self._hash = hashlib.sha256()
+
+    def write(self, data: bytes, /) -> int:
+        """Appends bytes; returns their number."""
+        self._hash.update(data)
+        return self._sink.write(data)
+
+    def tell(self) -> int:
+        """Returns the number of bytes appended so far."""
+        return self._sink.tell()
+
+    def sha256(self) -> str:
+        """Returns the SHA-256 of the bytes appended so far, in hexadecimal digits."""
+        return self._hash.hexdigest()
+
+
 @contextmanager
-def publish(uri: str) -> Iterator[Sink]:
+def publish(uri: str) -> Iterator[Publication]:
     """Opens a file for writing that appears under its name only when it is whole.
 
     The bytes go to a hidden name in the same directory, reach the disk, and are then
@@ -242,7 +265,7 @@ def publish(uri: str) -> Iterator[Sink]:
     temporary = _hidden(path)
     try:
         with closing(DirectFile(temporary)) as file:
-            yield file
+            yield Publication(file)
             file.sync()
         os.replace(temporary, path)
         _sync_directory(path.parent)
@@ -254,7 +277,7 @@ def publish(uri: str) -> Iterator[Sink]:
 
 
 @contextmanager
-def publish_staged(uri: str) -> Iterator[str]:
+def publish_staged(uri: str) -> Iterator[tuple[str, Publication]]:
     """Gives a local path to write to; what is written there is then published.
 
     For libraries that open their files themselves. The copy costs less than it saves:
@@ -264,22 +287,35 @@ def publish_staged(uri: str) -> Iterator[str]:
         uri: The final name; its directory exists.
 
     Yields:
-        The path of a new name, beside the final one.
+        The path of a new name, beside the final one; and the file that is published,
+        which is empty until the block ends.
 
     Raises:
         StorageError: The file can't be written, synced or renamed.
     """
     staged = _hidden(local_path(uri))
     try:
-        yield str(staged)
-        with open_file(str(staged)) as file, publish(uri) as final:
-            while piece := file.read(_COPY_SIZE):
-                final.write(piece)
-    except OSError as error:
-        raise explain(error, "write", uri) from error
+        with publish(uri) as final:
+            yield str(staged), final
+            with open_file(str(staged)) as file:
+                while piece := file.read(_COPY_SIZE):
+                    final.write(piece)
     finally:
         with suppress(OSError):
             staged.unlink(missing_ok=True)
+
+
+def sha256(uri: str) -> str:
+    """Returns the SHA-256 of a file, in hexadecimal digits.
+
+    Raises:
+        StorageError: The file can't be read.
+    """
+    digest = hashlib.sha256()
+    with open_file(uri) as file:
+        while piece := file.read(_COPY_SIZE):
+            digest.update(piece)
+    return digest.hexdigest()
 
 
 def publish_bytes(uri: str, data: bytes) -> None:

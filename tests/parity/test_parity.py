@@ -49,7 +49,7 @@ _ROOT: Final = _HERE.parents[1]
 _NAME: Final = "imagenet2012_subset"
 _MIB: Final = 1 << 20
 _ADOBE_MARK: Final = b"\xff\xee"
-_OURS_ALONE: Final = ("card.html", "report.html", "statistics.json")
+_OURS_ALONE: Final = ("card.html", "manifest.json", "report.html", "statistics.json")
 _FIXED_KEYS: Final = ("dataset_info.json", "features.json", "label.labels.txt")
 
 

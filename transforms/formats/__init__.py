@@ -23,7 +23,7 @@ from transforms.formats.webdataset import (
     webdataset_documents,
     webdataset_file_name,
 )
-from transforms.storage import Sink
+from transforms.storage import Publication, Sink
 
 # Where the files of a format lie, and which documents go with them: a directory as
 # TFDS has it, several formats together; or a folder as the Hugging Face hub has it,
@@ -46,7 +46,20 @@ class ExampleWriter(Protocol):
         ...
 
 
-Publisher = Callable[[str, Schema], AbstractContextManager[ExampleWriter]]
+@dataclass(frozen=True, slots=True)
+class OpenFile:
+    """A file of a format that is being published.
+
+    Attributes:
+        writer: Takes its Examples.
+        publication: The file itself; its length and hash stand once it is published.
+    """
+
+    writer: ExampleWriter
+    publication: Publication
+
+
+Publisher = Callable[[str, Schema], AbstractContextManager[OpenFile]]
 Reader = Callable[[str], Iterator[Example]]
 Documents = Callable[[DatasetFacts, Sequence[ConfigFacts]], Mapping[str, bytes]]
 
@@ -96,10 +109,10 @@ def _to_stream(make: Callable[[Sink, Schema], ExampleWriter]) -> Publisher:
     """Publishes by way of a writer to an open file."""
 
     @contextmanager
-    def publish(uri: str, schema: Schema) -> Iterator[ExampleWriter]:
+    def publish(uri: str, schema: Schema) -> Iterator[OpenFile]:
         with storage.publish(uri) as file:
             writer = make(file, schema)
-            yield writer
+            yield OpenFile(writer, file)
             writer.close()
 
     return publish
@@ -109,11 +122,11 @@ def _to_path(make: Callable[[str], ExampleWriter]) -> Publisher:
     """Publishes by way of a writer that opens its file itself, a local one."""
 
     @contextmanager
-    def publish(uri: str, schema: Schema) -> Iterator[ExampleWriter]:
-        with storage.publish_staged(uri) as path:
+    def publish(uri: str, schema: Schema) -> Iterator[OpenFile]:
+        with storage.publish_staged(uri) as (path, file):
             writer = make(path)
             try:
-                yield writer
+                yield OpenFile(writer, file)
             finally:
                 writer.close()
 

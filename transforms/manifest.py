@@ -1,0 +1,74 @@
+"""The manifest of a directory of shards: every file with its length and its hash.
+
+``manifest.json`` holds ``Manifest``, field by field. By it a dataset can be verified
+without the program that built it, and a later run knows what was built before.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Final
+
+from transforms.errors import ConfigError, StorageError
+from transforms.facts import ConfigFacts, SplitFacts
+from transforms.fields import convert
+from transforms.policy import ImagePolicy
+
+MANIFEST: Final = "manifest.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a directory of shards holds.
+
+    Attributes:
+        dataset: The dataset's name.
+        config: The configuration's name.
+        version: ``major.minor.patch``.
+        description: A sentence on the configuration.
+        download_size: Bytes downloaded to build it.
+        images: What was done to the images of each split.
+        class_names: The name of class ``i`` at position ``i``.
+        formats: The splits in each format that is there, in the order they are listed.
+    """
+
+    dataset: str
+    config: str
+    version: str
+    description: str
+    download_size: int
+    images: Mapping[str, ImagePolicy]
+    class_names: tuple[str, ...]
+    formats: Mapping[str, tuple[SplitFacts, ...]]
+
+    def config_facts(self, format_name: str) -> ConfigFacts:
+        """Returns what there is to say of the configuration in a format."""
+        return ConfigFacts(
+            self.config, self.description, self.download_size, self.formats[format_name]
+        )
+
+
+def encode_manifest(manifest: Manifest) -> bytes:
+    """Returns the content of ``manifest.json``."""
+    return f"{json.dumps(asdict(manifest), indent=2, ensure_ascii=False)}\n".encode()
+
+
+def decode_manifest(data: bytes, source: str) -> Manifest:
+    """Returns what ``manifest.json`` tells.
+
+    Args:
+        data: Its content.
+        source: Where it lies, for the message.
+
+    Raises:
+        StorageError: It is no manifest.
+    """
+    try:
+        manifest = convert(Manifest, json.loads(data), "", source)
+    except (ValueError, ConfigError) as error:
+        raise StorageError(
+            f"{source} is not a manifest of a configuration. Remove its folder, or "
+            "build the configuration again with --overwrite."
+        ) from error
+    assert isinstance(manifest, Manifest)
+    return manifest
