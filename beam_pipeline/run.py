@@ -1,17 +1,14 @@
 """Builds a dataset: ``python -m beam_pipeline.run --config 1pct --manual_dir DIR``."""
 
 import argparse
-import logging
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
+from beam_pipeline.command import refuse_unknown, run_command
 from beam_pipeline.config import (
     BuildConfig,
     load_config,
@@ -23,25 +20,15 @@ from beam_pipeline.pipeline import build_dataset
 from beam_pipeline.runners import (
     counters,
     is_local,
-    make_beam_parser,
     make_options,
     make_pipeline,
     silenced_workers,
-    worker_error,
 )
+from beam_pipeline.summary import loader_line_of, print_summary
 from transforms import storage
-from transforms.errors import BuildError, ConfigError
-from transforms.fields import nearest
-from transforms.formats import FORMATS, loader_line
+from transforms.errors import ConfigError
+from transforms.formats import FORMATS
 from transforms.output import ShardOutput, is_complete
-
-_USAGE_ERROR: Final = 2
-_BUILD_ERROR: Final = 1
-_INTERRUPTED: Final = 130
-
-_TABLE_WIDTH: Final = 100  # columns, where the terminal is narrower or there is none
-
-Counters = Mapping[tuple[str, str], int]
 
 
 def main(argv: Sequence[str]) -> int:
@@ -55,25 +42,13 @@ def main(argv: Sequence[str]) -> int:
         the command line or a config is wrong, 130 when interrupted.
     """
     arguments, beam_arguments = make_parser().parse_known_args(argv)
-    _set_up_logging(arguments.verbose)
-    try:
+
+    def work() -> int:
         config = _configure(arguments)
         _build(config, beam_arguments, arguments.verbose)
-    except ConfigError as error:
-        return _fail(error, _USAGE_ERROR)
-    except BuildError as error:
-        return _fail(error, _BUILD_ERROR)
-    except KeyboardInterrupt:
-        return _fail("Interrupted. The same command goes on from here.", _INTERRUPTED)
-    except Exception as error:
-        if arguments.verbose:
-            raise
-        known = worker_error(error)
-        if isinstance(known, ConfigError):
-            return _fail(known, _USAGE_ERROR)
-        last = (str(error).strip() or type(error).__name__).splitlines()[-1]
-        return _fail(known or f"{last} (--verbose shows more)", _BUILD_ERROR)
-    return 0
+        return 0
+
+    return run_command(work, verbose=arguments.verbose)
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -211,7 +186,7 @@ def _build(config: BuildConfig, beam_arguments: list[str], verbose: bool) -> Non
     start = time.monotonic()
     options = make_options(beam_arguments)
     if is_local(options):
-        _refuse_unknown(beam_arguments)
+        refuse_unknown(beam_arguments, make_parser())
     output = find_output(config)
     if not config.overwrite:
         output = _without_complete(config, output)
@@ -225,7 +200,7 @@ def _build(config: BuildConfig, beam_arguments: list[str], verbose: bool) -> Non
     with nullcontext() if verbose else silenced_workers():
         result = pipeline.run()
         result.wait_until_finish()
-    _print_summary(config, output, counters(result), time.monotonic() - start)
+    print_summary(config, output, counters(result), time.monotonic() - start)
 
 
 def _without_complete(config: BuildConfig, output: ShardOutput) -> ShardOutput:
@@ -236,123 +211,9 @@ def _without_complete(config: BuildConfig, output: ShardOutput) -> ShardOutput:
             f"{output.directory(name)} is complete as {name} and left as it is; "
             "--overwrite builds it anew."
         )
-        print(_loader_line(config, output, name))
+        print(loader_line_of(config, output, name))
     formats = tuple(name for name in output.formats if name not in complete)
     return replace(output, formats=formats)
-
-
-def _refuse_unknown(arguments: list[str]) -> None:
-    """Refuses what neither we nor Beam know: it is likely a typo of a flag."""
-    beam_parser = make_beam_parser()
-    _, unknown = beam_parser.parse_known_args(arguments)
-    if unknown:
-        name = unknown[0].partition("=")[0].lstrip("-")
-        actions = [*make_parser()._actions, *beam_parser._actions]
-        known = [
-            flag.lstrip("-") for action in actions for flag in action.option_strings
-        ]
-        raise ConfigError(f"Unknown flag --{name}. {nearest(name, known)}")
-
-
-def _print_summary(
-    config: BuildConfig, output: ShardOutput, counts: Counters, seconds: float
-) -> None:
-    table = Table(title=f"{config.name}/{config.config} {config.version}")
-    table.add_column("split")
-    for column in ("examples", "bytes", "worker s"):
-        table.add_column(column, justify="right")
-    table.add_column("format")
-    for column in ("files", "bytes"):
-        table.add_column(column, justify="right")
-    splits = [
-        split
-        for split in config.versions[config.version]
-        if (split, "examples") in counts
-    ]
-    for split in splits:
-        counted = [
-            split,
-            f"{counts[split, 'examples']:,}",
-            f"{counts[split, 'example_bytes']:,}",
-            f"{counts.get((split, 'worker_ms'), 0) / 1000:.1f}",
-        ]
-        for name in output.formats:
-            files = counts[split, f"{name}_files"], counts[split, f"{name}_bytes"]
-            table.add_row(*counted, name, *(f"{number:,}" for number in files))
-            counted = [""] * len(counted)
-    console = Console()
-    console.width = max(console.width, _TABLE_WIDTH)
-    console.print(table)
-    for split in splits:
-        for remark in _remarks(config, split, counts[split, "examples"], counts):
-            print(remark)
-    print(f"Built in {seconds:.1f} s.")
-    for name in output.formats:
-        print(f"{name}: {output.directory(name)}")
-        print(_loader_line(config, output, name))
-
-
-def _remarks(
-    config: BuildConfig, split: str, examples: int, counts: Counters
-) -> list[str]:
-    """Returns what is worth saying of a split: odd counts, repairs, members skipped."""
-    wanted = config.splits[split]
-    members = counts.get((split, "members"), 0)
-    remarks = []
-    if wanted.members not in (None, members):
-        remarks.append(
-            f"{split}: {members:,} images indexed; the published archive has "
-            f"{wanted.members:,}."
-        )
-    if wanted.examples not in (None, examples):
-        remarks.append(
-            f"{split}: {examples:,} examples; the published dataset has "
-            f"{wanted.examples:,}."
-        )
-    for counter, text in (
-        ("missing", "listed images are not in the archive"),
-        ("repaired_cmyk", "CMYK images made RGB"),
-        ("repaired_png", "PNG images made JPEG"),
-        ("rejected", "bad images left out; report.html shows them"),
-        ("skipped_links", "links skipped"),
-        ("skipped_leftovers", "leftovers of editors and systems skipped"),
-    ):
-        number = counts.get((split, counter), 0)
-        if number:
-            remarks.append(f"{split}: {number:,} {text}.")
-    return remarks
-
-
-def _loader_line(config: BuildConfig, output: ShardOutput, format_name: str) -> str:
-    line = loader_line(
-        format_name,
-        root=output.root(format_name),
-        name=config.name,
-        config=config.config,
-        version=config.version,
-        split=config.versions[config.version][0],
-    )
-    return f"Load it: {line}"
-
-
-def _set_up_logging(verbose: bool) -> None:
-    logging.basicConfig(
-        stream=sys.stderr,
-        format="%(asctime)s %(name)s %(message)s" if verbose else "%(message)s",
-        level=logging.INFO if verbose else logging.WARNING,
-        force=True,
-    )
-    for name in ("beam_pipeline", "transforms"):
-        logging.getLogger(name).setLevel(logging.INFO)
-    # A worker's failure is told once, by _fail, not as every layer's traceback.
-    logging.getLogger("apache_beam").setLevel(
-        logging.NOTSET if verbose else logging.CRITICAL
-    )
-
-
-def _fail(error: object, code: int) -> int:
-    print(f"error: {error}", file=sys.stderr)
-    return code
 
 
 if __name__ == "__main__":

@@ -1,0 +1,86 @@
+"""What the command lines share: exit codes, logging, and errors told in one line."""
+
+import argparse
+import logging
+import sys
+from collections.abc import Callable
+from typing import Final
+
+from beam_pipeline.runners import make_beam_parser, worker_error
+from transforms.errors import BuildError, ConfigError
+from transforms.fields import nearest
+
+FAILED: Final = 1
+USAGE_ERROR: Final = 2
+INTERRUPTED: Final = 130
+
+
+def run_command(work: Callable[[], int], *, verbose: bool) -> int:
+    """Runs a command, and tells an error of the user's or the world's in one line.
+
+    Args:
+        work: Does it; returns the exit code.
+        verbose: Whether an error of another kind is shown with its traceback.
+
+    Returns:
+        The exit code: 1 for what failed, 2 for a wrong command line or config, 130
+        where it was interrupted.
+    """
+    _set_up_logging(verbose)
+    try:
+        return work()
+    except ConfigError as error:
+        return _fail(error, USAGE_ERROR)
+    except BuildError as error:
+        return _fail(error, FAILED)
+    except KeyboardInterrupt:
+        return _fail("Interrupted. The same command goes on from here.", INTERRUPTED)
+    except Exception as error:
+        if verbose:
+            raise
+        known = worker_error(error)
+        if isinstance(known, ConfigError):
+            return _fail(known, USAGE_ERROR)
+        last = (str(error).strip() or type(error).__name__).splitlines()[-1]
+        return _fail(known or f"{last} (--verbose shows more)", FAILED)
+
+
+def refuse_unknown(arguments: list[str], parser: argparse.ArgumentParser) -> None:
+    """Refuses what neither a parser of ours nor Beam knows: it is likely a typo.
+
+    Args:
+        arguments: What the parser did not know.
+        parser: Knows our own flags.
+
+    Raises:
+        ConfigError: One is unknown to Beam too.
+    """
+    beam_parser = make_beam_parser()
+    _, unknown = beam_parser.parse_known_args(arguments)
+    if unknown:
+        name = unknown[0].partition("=")[0].lstrip("-")
+        actions = [*parser._actions, *beam_parser._actions]
+        known = [
+            flag.lstrip("-") for action in actions for flag in action.option_strings
+        ]
+        raise ConfigError(f"Unknown flag --{name}. {nearest(name, known)}")
+
+
+def _set_up_logging(verbose: bool) -> None:
+    logging.basicConfig(
+        stream=sys.stderr,
+        format="%(asctime)s %(name)s %(message)s" if verbose else "%(message)s",
+        level=logging.INFO if verbose else logging.WARNING,
+        force=True,
+    )
+    for name in ("beam_pipeline", "transforms"):
+        logging.getLogger(name).setLevel(logging.INFO)
+    # A worker's failure is told once, by _fail, not as every layer's traceback.
+    logging.getLogger("apache_beam").setLevel(
+        logging.NOTSET if verbose else logging.CRITICAL
+    )
+
+
+def _fail(error: object, code: int) -> int:
+    print(f"error: {error}", file=sys.stderr)
+    return code
