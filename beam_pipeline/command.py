@@ -1,12 +1,14 @@
 """What the command lines share: exit codes, logging, and errors told in one line."""
 
 import argparse
-import logging
 import sys
 from collections.abc import Callable
 from typing import Final
 
+from rich.console import Console
+
 from beam_pipeline.runners import make_beam_parser, worker_error
+from beam_pipeline.terminal import open_console, set_up_logging
 from transforms.errors import BuildError, ConfigError
 from transforms.fields import nearest
 
@@ -15,26 +17,32 @@ USAGE_ERROR: Final = 2
 INTERRUPTED: Final = 130
 
 
-def run_command(work: Callable[[], int], *, verbose: bool) -> int:
+def run_command(
+    work: Callable[[Console], int], *, verbose: bool, quiet: bool = False
+) -> int:
     """Runs a command, and tells an error of the user's or the world's in one line.
 
     Args:
-        work: Does it; returns the exit code.
-        verbose: Whether an error of another kind is shown with its traceback.
+        work: Does it; returns the exit code. It is given the console for what is said
+            meanwhile.
+        verbose: Whether all of Beam's log is shown, and an error of another kind with
+            its traceback.
+        quiet: Whether only warnings and errors are shown.
 
     Returns:
         The exit code: 1 for what failed, 2 for a wrong command line or config, 130
         where it was interrupted.
     """
-    _set_up_logging(verbose)
+    console = open_console()
+    set_up_logging(console, verbose=verbose, quiet=quiet)
     try:
-        return work()
+        return work(console)
     except ConfigError as error:
         return _fail(error, USAGE_ERROR)
     except BuildError as error:
         return _fail(error, FAILED)
     except KeyboardInterrupt:
-        return _fail("Interrupted. The same command goes on from here.", INTERRUPTED)
+        return _fail("Interrupted.", INTERRUPTED)
     except Exception as error:
         if verbose:
             raise
@@ -64,21 +72,6 @@ def refuse_unknown(arguments: list[str], parser: argparse.ArgumentParser) -> Non
             flag.lstrip("-") for action in actions for flag in action.option_strings
         ]
         raise ConfigError(f"Unknown flag --{name}. {nearest(name, known)}")
-
-
-def _set_up_logging(verbose: bool) -> None:
-    logging.basicConfig(
-        stream=sys.stderr,
-        format="%(asctime)s %(name)s %(message)s" if verbose else "%(message)s",
-        level=logging.INFO if verbose else logging.WARNING,
-        force=True,
-    )
-    for name in ("beam_pipeline", "transforms"):
-        logging.getLogger(name).setLevel(logging.INFO)
-    # A worker's failure is told once, by _fail, not as every layer's traceback.
-    logging.getLogger("apache_beam").setLevel(
-        logging.NOTSET if verbose else logging.CRITICAL
-    )
 
 
 def _fail(error: object, code: int) -> int:

@@ -10,7 +10,9 @@ from transforms.shards import BuildShards
 from transforms.subsets import SelectMembers
 
 
-def build_dataset(root: beam.Pipeline, inputs: BuildInputs) -> beam.PCollection[str]:
+def build_dataset(
+    root: beam.Pipeline, inputs: BuildInputs, watched_at: str = ""
+) -> beam.PCollection[str]:
     """Builds a dataset from archives.
 
     Only descriptions of where bytes lie pass from step to step; the worker that
@@ -19,6 +21,7 @@ def build_dataset(root: beam.Pipeline, inputs: BuildInputs) -> beam.PCollection[
     Args:
         root: The pipeline to build in.
         inputs: What to read, what to keep and where to write.
+        watched_at: Address that workers tell of their progress; empty for none.
 
     Returns:
         The formats that are finished.
@@ -29,7 +32,7 @@ def build_dataset(root: beam.Pipeline, inputs: BuildInputs) -> beam.PCollection[
         | "IndexArchives" >> IndexArchives(inputs.index_dir)
         | "SelectMembers" >> SelectMembers(inputs.selections)
         | "PlanShards" >> PlanShards(inputs.options)
-        | "BuildShards" >> BuildShards(inputs.output)
+        | "BuildShards" >> BuildShards(inputs.output, watched_at)
         | "WriteMetadata"
         >> WriteMetadata(inputs.facts, inputs.output, inputs.max_rejects)
     )

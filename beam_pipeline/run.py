@@ -1,34 +1,46 @@
 """Builds a dataset: ``python -m beam_pipeline.run --config 1pct --manual_dir DIR``."""
 
 import argparse
+import logging
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from beam_pipeline.command import refuse_unknown, run_command
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.runner import PipelineResult
+from rich.console import Console
+
+from beam_pipeline.command import FAILED, refuse_unknown, run_command
 from beam_pipeline.config import (
     BuildConfig,
     load_config,
     parse_assignment,
     shipped_configs,
 )
-from beam_pipeline.inputs import find_inputs, find_output
+from beam_pipeline.inputs import BuildInputs, find_inputs, find_output
 from beam_pipeline.pipeline import build_dataset
-from beam_pipeline.runners import (
-    counters,
-    is_local,
-    make_options,
-    make_pipeline,
-    silenced_workers,
+from beam_pipeline.progress import counted_progress, shown_progress
+from beam_pipeline.resume import (
+    noted_build,
+    published_shards,
+    sweep_leftovers,
+    sweep_own,
 )
+from beam_pipeline.runners import counters, is_local, make_options, make_pipeline
 from beam_pipeline.summary import loader_line_of, print_summary
+from beam_pipeline.supervision import supervised
+from beam_pipeline.terminal import silenced_workers
 from transforms import storage
+from transforms.claims import exclusive
 from transforms.errors import ConfigError
 from transforms.formats import FORMATS
 from transforms.output import ShardOutput, is_complete
+
+_LOGGER = logging.getLogger(__name__)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -43,12 +55,12 @@ def main(argv: Sequence[str]) -> int:
     """
     arguments, beam_arguments = make_parser().parse_known_args(argv)
 
-    def work() -> int:
+    def work(console: Console) -> int:
         config = _configure(arguments)
-        _build(config, beam_arguments, arguments.verbose)
+        _build(config, beam_arguments, arguments, console)
         return 0
 
-    return run_command(work, verbose=arguments.verbose)
+    return run_command(work, verbose=arguments.verbose, quiet=arguments.quiet)
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -144,6 +156,9 @@ def make_parser() -> argparse.ArgumentParser:
         metavar="KEY=VALUE",
         help="any key of the config, such as splits.train.subset.file=mine.txt",
     )
+    how.add_argument(
+        "--quiet", action="store_true", help="say nothing but warnings and errors"
+    )
     how.add_argument("--verbose", action="store_true", help="show all of Beam's log")
     return parser
 
@@ -182,7 +197,12 @@ def _parse_shards(text: str) -> tuple[str, int]:
     return split, int(number)
 
 
-def _build(config: BuildConfig, beam_arguments: list[str], verbose: bool) -> None:
+def _build(
+    config: BuildConfig,
+    beam_arguments: list[str],
+    arguments: argparse.Namespace,
+    console: Console,
+) -> None:
     start = time.monotonic()
     options = make_options(beam_arguments)
     if is_local(options):
@@ -193,14 +213,68 @@ def _build(config: BuildConfig, beam_arguments: list[str], verbose: bool) -> Non
         if not output.formats:
             return
     inputs = find_inputs(config, output)
-    for name in output.formats:
-        storage.make_directory(output.directory(name))
+    with ExitStack() as stack:
+        for directory in dict.fromkeys(map(output.directory, output.formats)):
+            storage.make_directory(directory)
+            stack.enter_context(exclusive(directory))
+        sweep_leftovers(output, inputs.index_dir)
+        for remark in stack.enter_context(noted_build(inputs)):
+            _LOGGER.info("%s", remark)
+        result = _run_pipeline(inputs, options, arguments, console)
+    if not arguments.quiet:
+        print_summary(config, output, counters(result), time.monotonic() - start)
+
+
+def _run_pipeline(
+    inputs: BuildInputs,
+    options: PipelineOptions,
+    arguments: argparse.Namespace,
+    console: Console,
+) -> PipelineResult:
+    """Runs the pipeline to its end, and shows how far it is."""
     pipeline = make_pipeline(options)
-    build_dataset(pipeline, inputs)
-    with nullcontext() if verbose else silenced_workers():
+    with ExitStack() as stack:
+        if not arguments.verbose:
+            stack.enter_context(silenced_workers())
+        watched_at = ""
+        if is_local(options):
+            display = stack.enter_context(ExitStack())
+            stack.enter_context(_supervised(inputs, console, display))
+            if not arguments.quiet:
+                watched_at = display.enter_context(shown_progress(console))
+        elif not arguments.quiet:
+            count = partial(published_shards, inputs.output)
+            stack.enter_context(counted_progress(console, count))
+        build_dataset(pipeline, inputs, watched_at)
         result = pipeline.run()
         result.wait_until_finish()
-    print_summary(config, output, counters(result), time.monotonic() - start)
+    return result
+
+
+def _supervised(
+    inputs: BuildInputs, console: Console, display: ExitStack
+) -> AbstractContextManager[None]:
+    def tidy_up() -> None:
+        display.close()
+        sweep_own(inputs.output)
+
+    def interrupted() -> None:
+        tidy_up()
+        console.print(
+            f"Interrupted. Published are, whole: {published_shards(inputs.output)}. "
+            "The same command goes on from there."
+        )
+
+    def worker_died(reason: str) -> None:
+        tidy_up()
+        console.print(
+            f"error: A worker process died ({reason}). Where memory is short, the "
+            "system kills; --direct_num_workers sets their number. Published are, "
+            f"whole: {published_shards(inputs.output)}. The same command goes on from "
+            "there."
+        )
+
+    return supervised(interrupted, worker_died, FAILED)
 
 
 def _without_complete(config: BuildConfig, output: ShardOutput) -> ShardOutput:

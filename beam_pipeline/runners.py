@@ -1,19 +1,12 @@
 """The engines a pipeline runs on, and what goes wrong on them.
 
-Locally that is Beam's FnApiRunner, pinned: ``DirectRunner`` tries to download another
-runner first and behaves differently where it succeeds. Threads, not processes: what
-takes time releases the GIL, and a worker process that dies would leave the runner
-waiting for ever. Any other runner is Beam's own affair.
+Locally that is Beam's FnApiRunner (``local_runner``), with threads, not processes: what
+takes time releases the GIL. Any other runner is Beam's own affair.
 """
 
 import argparse
-import io
-import logging
 import os
 import re
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr
 from typing import Final
 
 import apache_beam as beam
@@ -22,18 +15,11 @@ from apache_beam.options.pipeline_options import (
     PipelineOptions,
     StandardOptions,
 )
-from apache_beam.portability.api import beam_provision_api_pb2
-from apache_beam.runners.portability.fn_api_runner import fn_runner, worker_handlers
-from apache_beam.runners.portability.portable_runner import JobServiceHandle
 from apache_beam.runners.runner import PipelineResult
 
+from beam_pipeline.local_runner import LocalRunner
 from transforms import errors
 from transforms.errors import BuildError
-
-# Beam 2.77's local runner sends what a worker has written so far once a second, from a
-# thread that takes no lock: elements written in that moment are lost, without an error,
-# or garbled. Without that timer a buffer is sent by the thread that fills it.
-_NO_TIMER: Final = 0
 
 LOCAL_RUNNERS: Final = frozenset({"", "DirectRunner", "FnApiRunner"})
 
@@ -77,49 +63,7 @@ def make_pipeline(options: PipelineOptions) -> beam.Pipeline:
     """Returns an empty pipeline on the engine that the options name."""
     if not is_local(options):
         return beam.Pipeline(options=options)
-    worker_handlers.DATA_BUFFER_TIME_LIMIT_MS = _NO_TIMER
-    # Worker processes get their options from here; the runner alone sends them none.
-    provision = fn_runner.ExtendedProvisionInfo(
-        beam_provision_api_pb2.ProvisionInfo(
-            pipeline_options=JobServiceHandle.encode_pipeline_options(
-                options.get_all_options()
-            )
-        )
-    )
-    return beam.Pipeline(
-        runner=fn_runner.FnApiRunner(provision_info=provision), options=options
-    )
-
-
-@contextmanager
-def silenced_workers() -> Iterator[None]:
-    """Hides what Beam prints when a worker fails, worker processes' output too.
-
-    Beam prints the traceback whatever its log is set to. The error itself still reaches
-    the caller, who tells it once. What this process logs is still shown.
-    """
-    terminal, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    handlers = [
-        handler
-        for handler in logging.getLogger().handlers
-        if isinstance(handler, logging.StreamHandler)
-        and handler.stream is sys.__stderr__
-    ]
-    try:
-        with os.fdopen(os.dup(terminal), "w", buffering=1) as log:
-            for handler in handlers:
-                handler.setStream(log)
-            os.dup2(nowhere, 2)
-            try:
-                with redirect_stderr(io.StringIO()):
-                    yield
-            finally:
-                os.dup2(terminal, 2)
-                for handler in handlers:
-                    handler.setStream(sys.__stderr__)
-    finally:
-        os.close(terminal)
-        os.close(nowhere)
+    return beam.Pipeline(runner=LocalRunner(options), options=options)
 
 
 def make_beam_parser() -> argparse.ArgumentParser:

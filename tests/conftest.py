@@ -1,13 +1,23 @@
 """Archives that tests share: small drawn ones, and real photos where they are."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from beam_pipeline import progress
 from beam_pipeline.demo import DemoShape, make_archives
 
 SMALL = DemoShape(classes=3, per_class=12, listed=6, validation=20, width=96)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_progress() -> Iterator[None]:
+    """Keeps lines that come with time out of what commands say."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(progress, "LINE_EVERY", 3600.0)
+        yield
 
 
 @pytest.fixture(scope="session")

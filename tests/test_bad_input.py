@@ -233,6 +233,7 @@ def test_a_worker_process_that_fails_prints_no_traceback(
             *(sys.executable, "-m", "beam_pipeline.run", "--config", "demo"),
             *("--manual_dir", str(archives), "--data_dir", str(tmp_path / "data")),
             *("--direct_running_mode=multi_processing", "--direct_num_workers=2"),
+            "--quiet",  # lines on progress come with time
         ],
         cwd=ROOT,
         capture_output=True,

@@ -19,6 +19,7 @@ LADDER = (
     "direct",
     "local",
     "storage",
+    "claims",
     "tar",
     "archives",
     "index",
@@ -54,6 +55,7 @@ LADDER = (
     "sharding",
     "plan",
     "members",
+    "progress",
     "shards",
     "tally",
     "quarantine",
@@ -68,6 +70,7 @@ PURE = {
         "direct",
         "local",
         "storage",
+        "claims",
         "tar",
         "archives",
         "order",
@@ -88,7 +91,7 @@ PURE = {
         "manifest",
         "codecs",
     ),
-    *("images", "formats.*", "formats", "output", "sharding"),
+    *("images", "formats.*", "formats", "output", "sharding", "progress"),
 }
 LONGEST = 360  # lines
 

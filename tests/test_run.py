@@ -29,6 +29,7 @@ from tests.archives import (
     tar,
     write_archives,
 )
+from transforms.claims import exclusive
 from transforms.examples import Example
 from transforms.formats import FORMATS
 from transforms.images import needed_repair, repair_image
@@ -337,7 +338,8 @@ def test_a_build_goes_on_from_the_shards_that_are_there(
     shutil.rmtree(blocker.parent)
     shards = sorted(directory.glob("*.tfrecord-*"))
     assert len(shards) == 6
-    reports = sorted((directory / ".tfrecord.reports").iterdir())
+    note, *reports = sorted((directory / ".tfrecord.reports").iterdir())
+    assert note.name == "build.json"
     assert [path.name for path in reports] == [
         *(f"train-{i:05d}-of-00004.json" for i in range(4)),
         *(f"validation-{i:05d}-of-00002.json" for i in range(2)),
@@ -355,6 +357,53 @@ def test_a_build_goes_on_from_the_shards_that_are_there(
     kept = [path.name for path in shards if after[path.name] == before[path.name]]
     assert kept == [path.name for path in shards[3:]]
     assert not list(directory.glob(".*"))
+    assert sorted(outcome.err.splitlines()) == [
+        f"{shards[0]} has disappeared: it is built anew.",
+        f"{shards[1]} is not as it was written: it is built anew.",
+        "tfrecord: going on behind an earlier run: 3 of 4 train, 2 of 2 validation "
+        "shards are there.",
+        "train: 18 examples in 4 shards",
+        "validation: 20 examples in 2 shards",
+    ]
+
+
+def test_what_was_different_in_an_earlier_run_is_told(
+    built: Built, tmp_path: Path
+) -> None:
+    blocker = dataset_dir(tmp_path) / "features.json" / "blocked"
+    blocker.mkdir(parents=True)
+    flags = ("--set", "images.policy=reencode", "images.quality=80")
+    assert build(built.archives, tmp_path, *flags).code == 1
+    shutil.rmtree(blocker.parent)
+    outcome = build(built.archives, tmp_path, "--num_shards", "validation=2", "train=3")
+    assert outcome.code == 0
+    assert (
+        "tfrecord: an earlier run left 6 shards, with other settings: "
+        "train.images.policy was reencode, now repair; train.images.quality was 80, "
+        "now 90; train.num_shards was 4, now 3; validation.images.policy was "
+        "reencode, now repair; validation.images.quality was 80, now 90. What differs "
+        "is built anew.\n"
+    ) in outcome.err
+    assert len(list(dataset_dir(tmp_path).glob("*.tfrecord-*"))) == 5
+
+
+def test_two_runs_do_not_write_to_one_directory(built: Built, tmp_path: Path) -> None:
+    directory = dataset_dir(tmp_path)
+    directory.mkdir(parents=True)
+    with exclusive(str(directory)):
+        outcome = build(built.archives, tmp_path)
+    assert outcome.code == 1
+    assert outcome.err == (
+        f"error: Another run is writing to {directory}. Wait for it to end, or stop "
+        "it and rerun; what it has finished is kept.\n"
+    )
+    assert list(directory.iterdir()) == []
+    assert build(built.archives, tmp_path).code == 0
+
+
+def test_a_quiet_build_says_nothing(built: Built, tmp_path: Path) -> None:
+    outcome = build(built.archives, tmp_path, "--quiet")
+    assert (outcome.code, outcome.out, outcome.err) == (0, "", "")
 
 
 def test_without_reports_nothing_is_believed(copy: Built, built: Built) -> None:
@@ -614,7 +663,14 @@ def test_help_is_in_groups() -> None:
         "--statistics",
     ]
     assert where == ["--manual_dir", "--data_dir", "--index_dir"]
-    assert how == ["--format", "--num_shards", "--overwrite", "--set", "--verbose"]
+    assert how == [
+        "--format",
+        "--num_shards",
+        "--overwrite",
+        "--set",
+        "--quiet",
+        "--verbose",
+    ]
     assert "10pct, 1pct, demo, or a file of your own" in outcome.out
     assert "--runner" in outcome.out
     assert "Exit codes: 0" in outcome.out

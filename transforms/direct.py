@@ -17,6 +17,24 @@ _BUFFER_SIZE: Final = 4 << 20  # bytes; one write to the disk
 _BLOCK: Final = 4096  # bytes; what direct writes have to be multiples of
 
 
+def claim(descriptor: int) -> bool:
+    """Marks an open file as one that this process is writing, as long as it is open.
+
+    The system takes the mark away when the process dies, however it does. A file
+    system without locks has none to give.
+
+    Returns:
+        False where another process has it.
+    """
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        pass
+    return True
+
+
 class DirectFile:
     """A new file that is written front to back, in large direct writes.
 
@@ -37,6 +55,7 @@ class DirectFile:
                 raise
             path.unlink(missing_ok=True)
             self._descriptor = os.open(path, flags, 0o666)
+        claim(self._descriptor)
         # Anonymous memory begins on a page, as direct writes want it.
         self._buffer = mmap.mmap(-1, _BUFFER_SIZE)
         self._filled = 0

@@ -28,6 +28,7 @@ from transforms.formats import FORMATS, OpenFile
 from transforms.members import Accepted, Rejected, treated_members
 from transforms.output import ShardOutput
 from transforms.plan import ShardSpec
+from transforms.progress import ShardMeter, ShardProgress
 from transforms.sharding import shard_ends
 from transforms.statistics import Statistics, StatisticsBuilder, from_json, to_json
 from transforms.storage import FileInfo
@@ -62,12 +63,15 @@ class ShardReport:
     rejected: tuple[Rejected, ...]
 
 
-def build_shard(spec: ShardSpec, output: ShardOutput) -> ShardReport:
+def build_shard(
+    spec: ShardSpec, output: ShardOutput, watched_at: str = ""
+) -> ShardReport:
     """Writes a shard in every format in which it was not written before.
 
     Args:
         spec: What to write.
         output: Where and how.
+        watched_at: Address that is told how far it is; see ``transforms.progress``.
 
     Raises:
         StorageError: A member can't be read, or the shard can't be written.
@@ -75,8 +79,13 @@ def build_shard(spec: ShardSpec, output: ShardOutput) -> ShardReport:
     found = {name: _finished_report(spec, output, name) for name in output.formats}
     there = [report for report in found.values() if report is not None]
     missing = [name for name, report in found.items() if report is None]
+    meter = ShardMeter(
+        watched_at,
+        ShardProgress(spec.split, spec.index, spec.count, spec.members.num_rows),
+    )
     if missing:
-        there.append(_write_shard(spec, output, missing))
+        there.append(_write_shard(spec, output, missing, meter))
+    meter.publish(resumed=not missing)
     files = dict(chain.from_iterable(report.files.items() for report in there))
     return replace(there[-1], files={name: files[name] for name in output.formats})
 
@@ -153,7 +162,7 @@ class _ShardFiles:
 
 
 def _write_shard(
-    spec: ShardSpec, output: ShardOutput, formats: list[str]
+    spec: ShardSpec, output: ShardOutput, formats: list[str], meter: ShardMeter
 ) -> ShardReport:
     for name in formats:
         storage.make_directory(output.reports(name))
@@ -170,9 +179,11 @@ def _write_shard(
     with ExitStack() as stack:
         for shard in shards:
             stack.enter_context(shard)
-        for member in treated_members(
+        members = treated_members(
             spec, output.images[spec.split], with_pixels=output.pixels
-        ):
+        )
+        sizes = spec.members["size"].to_pylist()
+        for member, size in zip(members, sizes, strict=True):
             example = None
             if isinstance(member, Accepted):
                 example = member.example
@@ -181,6 +192,7 @@ def _write_shard(
                 rejected.append(member)
             for shard in shards:
                 shard.write(example)
+            meter.count(size, rejected=example is None)
     report = ShardReport(
         spec.split,
         spec.index,
@@ -311,9 +323,11 @@ class BuildShards(beam.PTransform):  # type: ignore[misc]
 
     Attributes:
         output: Where shards go and what they are.
+        watched_at: Address that is told how far they are; empty for none.
     """
 
     output: ShardOutput
+    watched_at: str = ""
 
     def expand(
         self, specs: beam.PCollection[ShardSpec]
@@ -327,7 +341,7 @@ class BuildShards(beam.PTransform):  # type: ignore[misc]
 
     def _build(self, spec: ShardSpec) -> ShardReport:
         start = time.monotonic()
-        report = build_shard(spec, self.output)
+        report = build_shard(spec, self.output, self.watched_at)
         elapsed = time.monotonic() - start
         Metrics.counter(spec.split, "worker_ms").inc(round(elapsed * 1000))
         return report

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
-from transforms.direct import DirectFile
+from transforms.direct import DirectFile, claim
 from transforms.errors import StorageError
 from transforms.local import LocalReader, explain
 
@@ -295,7 +295,8 @@ def publish_staged(uri: str) -> Iterator[tuple[str, Publication]]:
     """
     staged = _hidden(local_path(uri))
     try:
-        with publish(uri) as final:
+        with publish(uri) as final, staged.open("xb") as claimed:
+            claim(claimed.fileno())
             yield str(staged), final
             with open_file(str(staged)) as file:
                 while piece := file.read(_COPY_SIZE):

@@ -1,0 +1,83 @@
+"""A local run that ends when it should: on Ctrl-C, and when a worker process dies.
+
+Beam's local runner can't be interrupted: it waits for threads that go on working, and
+for ever for a worker process that is gone. What is published stays whole whatever
+happens, so the way to stop is to stop: end the worker processes, then this one.
+"""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+# The name of the thread in which Beam waits for a worker process, and fails with it.
+_WORKER_THREAD: Final = "run_worker"
+
+_ENDING: Final = threading.Lock()
+
+
+@contextmanager
+def supervised(
+    interrupted: Callable[[], None], worker_died: Callable[[str], None], failed: int
+) -> Iterator[None]:
+    """Ends the process at once where it is interrupted or a worker process dies.
+
+    Args:
+        interrupted: Tells the user, and tidies up, when all workers have stopped.
+        worker_died: Does the same, given what Beam knows of the death.
+        failed: The exit code for that; an interrupted process ends with 128 and the
+            number of the signal.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # nobody interrupts another thread
+        return
+
+    def on_signal(number: int, _: FrameType | None) -> None:
+        _end(interrupted, 128 + number)
+
+    def on_thread_error(error: threading.ExceptHookArgs) -> None:
+        thread = error.thread.name if error.thread else ""
+        if thread == _WORKER_THREAD and isinstance(error.exc_value, RuntimeError):
+            reason = str(error.exc_value)
+            _end(lambda: worker_died(reason), failed)
+        hook_before(error)
+
+    hook_before, threading.excepthook = threading.excepthook, on_thread_error
+    before = {number: signal.signal(number, on_signal) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        threading.excepthook = hook_before
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _end(tell: Callable[[], None], code: int) -> None:
+    """Ends this process and all it started; nothing runs any more that could hang."""
+    if not _ENDING.acquire(blocking=False):
+        threading.Event().wait()  # for the thread that came first
+    for process in _descendants(os.getpid()):
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+    try:
+        tell()
+        sys.stdout.flush()
+    finally:
+        os._exit(code)
+
+
+def _descendants(process: int) -> list[int]:
+    """Returns the processes that a process started, and those that they started."""
+    found = []
+    for children in Path(f"/proc/{process}/task").glob("*/children"):
+        with suppress(OSError):
+            for child in map(int, children.read_text().split()):
+                found += [child, *_descendants(child)]
+    return found

@@ -1,0 +1,67 @@
+"""What a command says on standard error, apart from what Beam prints there."""
+
+import io
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr
+
+from rich.console import Console
+
+
+def open_console() -> Console:
+    """Returns a console that still reaches the user where workers are silenced."""
+    own = sys.stderr is sys.__stderr__  # and not what a test put in its place
+    stream = os.fdopen(os.dup(2), "w", buffering=1) if own else sys.stderr
+    return Console(file=stream, markup=False, highlight=False, soft_wrap=True)
+
+
+def set_up_logging(console: Console, *, verbose: bool, quiet: bool) -> None:
+    """Sends the log to a console: our own part of it, all of Beam's, or warnings."""
+    handler = _ConsoleHandler(console)
+    layout = "%(asctime)s %(name)s %(message)s" if verbose else "%(message)s"
+    handler.setFormatter(logging.Formatter(layout))
+    logging.basicConfig(
+        handlers=[handler],
+        level=logging.INFO if verbose else logging.WARNING,
+        force=True,
+    )
+    for name in ("beam_pipeline", "transforms"):
+        logging.getLogger(name).setLevel(logging.WARNING if quiet else logging.INFO)
+    # A worker's failure is told once, as the command's error, not by every layer.
+    logging.getLogger("apache_beam").setLevel(
+        logging.NOTSET if verbose else logging.CRITICAL
+    )
+
+
+@contextmanager
+def silenced_workers() -> Iterator[None]:
+    """Hides what Beam prints when a worker fails, worker processes' output too.
+
+    Beam prints the traceback whatever its log is set to. The error itself still reaches
+    the caller, who tells it once. What goes to a console of ``open_console`` is shown.
+    """
+    terminal, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        try:
+            with redirect_stderr(io.StringIO()):
+                yield
+        finally:
+            os.dup2(terminal, 2)
+    finally:
+        os.close(terminal)
+        os.close(nowhere)
+
+
+class _ConsoleHandler(logging.Handler):
+    """Prints records on a console, above what is drawn live there."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self._console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Prints a record."""
+        self._console.print(self.format(record))

@@ -1,0 +1,69 @@
+"""Who is writing what: a run has its directory for itself, and dead runs are swept.
+
+A claim is a lock of the system's on an open file (``direct.claim``), so it ends with
+its process, however that ends.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from transforms import storage
+from transforms.direct import claim
+from transforms.errors import StorageError
+from transforms.local import explain
+
+
+@contextmanager
+def exclusive(directory: str) -> Iterator[None]:
+    """Keeps a second run out of a directory; the system frees it when a run dies.
+
+    Where the file system has no locks, nobody is kept out.
+
+    Args:
+        directory: A directory that is there.
+
+    Raises:
+        StorageError: Another run has it.
+    """
+    try:
+        descriptor = os.open(
+            storage.local_path(directory), os.O_RDONLY | os.O_DIRECTORY
+        )
+    except OSError as error:
+        raise explain(error, "open", directory) from error
+    try:
+        if not claim(descriptor):
+            raise StorageError(
+                f"Another run is writing to {directory}. Wait for it to end, or stop "
+                "it and rerun; what it has finished is kept."
+            )
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def sweep(directory: str, *, ours: bool = False) -> None:
+    """Removes unpublished files whose writers are dead; there may be no directory.
+
+    Args:
+        directory: Where they would be.
+        ours: Whether those go as well that somebody is writing: this process, which
+            is about to end.
+
+    Raises:
+        StorageError: One can't be removed.
+    """
+    for name in filter(storage.is_unfinished, storage.list_names(directory)):
+        uri = storage.join(directory, name)
+        try:
+            descriptor = os.open(storage.local_path(uri), os.O_RDONLY)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise explain(error, "remove", uri) from error
+        try:
+            if ours or claim(descriptor):
+                storage.remove(uri)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,95 @@
+"""Tells whoever watches how far a shard is, without waiting and without promise.
+
+A worker on the machine of the command sends small datagrams to a Unix socket, each with
+all that is known of one shard so far: one that is lost is made good by the next. No
+result depends on them. Where nobody listens, nothing is sent.
+"""
+
+import json
+import socket
+import time
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from typing import Final
+
+_INTERVAL: Final = 0.2  # seconds between two datagrams of a shard
+_LOOK_EVERY: Final = 8  # members between two looks at the clock
+
+
+@dataclass(slots=True)
+class ShardProgress:
+    """How far a shard is.
+
+    Attributes:
+        split: The split it belongs to.
+        index: Its position in the split.
+        count: Number of shards of the split.
+        wanted: Number of its members.
+        done: Number of those that are written or rejected.
+        bytes_read: Their lengths in the archives, in bytes.
+        rejected: Number of those that are rejected.
+        published: Whether its files are there.
+        resumed: Whether they were there before.
+    """
+
+    split: str
+    index: int
+    count: int
+    wanted: int
+    done: int = 0
+    bytes_read: int = 0
+    rejected: int = 0
+    published: bool = False
+    resumed: bool = False
+
+
+class ShardMeter:
+    """Counts a shard's members as they are written, and tells of it now and then."""
+
+    def __init__(self, address: str, progress: ShardProgress) -> None:
+        """Begins with what is known of the shard.
+
+        Args:
+            address: Path of the socket that is listened to; empty for none.
+            progress: How far the shard is.
+        """
+        self._address = address
+        self._progress = progress
+        self._told = 0.0
+        self._tell()
+
+    def count(self, size: int, *, rejected: bool) -> None:
+        """Counts one member.
+
+        Args:
+            size: Its length in the archive, in bytes.
+            rejected: Whether it is left out.
+        """
+        progress = self._progress
+        progress.done += 1
+        progress.bytes_read += size
+        progress.rejected += rejected
+        if progress.done % _LOOK_EVERY == 0:
+            now = time.monotonic()
+            if now - self._told >= _INTERVAL:
+                self._told = now
+                self._tell()
+
+    def publish(self, *, resumed: bool) -> None:
+        """Tells that the shard's files are there.
+
+        Args:
+            resumed: Whether they were there before.
+        """
+        self._progress.published, self._progress.resumed = True, resumed
+        self._progress.done = self._progress.wanted
+        self._tell()
+
+    def _tell(self) -> None:
+        if self._address:
+            data = json.dumps(asdict(self._progress)).encode()
+            with (
+                suppress(OSError),
+                socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender,
+            ):
+                sender.sendto(data, socket.MSG_DONTWAIT, self._address)
