@@ -15,6 +15,7 @@ from typing import Any, Final, Literal
 
 import yaml
 
+from beam_pipeline.checksums import KnownArchive
 from transforms import storage
 from transforms.archives import Layout
 from transforms.errors import ConfigError
@@ -95,6 +96,7 @@ class BuildConfig:
         data_dir: Directory of datasets.
         manual_dir: Directory of archives; ``<data_dir>/downloads/manual`` if unset.
         index_dir: Directory of saved indexes; below ``<data_dir>/downloads`` if unset.
+        known_archives: Published archives by name, and those taken for them.
         images: What is done to images.
         max_rejects: Most images that may be left out as bad; below 1, a share of them.
         statistics: ``full`` covers the pixels too, which takes decoding every image.
@@ -130,6 +132,7 @@ class BuildConfig:
     )
     manual_dir: str = ""
     index_dir: str = ""
+    known_archives: Mapping[str, KnownArchive] = field(default_factory=dict)
     images: ImagePolicy = field(default_factory=ImagePolicy)
     max_rejects: float = 0
     statistics: Literal["cheap", "full"] = "cheap"

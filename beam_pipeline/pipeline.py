@@ -3,9 +3,10 @@
 import apache_beam as beam
 
 from beam_pipeline.inputs import BuildInputs
+from transforms.estimate import EstimateBuild
 from transforms.index import IndexArchives
 from transforms.metadata import WriteMetadata
-from transforms.plan import PlanShards
+from transforms.plan import PlanShards, ShardSpec
 from transforms.shards import BuildShards
 from transforms.subsets import SelectMembers
 
@@ -27,12 +28,32 @@ def build_dataset(
         The formats that are finished.
     """
     return (
-        root
-        | "Archives" >> beam.Create(inputs.archives)
-        | "IndexArchives" >> IndexArchives(inputs.index_dir)
-        | "SelectMembers" >> SelectMembers(inputs.selections)
-        | "PlanShards" >> PlanShards(inputs.options)
+        _plan_dataset(root, inputs, save_index=True)
         | "BuildShards" >> BuildShards(inputs.output, watched_at)
         | "WriteMetadata"
         >> WriteMetadata(inputs.facts, inputs.output, inputs.max_rejects)
+    )
+
+
+def estimate_build(root: beam.Pipeline, inputs: BuildInputs) -> beam.PCollection[None]:
+    """Plans a dataset and counts what its build would come to; writes nothing.
+
+    Args:
+        root: The pipeline to plan in.
+        inputs: What would be read, kept and written.
+    """
+    return _plan_dataset(root, inputs, save_index=False) | "EstimateBuild" >> (
+        EstimateBuild(inputs.output)
+    )
+
+
+def _plan_dataset(
+    root: beam.Pipeline, inputs: BuildInputs, *, save_index: bool
+) -> beam.PCollection[ShardSpec]:
+    return (
+        root
+        | "Archives" >> beam.Create(inputs.archives)
+        | "IndexArchives" >> IndexArchives(inputs.index_dir, save_index)
+        | "SelectMembers" >> SelectMembers(inputs.selections)
+        | "PlanShards" >> PlanShards(inputs.options)
     )

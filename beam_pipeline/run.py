@@ -14,6 +14,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.runner import PipelineResult
 from rich.console import Console
 
+from beam_pipeline.checksums import verify_archives
 from beam_pipeline.command import FAILED, refuse_unknown, run_command
 from beam_pipeline.config import (
     BuildConfig,
@@ -21,6 +22,7 @@ from beam_pipeline.config import (
     parse_assignment,
     shipped_configs,
 )
+from beam_pipeline.dry_run import print_estimate
 from beam_pipeline.inputs import BuildInputs, find_inputs, find_output
 from beam_pipeline.pipeline import build_dataset
 from beam_pipeline.progress import counted_progress, shown_progress
@@ -130,6 +132,11 @@ def make_parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="saved indexes of archives (default: beneath DATA_DIR/downloads)",
     )
+    where.add_argument(
+        "--verify_archives",
+        action="store_true",
+        help="read the archives whole first, and compare them with the published ones",
+    )
     how = parser.add_argument_group("how")
     how.add_argument(
         "--format",
@@ -155,6 +162,11 @@ def make_parser() -> argparse.ArgumentParser:
         default=[],
         metavar="KEY=VALUE",
         help="any key of the config, such as splits.train.subset.file=mine.txt",
+    )
+    how.add_argument(
+        "--dry_run",
+        action="store_true",
+        help="plan, print what would be done, and write nothing",
     )
     how.add_argument(
         "--quiet", action="store_true", help="say nothing but warnings and errors"
@@ -213,6 +225,16 @@ def _build(
         if not output.formats:
             return
     inputs = find_inputs(config, output)
+    if arguments.verify_archives:
+        with supervised(_nothing_written, lambda _: _nothing_written(), FAILED):
+            files = [archive.file for archive in inputs.archives]
+            verify_archives(files, config.known_archives)
+    if arguments.dry_run:
+        # A plan is small wherever the build is going to run.
+        local = options if is_local(options) else make_options([])
+        with supervised(_nothing_written, lambda _: _nothing_written(), FAILED):
+            print_estimate(config, inputs, local)
+        return
     with ExitStack() as stack:
         for directory in dict.fromkeys(map(output.directory, output.formats)):
             storage.make_directory(directory)
@@ -249,6 +271,10 @@ def _run_pipeline(
         result = pipeline.run()
         result.wait_until_finish()
     return result
+
+
+def _nothing_written() -> None:
+    print("Interrupted. Nothing was written.", file=sys.stderr)
 
 
 def _supervised(

@@ -10,7 +10,7 @@ from beam_pipeline.config import BuildConfig
 from transforms.formats import loader_line
 from transforms.output import ShardOutput
 
-_TABLE_WIDTH: Final = 100  # columns, where the terminal is narrower or there is none
+TABLE_WIDTH: Final = 100  # columns, where the terminal is narrower or there is none
 
 Counters = Mapping[tuple[str, str], int]
 
@@ -50,7 +50,7 @@ def print_summary(
             table.add_row(*counted, name, *(f"{number:,}" for number in files))
             counted = [""] * len(counted)
     console = Console()
-    console.width = max(console.width, _TABLE_WIDTH)
+    console.width = max(console.width, TABLE_WIDTH)
     console.print(table)
     for split in splits:
         for remark in _remarks(config, split, counts[split, "examples"], counts):

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from beam_pipeline.checksums import KnownArchive
 from beam_pipeline.config import (
     BuildConfig,
     SplitConfig,
@@ -49,6 +50,10 @@ def shipped_1pct(tmp_path: Path) -> BuildConfig:
     shared_texts = yaml.safe_load((SHIPPED / "imagenet2012_subset.yaml").read_text())
     return BuildConfig(
         name="imagenet2012_subset",
+        known_archives={
+            name: KnownArchive(**facts)
+            for name, facts in shared_texts["known_archives"].items()
+        },
         title="ImageNet 2012 subset",
         config="1pct",
         version="5.0.0",

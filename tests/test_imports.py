@@ -56,6 +56,7 @@ LADDER = (
     "plan",
     "members",
     "progress",
+    "estimate",
     "shards",
     "tally",
     "quarantine",

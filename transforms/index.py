@@ -213,9 +213,11 @@ class IndexArchives(beam.PTransform):  # type: ignore[misc]
 
     Attributes:
         index_dir: Directory of the saved indexes.
+        save: Whether what is read of headers is kept there for the next run.
     """
 
     index_dir: str
+    save: bool = True
 
     def expand(
         self, archives: beam.PCollection[Archive]
@@ -227,12 +229,13 @@ class IndexArchives(beam.PTransform):  # type: ignore[misc]
             | "SpreadContainers" >> beam.Reshuffle()
             | "ListMembers" >> beam.Map(self._list_members)
         )
-        _ = (
-            listed
-            | "EncodeNew" >> beam.FlatMap(self._encode_new)
-            | "GroupByArchive" >> beam.GroupByKey()
-            | "SaveIndex" >> beam.Map(self._save_index)
-        )
+        if self.save:
+            _ = (
+                listed
+                | "EncodeNew" >> beam.FlatMap(self._encode_new)
+                | "GroupByArchive" >> beam.GroupByKey()
+                | "SaveIndex" >> beam.Map(self._save_index)
+            )
         return listed | "EachContainer" >> beam.FlatMap(self._each_container)
 
     def _find_containers(self, archive: Archive) -> Iterator[ContainerBatch]:

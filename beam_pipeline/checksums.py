@@ -1,0 +1,103 @@
+"""``--verify_archives``: whether archives are the published ones, byte for byte."""
+
+import hashlib
+import logging
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final
+
+from transforms import storage
+from transforms.errors import ArchiveError
+from transforms.storage import FileInfo
+
+_READ: Final = 1 << 20  # bytes at a time
+_LOGGER = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownArchive:
+    """A published archive, of this dataset or one that is taken for it.
+
+    Attributes:
+        size: Its length in bytes, if known.
+        md5: Its MD5 in hexadecimal digits.
+        sha256: Its SHA-256 in hexadecimal digits, if known.
+        remark: What it is, where people take it for another.
+    """
+
+    size: int | None = None
+    md5: str
+    sha256: str | None = None
+    remark: str = ""
+
+
+def verify_archives(
+    archives: Iterable[FileInfo], known: Mapping[str, KnownArchive]
+) -> None:
+    """Reads archives whole and compares them with the published ones of their names.
+
+    Args:
+        archives: The archives.
+        known: The published ones, by name.
+
+    Raises:
+        ArchiveError: Some are not as published; all that is wrong is told.
+        StorageError: One can't be read.
+    """
+    archives = list(archives)
+    # The system's hashes run beside each other.
+    with ThreadPoolExecutor(len(archives)) as pool:
+        problems = list(pool.map(lambda file: _problem(file, known), archives))
+    found = [problem for problem in problems if problem]
+    if found:
+        raise ArchiveError(" ".join(found))
+
+
+def _problem(file: FileInfo, known: Mapping[str, KnownArchive]) -> str:
+    """Returns what is wrong with an archive, or nothing."""
+    name = storage.base_name(file.uri)
+    published = known.get(name)
+    if published is None:
+        _LOGGER.warning("No checksum of %s is known, so it is not verified.", name)
+        return ""
+    _LOGGER.info("Verifying %s: %s bytes.", file.uri, f"{file.size:,}")
+    if published.size not in (None, file.size):
+        return (
+            f"{file.uri} is not the published {name}: it has {file.size:,} bytes "
+            f"instead of {published.size:,}. {_identify(file, known)}"
+        )
+    kind, wanted = (
+        ("sha256", published.sha256) if published.sha256 else ("md5", published.md5)
+    )
+    digest = _digest(file, kind)
+    if digest != wanted:
+        return (
+            f"{file.uri} is not the published {name}: its {kind} is {digest} instead "
+            f"of {wanted}. {_identify(file, known)}"
+        )
+    _LOGGER.info("%s is the published one: its %s is %s.", file.uri, kind, digest)
+    return ""
+
+
+def _identify(file: FileInfo, known: Mapping[str, KnownArchive]) -> str:
+    """Returns which of the known archives a file is, and what to do."""
+    candidates = {
+        archive.md5: name
+        for name, archive in known.items()
+        if archive.size in (None, file.size)
+    }
+    digest = _digest(file, "md5") if candidates else ""
+    if digest in candidates:
+        name = candidates[digest]
+        remark = known[name].remark
+        return f"It is {name}{f', {remark}' if remark else ''}. Get the other one."
+    return "It is cut off, damaged or packed anew; get it again."
+
+
+def _digest(file: FileInfo, kind: str) -> str:
+    digest = hashlib.new(kind, usedforsecurity=False)
+    with storage.open_file(file.uri) as content:
+        while piece := content.read(_READ):
+            digest.update(piece)
+    return digest.hexdigest()

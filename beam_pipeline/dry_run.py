@@ -1,0 +1,137 @@
+"""``--dry_run``: what a build would do, from headers and a few images alone."""
+
+import os
+import time
+from typing import Final
+
+from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
+from rich.console import Console
+from rich.filesize import decimal
+from rich.table import Table
+
+from beam_pipeline.config import BuildConfig
+from beam_pipeline.inputs import BuildInputs
+from beam_pipeline.pipeline import estimate_build
+from beam_pipeline.runners import counters, make_pipeline
+from beam_pipeline.summary import TABLE_WIDTH, Counters
+from beam_pipeline.terminal import silenced_workers
+from transforms.index import index_path, open_index
+
+_FIXED_SECONDS: Final = 5  # of every build: the runner, the documents
+
+
+def print_estimate(
+    config: BuildConfig, inputs: BuildInputs, options: PipelineOptions
+) -> None:
+    """Plans a build on this machine and prints what it would come to.
+
+    Args:
+        config: What is asked for.
+        inputs: What would be read and written.
+        options: Beam's, of a local run.
+
+    Raises:
+        BuildError: The build would fail: what fails a plan fails here.
+    """
+    saved = sum(
+        open_index(index_path(inputs.index_dir, archive), archive) is not None
+        for archive in inputs.archives
+    )
+    start = time.monotonic()
+    pipeline = make_pipeline(options)
+    estimate_build(pipeline, inputs)
+    with silenced_workers():
+        result = pipeline.run()
+        result.wait_until_finish()
+    planning = time.monotonic() - start
+    counts = counters(result)
+    _print_table(config, inputs, counts)
+    for line in _remarks(inputs, options, counts, saved, planning):
+        print(line)
+
+
+def _print_table(config: BuildConfig, inputs: BuildInputs, counts: Counters) -> None:
+    table = Table(title=f"{config.name}/{config.config} {config.version}, not built")
+    table.add_column("split")
+    for column in ("members", "selected", "to read", "shards"):
+        table.add_column(column, justify="right")
+    table.add_column("format")
+    for column in ("files", "about"):
+        table.add_column(column, justify="right")
+    for split in inputs.options:
+        planned = [
+            split,
+            f"{counts.get((split, 'members'), 0):,}",
+            f"{counts[split, 'planned_images']:,}",
+            decimal(counts[split, "planned_bytes"]),
+            f"{counts[split, 'planned_shards']:,}",
+        ]
+        for name in inputs.output.formats:
+            files = f"{counts[split, f'planned_{name}']:,}"
+            table.add_row(*planned, name, files, decimal(_written(split, counts)))
+            planned = [""] * len(planned)
+    console = Console()
+    console.width = max(console.width, TABLE_WIDTH)
+    console.print(table)
+
+
+def _written(split: str, counts: Counters) -> int:
+    """Returns about how many bytes a split's images would have."""
+    read, written = counts[split, "sampled_bytes"], counts[split, "sampled_written"]
+    return round(counts[split, "planned_bytes"] * (written / read if read else 1))
+
+
+def _remarks(
+    inputs: BuildInputs,
+    options: PipelineOptions,
+    counts: Counters,
+    saved: int,
+    planning: float,
+) -> list[str]:
+    splits = list(inputs.options)
+    archived = sum(archive.file.size for archive in inputs.archives)
+    to_read = sum(counts[split, "planned_bytes"] for split in splits)
+    workers = options.view_as(DirectOptions).direct_num_workers
+    at_once = max(1, min(workers, os.cpu_count() or 1))
+    seconds = sum(
+        counts[split, "sampled_us"]
+        / 1e6
+        / max(1, counts[split, "sampled_images"])
+        * counts[split, "planned_images"]
+        for split in splits
+    )
+    missing = {split: counts.get((split, "missing"), 0) for split in splits}
+    remarks = [
+        *(
+            f"{split}: {number:,} listed images are not in the archive."
+            for split, number in missing.items()
+            if number
+        ),
+        f"Of {decimal(archived)} of archives {decimal(to_read)} would be read, "
+        "headers apart.",
+        f"Headers: {saved} of {len(inputs.archives)} archives have a saved index; "
+        f"planning took {planning:.1f} s.",
+        f"Images: about {seconds / at_once:,.0f} s on this machine, going by "
+        f"{_sampled(splits, counts):,} of them. Writing them comes on top, and "
+        f"{_FIXED_SECONDS} s or so for Beam and documents.",
+    ]
+    places = [archive.file.uri for archive in inputs.archives]
+    if any("://" in uri for uri in (*places, inputs.output.data_dir)):
+        images = sum(counts[split, "planned_images"] for split in splits)
+        members = sum(counts.get((split, "members"), 0) for split in splits)
+        files = sum(
+            counts[split, f"planned_{name}"]
+            for split in splits
+            for name in inputs.output.formats
+        )
+        walked = members if saved < len(inputs.archives) else 0
+        remarks.append(
+            f"Requests to object storage, at most: {walked:,} for headers, {images:,} "
+            f"for images, {files:,} uploads."
+        )
+    remarks.append("Nothing was written.")
+    return remarks
+
+
+def _sampled(splits: list[str], counts: Counters) -> int:
+    return sum(counts[split, "sampled_images"] for split in splits)
