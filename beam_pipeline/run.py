@@ -1,7 +1,6 @@
 """Builds a dataset: ``python -m beam_pipeline.run --config 1pct --manual_dir DIR``."""
 
 import argparse
-import logging
 import sys
 import time
 from collections.abc import Sequence
@@ -41,8 +40,6 @@ from transforms.claims import exclusive
 from transforms.errors import ConfigError
 from transforms.formats import FORMATS
 from transforms.output import ShardOutput, is_complete
-
-_LOGGER = logging.getLogger(__name__)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -241,7 +238,8 @@ def _build(
             stack.enter_context(exclusive(directory))
         sweep_leftovers(output, inputs.index_dir)
         for remark in stack.enter_context(noted_build(inputs)):
-            _LOGGER.info("%s", remark)
+            if not arguments.quiet:
+                console.print(remark)
         result = _run_pipeline(inputs, options, arguments, console)
     if not arguments.quiet:
         print_summary(config, output, counters(result), time.monotonic() - start)
@@ -307,6 +305,8 @@ def _without_complete(config: BuildConfig, output: ShardOutput) -> ShardOutput:
     """Leaves out the formats in which the dataset is there, and says so."""
     complete = [name for name in output.formats if is_complete(output, name)]
     for name in complete:
+        # A run that was killed in its last moment left them.
+        storage.remove_tree(output.reports(name))
         print(
             f"{output.directory(name)} is complete as {name} and left as it is; "
             "--overwrite builds it anew."

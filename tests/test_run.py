@@ -387,6 +387,16 @@ def test_what_was_different_in_an_earlier_run_is_told(
     assert len(list(dataset_dir(tmp_path).glob("*.tfrecord-*"))) == 5
 
 
+def test_a_run_killed_in_its_last_moment_leaves_no_reports(copy: Built) -> None:
+    reports = copy.directory / ".tfrecord.reports"
+    reports.mkdir()
+    (reports / "build.json").write_text("{}")
+    outcome = build(copy.archives, copy.data_dir)
+    assert outcome.code == 0
+    assert "is complete as tfrecord and left as it is" in outcome.out
+    assert not reports.exists()
+
+
 def test_two_runs_do_not_write_to_one_directory(built: Built, tmp_path: Path) -> None:
     directory = dataset_dir(tmp_path)
     directory.mkdir(parents=True)
