@@ -12,7 +12,7 @@ from typing import Final, Literal
 import pyarrow as pa
 
 from transforms import storage
-from transforms.errors import ArchiveError, sample
+from transforms.errors import ArchiveError, printable, sample
 from transforms.storage import FileInfo
 from transforms.tar import COMPRESSIONS, TarFormatError, TarMember, walk_tars
 
@@ -260,11 +260,11 @@ def _walk(archive: Archive, containers: tuple[Container, ...]) -> list[list[TarM
         )
     except TarFormatError as error:
         inner = next(
-            f" (in {container.name}.tar)" if container.name else ""
+            f" (in {printable(container.name)}.tar)" if container.name else ""
             for container in containers
             if container.offset <= error.offset <= container.offset + container.size
         )
-        after = f" after {error.member}" if error.member else ""
+        after = f" after {printable(error.member)}" if error.member else ""
         raise ArchiveError(
             f"{archive.file.uri}{inner} is damaged at byte {error.offset:,}{after}: "
             f"{error.reason}. Compare its size and checksum with the published ones "

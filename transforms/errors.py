@@ -12,7 +12,15 @@ BuildError
 Every message is written for the person who runs the build: it names the file, the
 member and the offset where there is one, what was expected, and what to do. They
 take the message alone, so that they survive pickling between workers.
+
+Names and bytes of other people's files enter a message through ``printable`` alone.
+A member's name may hold what clears a terminal, turns its text around or is a megabyte
+long.
 """
+
+from typing import Final
+
+_LONGEST_NAME: Final = 300  # characters shown
 
 
 class BuildError(Exception):
@@ -47,8 +55,34 @@ class FormatError(BuildError):
     """A shard file does not hold what its format requires."""
 
 
+def printable(name: object) -> str:
+    r"""Returns a name as it is safe to print, on one line and not too long.
+
+    What does not print by itself (control characters, line ends, marks that change the
+    direction of text, halves of characters) is escaped as in Python's literals.
+
+    Example:
+        >>> printable("a\x1b[2Jb")
+        'a\\x1b[2Jb'
+    """
+    text = str(name)
+    shown = text[:_LONGEST_NAME]
+    if not shown.isprintable():
+        shown = "".join(
+            letter if letter.isprintable() else ascii(letter)[1:-1] for letter in shown
+        )
+    if max(len(text), len(shown)) <= _LONGEST_NAME:
+        return shown
+    return f"{shown[:_LONGEST_NAME]}... ({len(text):,} characters)"
+
+
 def sample(names: list[str], limit: int = 5) -> str:
-    """Returns the first few names for a message, with the number left out."""
-    shown = ", ".join(names[:limit])
+    """Returns the first few names as they are safe to print, with the number left out.
+
+    Example:
+        >>> sample(["a", "b", "c"], 2)
+        'a, b and 1 more'
+    """
+    shown = ", ".join(map(printable, names[:limit]))
     rest = len(names) - limit
     return f"{shown} and {rest:,} more" if rest > 0 else shown

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from transforms import storage
 from transforms.archives import MemberTable, looks_like_task_3
-from transforms.errors import LabelError, sample
+from transforms.errors import LabelError, printable, sample
 
 UNLABELLED: Final = -1
 
@@ -58,11 +58,13 @@ class LabelByContainer:
         """
         name = table.container.name
         if name not in self.class_names:
+            shown, first, last = map(
+                printable, (name, self.class_names[0], self.class_names[-1])
+            )
             raise LabelError(
-                f"{table.archive.file.uri} holds {name}.tar, but {name} is none of the "
-                f"{len(self.class_names):,} classes ({self.class_names[0]} to "
-                f"{self.class_names[-1]}). Take it out of the archive, or name a list "
-                "of classes that has it."
+                f"{table.archive.file.uri} holds {shown}.tar, but {shown} is none of "
+                f"the {len(self.class_names):,} classes ({first} to {last}). Take it "
+                "out of the archive, or name a list of classes that has it."
             )
         return np.full(
             table.members.num_rows, self.class_names.index(name), dtype=np.int64

@@ -24,6 +24,7 @@ from transforms.errors import (
     BuildError,
     ConfigError,
     SubsetError,
+    printable,
     sample,
 )
 from transforms.examples import example_sizes
@@ -200,7 +201,7 @@ def _drop_overlaid(
         )
         raise ArchiveError(
             f"{len(names):,} images of the {split} split occur twice: {sample(names)}. "
-            f"{names[0]} begins at {places}. Remove one of each."
+            f"{printable(names[0])} begins at {places}. Remove one of each."
         )
     keep = np.concatenate([[True], ~same_key])[: members.num_rows]
     return members.filter(pa.array(keep))
@@ -257,8 +258,8 @@ def _cut_into_files(
         needed = int(sizes[largest]) + kind.file_overhead
         raise ConfigError(
             f"max_file_bytes {format_name}={limit:,} is too little: a file with no "
-            f"more than {members['name'][largest].as_py()} may take {needed:,} bytes. "
-            "Allow twice that, or more."
+            f"more than {printable(members['name'][largest])} may take {needed:,} "
+            "bytes. Allow twice that, or more."
         )
     return files
 

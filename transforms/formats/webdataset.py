@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import BinaryIO, Final
 
-from transforms.errors import FormatError
+from transforms.errors import FormatError, printable
 from transforms.examples import Example, Schema
 from transforms.facts import ConfigFacts, DatasetFacts, SplitFacts
 from transforms.images import image_size
@@ -50,8 +50,9 @@ class WebDatasetWriter:
         key = record_key(example.file_name)
         if key in self._names:
             raise FormatError(
-                f"{self._names[key]} and {example.file_name} have the same key in a "
-                f"WebDataset tar, {key}, so they can't be in one."
+                f"{printable(self._names[key])} and {printable(example.file_name)} "
+                f"have the same key in a WebDataset tar, {printable(key)}, so they "
+                "can't be in one."
             )
         self._names[key] = example.file_name
         self._add(f"{key}.{self._schema.extension}", example.image)
@@ -136,7 +137,7 @@ def _members(tar: tarfile.TarFile) -> Iterator[tuple[str, bytes]]:
     for header in tar:
         content = tar.extractfile(header)
         if content is None:
-            raise FormatError(f"{header.name} is no file.")
+            raise FormatError(f"{printable(header.name)} is no file.")
         yield header.name, content.read()
     # tarfile takes a damaged header for the end, and misses an end that isn't there.
     rest = tar.fileobj.read(tarfile.RECORDSIZE)
