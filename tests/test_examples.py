@@ -2,13 +2,13 @@
 
 import itertools
 from collections.abc import Iterable
-from contextlib import suppress
 
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.oracles import check_example, encode_with_protobuf
 from transforms.errors import FormatError
 from transforms.examples import (
     FEATURES,
@@ -124,7 +124,7 @@ TWO_KEYS = delimited(
         ),
         pytest.param(
             record_of([NAME, IMAGE, entry(b"label", 0x1A)]),
-            "holds [file_name, image], expected",
+            "has no one value of label",
             id="label-without-value",
         ),
         pytest.param(
@@ -139,8 +139,38 @@ TWO_KEYS = delimited(
         ),
         pytest.param(
             record_of([NAME, IMAGE, entry(b"label", 0x1A, b"\xff" * 11 + b"\1")]),
-            "cut off within a number",
+            "has a number that is too large",
             id="label-too-long",
+        ),
+        pytest.param(
+            record_of([NAME, IMAGE, entry(b"label", 0x1A, b"\xff" * 9 + b"\x03")]),
+            "has a number that is too large",
+            id="label-of-65-bits",
+        ),
+        pytest.param(
+            record_of([NAME, IMAGE, LABEL, entry(b"label", 0x1A, b"\x08")]),
+            "has no one value of label",
+            id="feature-twice",
+        ),
+        pytest.param(
+            record_of([NAME, LABEL, entry(b"image", 0x0A, b"a", b"b")]),
+            "has no one value of image",
+            id="two-images",
+        ),
+        pytest.param(
+            record_of([NAME, IMAGE, entry(b"label", 0x0A, b"7")]),
+            "has a field that is none of an Example's",
+            id="label-of-bytes",
+        ),
+        pytest.param(
+            record_of([NAME, IMAGE, LABEL]) + delimited(0x02, b""),
+            "has a field that is none of an Example's",
+            id="field-zero",
+        ),
+        pytest.param(
+            record_of([entry(b"\x1b[2J", 0x0A, b"x")]),
+            r"holds [\x1b[2J], expected",
+            id="key-of-control-characters",
         ),
         pytest.param(
             record_of([entry(b"file_name", 0x0A, b"\xff"), IMAGE, LABEL]),
@@ -186,12 +216,30 @@ def test_random_bytes_end_in_a_format_error(junk: bytes) -> None:
         decode_example(junk)
 
 
-@settings(deadline=None, max_examples=300)
-@given(st.data())
-def test_changed_bytes_end_in_an_example_or_a_format_error(data: st.DataObject) -> None:
-    record = bytearray(encode(Example("a.JPEG", b"JPEG", 999)))
-    for _ in range(data.draw(st.integers(1, 3))):
-        place = data.draw(st.integers(0, len(record) - 1))
-        record[place] = data.draw(st.integers(0, 255))
-    with suppress(FormatError):
-        decode_example(bytes(record))
+@settings(deadline=None, max_examples=150)
+@given(EXAMPLES)
+def test_bytes_are_those_protobuf_serialises(value: Example) -> None:
+    assert encode(value) == encode_with_protobuf(value)
+
+
+EDITS = st.lists(
+    st.tuples(
+        st.sampled_from(["change", "insert", "delete"]),
+        st.integers(0, 1 << 16),
+        st.sampled_from([0x0A, 0x12, 0x1A, 0, 1, 2, 0x80]) | st.integers(0, 255),
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+@settings(deadline=None, max_examples=250)
+@given(st.sampled_from([b"", b"JPEG" * 40]), LABELS, EDITS)
+def test_changed_bytes_are_read_as_protobuf_does_or_refused(
+    image: bytes, label: int, edits: list[tuple[str, int, int]]
+) -> None:
+    record = bytearray(encode(Example("ü.JPEG", image, label)))
+    for kind, place, byte in edits:
+        at = place % len(record)
+        record[at : at + (kind != "insert")] = b"" if kind == "delete" else [byte]
+    check_example(bytes(record))

@@ -3,11 +3,13 @@
 import io
 import tarfile
 from collections.abc import Sequence
+from contextlib import suppress
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.oracles import check_walk, kind_of, walk
 from transforms.tar import BLOCK, Range, TarFormatError, TarMember, walk_tars
 
 END_OF_ARCHIVE = bytes(2 * BLOCK)
@@ -29,16 +31,6 @@ def pack(
             info.size = len(content or b"")
             tar.addfile(info, io.BytesIO(content or b""))
     return buffer.getvalue()
-
-
-def walk(data: bytes, start: int = 0) -> list[TarMember]:
-    def read_many(ranges: Sequence[Range]) -> list[bytes]:
-        for offset, size in ranges:
-            assert start <= offset <= offset + size <= len(data)
-        return [data[offset : offset + size] for offset, size in ranges]
-
-    (members,) = walk_tars(read_many, [(start, len(data) - start)])
-    return members
 
 
 def fault(data: bytes) -> TarFormatError:
@@ -98,14 +90,6 @@ SIZES = st.sampled_from([0, 1, 511, 512, 513, 1024, 1536]) | st.integers(0, 3000
 KINDS = st.just(tarfile.REGTYPE) | st.sampled_from(
     [tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE]
 )
-
-
-def kind_of(info: tarfile.TarInfo) -> str:
-    if info.isfile():
-        return "file"
-    if info.isdir():
-        return "directory"
-    return "link" if info.issym() or info.islnk() else "special"
 
 
 @pytest.mark.parametrize("tar_format", FORMATS.values(), ids=FORMATS)
@@ -404,6 +388,75 @@ FIRST = header(b"first", 3) + blocks(b"abc")
             "a PAX size of b'1e3'",
             id="pax-size-no-number",
         ),
+        pytest.param(
+            header(b"a", b"0000000_010\0"),  # a number to Python, to nobody else
+            r"its size field reads b'0000000_010\x00'",
+            id="size-with-an-underscore",
+        ),
+        pytest.param(
+            header(b"a", b"+0000000005\0"),
+            r"its size field reads b'+0000000005\x00'",
+            id="size-with-a-sign",
+        ),
+        pytest.param(
+            header(b"a", b"\x80" + b"\xff" * 11),
+            "a needs 309,485,009,821,345,068,724,781,055 bytes and only 1,024 are "
+            "there",
+            id="base-256-size-of-88-bits",
+        ),
+        pytest.param(
+            header(b"a", b"\x80" + (1 << 63).to_bytes(11, "big")),
+            "a needs 9,223,372,036,854,775,808 bytes and only 1,024 are there",
+            id="base-256-size-of-64-bits",
+        ),
+        pytest.param(
+            extended(b"x", pax_record(b"size", b"1" * 20)),
+            "a PAX size of b'11111111111111111111'",
+            id="pax-size-of-more-than-64-bits",
+        ),
+        pytest.param(
+            extended(b"x", pax_record(b"size", b"-5")),
+            "a PAX size of b'-5'",
+            id="pax-size-negative",
+        ),
+        pytest.param(
+            extended(b"x", pax_record(b"path", b"a\0b")),
+            r"the long name 'a\x00b', which no file can have",
+            id="pax-path-with-nul",
+        ),
+        pytest.param(
+            extended(b"L", b"\0"),
+            "the long name '', which no file can have",
+            id="no-long-name",
+        ),
+        pytest.param(
+            header(b"a", 0, b"L"),
+            "the long name '', which no file can have",
+            id="long-name-without-a-body",
+        ),
+        pytest.param(
+            header(b"a", 3, b"L") + b"abcdef".ljust(BLOCK, b"\0"),
+            "an extended header that does not end",
+            id="long-name-that-goes-on-in-the-padding",
+        ),
+        *(
+            pytest.param(
+                extended(b"g", pax_record(key, b"7")),
+                "a global header that names members, or gives their size",
+                id=f"global-{key.decode()}",
+            )
+            for key in (b"path", b"size")
+        ),
+        pytest.param(
+            header(b"a", 512, b"V") + bytes(BLOCK),
+            "a volume's label with a body",
+            id="volume-with-a-body",
+        ),
+        pytest.param(
+            header(b"\x1b[2Jnow" + b"\n" * 30, 2000),
+            r"\x1b[2Jnow" + r"\n" * 30 + " needs 2,000 bytes and only 1,024 are there",
+            id="name-that-would-clear-the-terminal",
+        ),
         *(
             pytest.param(extended(b"x", body), "a malformed PAX record", id=name)
             for name, body in {
@@ -413,6 +466,7 @@ FIRST = header(b"first", 3) + blocks(b"abc")
                 "pax-length-too-short": b"8 path=a\n",
                 "pax-length-too-long": b"99 path=a\n",
                 "pax-no-equals": b"9 patha!\n",
+                "pax-no-key": b"5 =a\n",
                 "pax-no-newline": b"9 path=a!",
             }.items()
         ),
@@ -421,6 +475,80 @@ FIRST = header(b"first", 3) + blocks(b"abc")
 def test_fault_names_its_offset_and_the_member_before(bad: bytes, reason: str) -> None:
     error = fault(FIRST + bad + END_OF_ARCHIVE)
     assert (error.reason, error.offset, error.member) == (reason, len(FIRST), "first")
+
+
+NAME_TWICE = extended(b"L", b"one\0") + extended(b"x", pax_record(b"path", b"two"))
+
+
+@pytest.mark.parametrize(
+    ("before", "bad", "reason"),
+    [
+        pytest.param(
+            extended(b"x", pax_record(b"size", b"9" * 19)),
+            header(b"a", 0),
+            "a needs 9,999,999,999,999,999,999 bytes and only 1,024 are there",
+            id="pax-size-of-64-bits",
+        ),
+        pytest.param(
+            extended(b"K", b"target\0"),
+            b"",
+            "an extended header without a member",
+            id="nothing-but-the-end",
+        ),
+        pytest.param(
+            NAME_TWICE[: 2 * BLOCK],
+            NAME_TWICE[2 * BLOCK :],
+            "two long names for one member",
+            id="two-names",
+        ),
+        pytest.param(
+            extended(b"x", SIZE_7),
+            extended(b"x", pax_record(b"size", b"8")),
+            "two PAX sizes for one member",
+            id="two-sizes",
+        ),
+        pytest.param(
+            extended(b"g", pax_record(b"comment", b"a")) * 16,
+            extended(b"g", pax_record(b"comment", b"a")) * 1000,
+            "more than 16 extended headers in a row",
+            id="no-end-of-them",
+        ),
+        pytest.param(
+            extended(b"L", b"a/\0"),
+            header(b"a", 5, b"\0", V7_MAGIC),
+            "a file by one of its names, a directory by the other",
+            id="directory-by-its-long-name-alone",
+        ),
+        pytest.param(
+            extended(b"x", SIZE_7),
+            header(b"a", b"garbage....."),
+            "its size field reads b'garbage.....'",
+            id="garbage-behind-a-pax-size",
+        ),
+    ],
+)
+def test_fault_behind_an_extended_header_names_the_place_of_its_own(
+    before: bytes, bad: bytes, reason: str
+) -> None:
+    error = fault(FIRST + before + bad + END_OF_ARCHIVE)
+    place = len(FIRST) + len(before)
+    assert (error.reason, error.offset, error.member) == (reason, place, "first")
+
+
+def test_sixteen_extended_headers_are_read() -> None:
+    before = extended(b"K", b"target\0") * 15 + extended(b"L", b"name\0")
+    found = walk(before + header(b"a", 0) + END_OF_ARCHIVE)
+    assert found == [TarMember("name", len(before) + BLOCK, 0, "file")]
+
+
+def test_sum_that_is_off_by_what_adler_32_cannot_tell_is_wrong() -> None:
+    block = bytearray(header(b"a", 0))
+    block[200:456] = b"\xff" * 256
+    stated = sum(block[:148]) + 8 * 32 + sum(block[156:]) - 65521
+    block[148:156] = b"%06o\0 " % stated
+    assert fault(bytes(block) + END_OF_ARCHIVE).reason == (
+        "the header's checksum is wrong"
+    )
 
 
 def test_pax_size_with_more_digits_than_python_converts_is_a_fault() -> None:
@@ -507,23 +635,36 @@ def test_every_flipped_bit_of_a_header_is_noticed() -> None:
     assert unnoticed == []
 
 
-@settings(deadline=None, max_examples=200)
-@given(st.data())
-def test_damage_that_keeps_checksums_ends_in_members_or_a_format_error(
-    data: st.DataObject,
+PLACES = st.one_of(  # in a header: anywhere, and where it counts
+    st.integers(0, BLOCK - 1),
+    st.integers(124, 135),
+    st.just(156),
+    st.integers(257, 264),
+    st.integers(345, 400),
+)
+BYTES = st.integers(0, 255) | st.sampled_from([*b"\0 /0157LKxgV", 0x80])
+
+
+@settings(deadline=None, max_examples=250)
+@given(
+    tar_format=st.sampled_from([tarfile.GNU_FORMAT, tarfile.PAX_FORMAT]),
+    edits=st.lists(
+        st.tuples(st.integers(0, 20), PLACES, BYTES, st.booleans()), max_size=4
+    ),
+    cut=st.none() | st.integers(0, 10_000),
+)
+def test_damage_that_keeps_checksums_gives_the_members_of_tarfile_or_an_error(
+    tar_format: int, edits: list[tuple[int, int, int, bool]], cut: int | None
 ) -> None:
-    archive = bytearray(
-        pack([("a", b"x"), ("é" * 60, b"yz"), ("d", None)], tarfile.PAX_FORMAT)
-    )
-    for _ in range(data.draw(st.integers(1, 3))):
-        place = data.draw(st.integers(0, len(archive) - 1))
-        archive[place] = data.draw(st.integers(0, 255))
-        block = place // BLOCK * BLOCK
-        archive[block + 148 : block + 156] = b" " * 8
-        total = sum(archive[block : block + BLOCK])
-        archive[block + 148 : block + 156] = b"%06o\0 " % total
-    try:
-        members = walk(bytes(archive))
-    except TarFormatError:
-        return
-    assert all(0 <= m.offset <= m.offset + m.size <= len(archive) for m in members)
+    names = [("a", b"x"), ("é" * 60, b"yz" * 300), ("d", None), ("n" * 150, b"z")]
+    archive = bytearray(pack(names, tar_format).rstrip(b"\0"))
+    archive += bytes(-len(archive) % BLOCK) + END_OF_ARCHIVE
+    for block, place, value, keeps_checksum in edits:
+        at = block * BLOCK % len(archive)
+        archive[at + place] = value
+        if keeps_checksum:
+            archive[at + 148 : at + 156] = b" " * 8
+            total = sum(archive[at : at + BLOCK])
+            archive[at + 148 : at + 156] = b"%06o\0 " % total
+    with suppress(TarFormatError):
+        check_walk(bytes(archive[:cut]))

@@ -21,7 +21,7 @@ from typing import Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from transforms.errors import FormatError
+from transforms.errors import FormatError, printable, sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,28 +164,33 @@ def example_sizes(
 def decode_example(record: bytes) -> Example:
     """Returns the record that a tf.train.Example holds, whatever its entries' order.
 
+    What protobuf would add up, pass over or take the last of is refused: features or
+    values that occur twice, and fields that no Example has.
+
     Raises:
         FormatError: The bytes are no Example with this dataset's three features.
     """
     values: dict[bytes, bytes] = {}
-    view = memoryview(record)
-    for features in _fields(view, 1):
-        for entry in _fields(features, 1):
-            keys = _fields(entry, 1)
-            if len(keys) != 1:
-                raise FormatError("An Example has an entry without its one key.")
-            key = keys[0]
-            for feature in _fields(entry, 2):
-                kind = 3 if bytes(key) == b"label" else 1
-                for values_list in _fields(feature, kind):
-                    for value in _fields(values_list, 1):
-                        values[bytes(key)] = bytes(value)
+    for features in _each(memoryview(record), 1):
+        for entry in _each(features, 1):
+            parts = dict(fields := _fields(entry))
+            if len(fields) != 2 or parts.keys() != {1, 2}:
+                raise FormatError("An Example has an entry that is no key and feature.")
+            key = bytes(parts[1])
+            kind = 3 if key == b"label" else 1
+            listed = [
+                value for some in _each(parts[2], kind) for value in _each(some, 1)
+            ]
+            if len(listed) != 1 or key in values:
+                name = printable(key.decode("utf-8", "replace"))
+                raise FormatError(f"An Example has no one value of {name}.")
+            values[key] = bytes(listed[0])
     if values.keys() != {feature.name.encode() for feature in FEATURES}:
-        found = ", ".join(sorted(key.decode("utf-8", "replace") for key in values))
+        found = sorted(key.decode("utf-8", "replace") for key in values)
         raise FormatError(
-            f"An Example holds [{found}], expected file_name, image, label."
+            f"An Example holds [{sample(found)}], expected file_name, image, label."
         )
-    label, end = _read_varint(memoryview(values[b"label"]), 0)
+    label, end = _read_varint(memoryview(values[b"label"]), 0, 64)
     if end != len(values[b"label"]):
         raise FormatError("An Example's label is not one number.")
     try:
@@ -218,34 +223,44 @@ def _varint_sizes(values: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     return np.searchsorted(limits, values, side="right").astype(np.int64) + 1
 
 
-def _fields(message: memoryview, wanted: int) -> list[memoryview]:
-    """Returns the length-delimited fields of one number in a message.
+def _each(message: memoryview, number: int) -> list[memoryview]:
+    """Returns a message's fields, all of which are to have the same number."""
+    fields = _fields(message)
+    if any(found != number for found, _ in fields):
+        raise FormatError("An Example has a field that is none of an Example's.")
+    return [value for _, value in fields]
+
+
+def _fields(message: memoryview) -> list[tuple[int, memoryview]]:
+    """Returns the numbers and values of a message's fields.
 
     Raises:
-        FormatError: The message is cut off or has fields of other wire types.
+        FormatError: The message is cut off or has fields that are not delimited.
     """
     found = []
     at = 0
     while at < len(message):
-        tag, at = _read_varint(message, at)
+        tag = message[at]  # of our fields, one byte
         if tag & 7 != 2:
             raise FormatError(f"An Example has a field of wire type {tag & 7}, not 2.")
-        size, at = _read_varint(message, at)
+        size, at = _read_varint(message, at + 1, 32)
         if at + size > len(message):
             raise FormatError("An Example is cut off.")
-        if tag >> 3 == wanted:
-            found.append(message[at : at + size])
+        found.append((tag >> 3, message[at : at + size]))
         at += size
     return found
 
 
-def _read_varint(message: memoryview, at: int) -> tuple[int, int]:
+def _read_varint(message: memoryview, at: int, bits: int) -> tuple[int, int]:
+    """Returns a number of at most so many bits, and where the next byte is."""
     value = shift = 0
     while True:
-        if at >= len(message) or shift > 63:
+        if at >= len(message):
             raise FormatError("An Example is cut off within a number.")
         byte = message[at]
         value |= (byte & 0x7F) << shift
         at, shift = at + 1, shift + 7
+        if value >> bits or shift > bits + 6:
+            raise FormatError("An Example has a number that is too large.")
         if byte < 0x80:
             return value, at

@@ -6,8 +6,10 @@ bodies skipped, and nothing but name, offset and size kept. Each read needs the 
 before it, so many tars are walked at once, a header of each at a time.
 
 Understood: old V7 and ustar headers, GNU long names and base-256 sizes, PAX ``path``
-and ``size`` records. Header checksums are verified. This module does no I/O of its
-own; the caller passes a function that reads ranges.
+and ``size`` records. Header checksums are verified. What readers of tars do not agree
+on is refused, so that nobody else sees other members than these: global headers that
+name members, two long names for one member, extended headers without a member. This
+module does no I/O of its own; the caller passes a function that reads ranges.
 
 The format is described in POSIX.1-2001 (pax) and in the GNU tar manual, "Basic Tar
 Format".
@@ -17,15 +19,21 @@ import zlib
 from collections.abc import Callable, Generator, Sequence
 from typing import Final, NamedTuple
 
+from transforms.errors import printable
+
 BLOCK: Final = 512  # bytes
 _ZERO_BLOCK: Final = bytes(BLOCK)
 _LONGEST_EXTENSION: Final = 1 << 20  # bytes; real long names need a few hundred
+_MOST_EXTENSIONS: Final = 16  # headers before one member; real archives have up to four
+_LONGEST_NUMBER: Final = 19  # decimal digits; more do not fit 64 bits
 
 _NUL: Final = 0
+_OCTAL: Final = b"01234567"
 _REGULAR: Final = frozenset(b"0\x007")
 _LINKS: Final = frozenset(b"12")
 _DIRECTORIES: Final = frozenset(b"5")
 _SPECIAL: Final = frozenset(b"346V")  # devices, pipes, a volume's label
+_VOLUME: Final = ord("V")
 _LONG_NAME: Final = ord("L")
 _LONG_LINK: Final = ord("K")
 _PAX: Final = frozenset(b"xX")
@@ -123,46 +131,63 @@ def _walk(start: int, end: int) -> Generator[Range, bytes, list[TarMember]]:
             )
         header = yield position, BLOCK
         if not header[0] and header == _ZERO_BLOCK:
+            if extension.headers:
+                raise TarFormatError(
+                    position, "an extended header without a member", previous
+                )
             return members
         if not _checksum_matches(header):
             raise TarFormatError(position, _corrupt_reason(header), previous)
         kind = header[156]
         body = position + BLOCK
         try:
-            if extension.size is None or kind in _EXTENDED:
-                size = _size(header)
-            else:
-                size = extension.size
+            size = _size(header)
         except ValueError:
             raise TarFormatError(
                 position, f"its size field reads {header[124:136]!r}", previous
             ) from None
+        if extension.size is not None and kind not in _EXTENDED:
+            size = extension.size
 
         if kind in _REGULAR:
             name = extension.name or _name(header)
             if body + size > end:
                 raise TarFormatError(
                     position,
-                    f"{name} needs {size:,} bytes and only {end - body:,} are there",
+                    f"{printable(name)} needs {size:,} bytes and only "
+                    f"{max(end - body, 0):,} are there",
                     previous,
                 )
-            if kind == _NUL and name.endswith("/"):  # V7's way to mark a directory
+            directory = False
+            if kind == _NUL:  # V7 marks a directory by a slash
+                directory = name.endswith("/")
+                if directory != header[:100].partition(b"\0")[0].endswith(b"/"):
+                    raise TarFormatError(
+                        position,
+                        "a file by one of its names, a directory by the other",
+                        previous,
+                    )
+            if directory:
                 size = 0
-                members.append(TarMember(name, body, size, "directory"))
-            else:
-                members.append(TarMember(name, body, size, "file"))
+            kind_name = "directory" if directory else "file"
+            members.append(TarMember(name, body, size, kind_name))
         elif kind in _LINKS or kind in _DIRECTORIES or kind in _SPECIAL:
+            if size and kind == _VOLUME:
+                raise TarFormatError(position, "a volume's label with a body", previous)
             name = extension.name or _name(header)
             size = 0  # whatever the field says, these have no body
             members.append(TarMember(name, body, size, _kind_of(kind)))
         elif kind in _EXTENDED:
-            if size > _LONGEST_EXTENSION or body + size > end:
+            if size > _LONGEST_EXTENSION or body + _padded(size) > end:
                 raise TarFormatError(
                     position, f"an extended header of {size:,} bytes", previous
                 )
-            data = yield body, size
+            # With a byte of what fills the block: some read on to the first NUL.
+            data = yield body, min(size + 1, _padded(size))
             try:
-                extension = _extend(extension, kind, data)
+                if data[size:] not in (b"", b"\0") and b"\0" not in data:
+                    raise ValueError("an extended header that does not end")
+                extension = _extend(extension, kind, data[:size])
             except ValueError as error:
                 raise TarFormatError(position, str(error), previous) from None
             position = body + _padded(size)
@@ -176,31 +201,54 @@ def _walk(start: int, end: int) -> Generator[Range, bytes, list[TarMember]]:
 
 
 class _Extension(NamedTuple):
-    """What extended headers say of the member that follows them."""
+    """What extended headers say of the member that follows them, and their number."""
 
     name: str
     size: int | None
+    headers: int
 
 
-_NO_EXTENSION: Final = _Extension("", None)
+_NO_EXTENSION: Final = _Extension("", None, 0)
 
 
 def _extend(extension: _Extension, kind: int, data: bytes) -> _Extension:
     """Returns what is known with one more header; ValueError says what is wrong."""
+    extension = extension._replace(headers=extension.headers + 1)
+    if extension.headers > _MOST_EXTENSIONS:
+        raise ValueError(f"more than {_MOST_EXTENSIONS} extended headers in a row")
+    if kind == _LONG_LINK:
+        return extension  # a link's target: nothing about where bytes lie
     if kind == _LONG_NAME:
-        return extension._replace(name=_decode(data.partition(b"\0")[0]))
-    if kind in (_LONG_LINK, _GLOBAL_PAX):
-        return extension  # a link's target, or a comment: nothing about where bytes lie
+        return _with_name(extension, data.partition(b"\0")[0])
     records = _pax_records(data)
     if any(key.startswith("GNU.sparse.") for key in records):
         raise ValueError("a sparse file, which is not supported")
+    if kind == _GLOBAL_PAX:
+        if not records.keys().isdisjoint({"path", "size"}):
+            raise ValueError("a global header that names members, or gives their size")
+        return extension  # a comment
     if "path" in records:
-        extension = extension._replace(name=_decode(records["path"]))
+        extension = _with_name(extension, records["path"])
     if "size" in records:
-        if not records["size"].isdigit():
-            raise ValueError(f"a PAX size of {records['size']!r}")
-        extension = extension._replace(size=int(records["size"]))
+        extension = _with_size(extension, records["size"])
     return extension
+
+
+def _with_name(extension: _Extension, name: bytes) -> _Extension:
+    decoded = _decode(name)
+    if not name or b"\0" in name:
+        raise ValueError(f"the long name {decoded[:40]!r}, which no file can have")
+    if extension.name not in ("", decoded):
+        raise ValueError("two long names for one member")
+    return extension._replace(name=decoded)
+
+
+def _with_size(extension: _Extension, digits: bytes) -> _Extension:
+    if not digits.isdigit() or len(digits) > _LONGEST_NUMBER:
+        raise ValueError(f"a PAX size of {digits[:40]!r}")
+    if extension.size not in (None, int(digits)):
+        raise ValueError("two PAX sizes for one member")
+    return extension._replace(size=int(digits))
 
 
 def _pax_records(data: bytes) -> dict[str, bytes]:
@@ -213,7 +261,8 @@ def _pax_records(data: bytes) -> dict[str, bytes]:
             raise ValueError("a malformed PAX record")
         record = data[at + len(length) + 1 : at + int(length)]
         key, equals, value = record.partition(b"=")
-        if not equals or record[-1:] != b"\n" or at + int(length) > len(data):
+        whole = record[-1:] == b"\n" and at + int(length) <= len(data)
+        if not key or not equals or not whole:
             raise ValueError("a malformed PAX record")
         records[_decode(key)] = value[:-1]
         at += int(length)
@@ -223,15 +272,18 @@ def _pax_records(data: bytes) -> dict[str, bytes]:
 def _checksum_matches(header: bytes) -> bool:
     """Returns whether a header's bytes add up to the sum it states.
 
-    The low half of Adler-32 is the byte sum modulo 65521, and 12 times as fast as
-    ``sum``. The field itself counts as eight spaces.
+    The low half of Adler-32 is the byte sum, in which 256 bytes can't overflow, and
+    six times as fast as ``sum``. The field itself counts as eight spaces.
     """
     try:
-        stated = int(header[148:156].replace(b"\0", b" "), 8)
+        stated = _octal(header[148:156])
     except ValueError:
         return False
+    total = (zlib.adler32(header[:256]) & 0xFFFF) + (
+        zlib.adler32(header[256:]) & 0xFFFF
+    )
     field = sum(header[148:156]) - 8 * 32
-    if ((zlib.adler32(header) & 0xFFFF) - 1 - field - stated) % 65521 == 0:
+    if total - 2 - field == stated:
         return True
     # Some old writers summed signed bytes.
     signed = sum(byte - 256 if byte > 127 else byte for byte in header)
@@ -250,10 +302,15 @@ def _size(header: bytes) -> int:
     field = header[124:136]
     if field[0] == 0x80:
         return int.from_bytes(field[1:], "big")
-    size = int(field.partition(b"\0")[0].strip() or b"0", 8)
-    if size < 0:
-        raise ValueError
-    return size
+    return _octal(field)
+
+
+def _octal(field: bytes) -> int:
+    """Returns a field's number; ``int`` alone would take signs and underscores too."""
+    digits = field.partition(b"\0")[0].strip(b" ")
+    if digits.strip(_OCTAL):
+        raise ValueError("no octal number")
+    return int(digits or b"0", 8)
 
 
 def _name(header: bytes) -> str:

@@ -1,0 +1,239 @@
+"""What other readers make of bytes: the tar walk and Examples are held against them.
+
+The standard library and protobuf are all that is needed here, so that the fuzzer, which
+has an environment of its own, shares these checks with the tests.
+"""
+
+import io
+import tarfile
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from functools import cache
+from typing import Any
+
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf.message import DecodeError
+
+from transforms.errors import FormatError
+from transforms.examples import Example, decode_example, encode_example
+from transforms.tar import Range, TarMember, walk_tars
+
+
+def walk(data: bytes, start: int = 0) -> list[TarMember]:
+    """Returns the members that the walk finds, having seen that it stays within."""
+
+    def read_many(ranges: Sequence[Range]) -> list[bytes]:
+        for offset, size in ranges:
+            assert start <= offset <= offset + size <= len(data)
+        return [data[offset : offset + size] for offset, size in ranges]
+
+    (members,) = walk_tars(read_many, [(start, len(data) - start)])
+    return members
+
+
+def kind_of(info: tarfile.TarInfo) -> str:
+    if info.isfile():
+        return "file"
+    if info.isdir():
+        return "directory"
+    return "link" if info.issym() or info.islnk() else "special"
+
+
+def members_of_tarfile(data: bytes) -> list[TarMember]:
+    """Returns what ``tarfile`` lists, up to the first header that it refuses.
+
+    Of a directory or link it keeps a size that it takes no notice of.
+    """
+    found = []
+    with (
+        suppress(tarfile.ReadError),
+        tarfile.open(fileobj=io.BytesIO(data), mode="r:", encoding="utf-8") as tar,
+    ):
+        for info in tar:
+            name = info.name.encode("utf-8", "surrogateescape")
+            kind = kind_of(info)
+            found.append(
+                TarMember(
+                    name.decode("utf-8", "backslashreplace"),
+                    info.offset_data,
+                    info.size if kind == "file" else 0,
+                    kind,
+                )
+            )
+    return found
+
+
+def check_walk(data: bytes) -> list[TarMember]:
+    """Walks a tar and asserts all that must hold of any that is accepted.
+
+    Raises:
+        TarFormatError: The walk refuses it, which it may.
+    """
+    members = walk(data)
+    end = 0
+    for member in members:  # one behind the other, within the archive
+        assert end + tarfile.BLOCKSIZE <= member.offset
+        end = member.offset + member.size
+        assert member.size >= 0 <= len(data) - end
+    listed = members_of_tarfile(data)
+    assert [_comparable(m, data) for m in members[: len(listed)]] == [
+        _comparable(m, data) for m in listed
+    ]
+    if len(listed) < len(members):
+        # tarfile wants fields to be numbers, those too that place nothing.
+        before = members[: len(listed)][-1:]
+        start = _padded(before[0].offset + before[0].size) if before else 0
+        headers = _headers(data, start, members[len(listed)].offset)
+        assert any(map(_has_odd_field, headers))
+    return members
+
+
+def _headers(data: bytes, start: int, end: int) -> Iterator[bytes]:
+    """Yields a member's headers: extended ones, and last its own."""
+    while start < end:
+        header = data[start : start + tarfile.BLOCKSIZE]
+        yield header
+        size = tarfile.nti(header[124:136])  # type: ignore[attr-defined]
+        start += tarfile.BLOCKSIZE + _padded(size)
+
+
+def _padded(size: int) -> int:
+    return -(-size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
+
+
+def _header_of(member: TarMember, data: bytes) -> bytes:
+    return data[member.offset - tarfile.BLOCKSIZE : member.offset]
+
+
+def _comparable(member: TarMember, data: bytes) -> TarMember:
+    """Returns a member without what ``tarfile`` does otherwise, and rightly so.
+
+    It takes slashes off the end of names, and prefixes names with the times that GNU's
+    headers have where those of POSIX have a prefix.
+    """
+    header = _header_of(member, data)
+    name = member.name
+    if header[257:263] != b"ustar\0":
+        times = header[345:500].partition(b"\0")[0].decode("utf-8", "backslashreplace")
+        name = name.removeprefix(f"{times}/")
+    return member._replace(name=name.rstrip("/"))
+
+
+def _has_odd_field(header: bytes) -> bool:
+    for start, end in (
+        *((100, 108), (108, 116), (116, 124)),  # mode, owner, group
+        *((136, 148), (329, 337), (337, 345)),  # time, device
+    ):
+        try:
+            tarfile.nti(header[start:end])  # type: ignore[attr-defined]
+        except tarfile.HeaderError:
+            return True
+    return False
+
+
+# --- tf.train.Example, as protobuf reads it -------------------------------------------
+
+
+@cache
+def _example_class() -> Any:
+    """Builds the messages of tensorflow's ``example.proto`` and ``feature.proto``."""
+    file = descriptor_pb2.FileDescriptorProto(
+        name="example.proto", package="oracle", syntax="proto3"
+    )
+    optional = descriptor_pb2.FieldDescriptorProto.LABEL_OPTIONAL
+    repeated = descriptor_pb2.FieldDescriptorProto.LABEL_REPEATED
+    message = descriptor_pb2.FieldDescriptorProto.TYPE_MESSAGE
+    types = {
+        "BytesList": descriptor_pb2.FieldDescriptorProto.TYPE_BYTES,
+        "FloatList": descriptor_pb2.FieldDescriptorProto.TYPE_FLOAT,
+        "Int64List": descriptor_pb2.FieldDescriptorProto.TYPE_INT64,
+    }
+    for name, kind in types.items():
+        values = file.message_type.add(name=name)
+        values.field.add(name="value", number=1, label=repeated, type=kind)
+    feature = file.message_type.add(name="Feature")
+    feature.oneof_decl.add(name="kind")
+    for number, name in enumerate(types, 1):
+        feature.field.add(
+            name=name.lower(),
+            number=number,
+            label=optional,
+            type=message,
+            type_name=f".oracle.{name}",
+            oneof_index=0,
+        )
+    features = file.message_type.add(name="Features")
+    entry = features.nested_type.add(name="FeatureEntry")
+    entry.options.map_entry = True
+    entry.field.add(
+        name="key",
+        number=1,
+        label=optional,
+        type=descriptor_pb2.FieldDescriptorProto.TYPE_STRING,
+    )
+    entry.field.add(
+        name="value",
+        number=2,
+        label=optional,
+        type=message,
+        type_name=".oracle.Feature",
+    )
+    features.field.add(
+        name="feature",
+        number=1,
+        label=repeated,
+        type=message,
+        type_name=".oracle.Features.FeatureEntry",
+    )
+    example = file.message_type.add(name="Example")
+    example.field.add(
+        name="features",
+        number=1,
+        label=optional,
+        type=message,
+        type_name=".oracle.Features",
+    )
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName("oracle.Example"))
+
+
+def encode_with_protobuf(example: Example) -> bytes:
+    """Returns what protobuf serialises for an Example, in the order of its map."""
+    message = _example_class()()
+    feature = message.features.feature
+    feature["file_name"].byteslist.value.append(example.file_name.encode())
+    feature["image"].byteslist.value.append(example.image)
+    feature["label"].int64list.value.append(example.label)
+    encoded: bytes = message.SerializeToString(deterministic=True)
+    return encoded
+
+
+def decode_with_protobuf(record: bytes) -> dict[str, list[Any]] | None:
+    """Returns the values of each feature, or None where protobuf refuses the bytes."""
+    message = _example_class()()
+    try:
+        message.ParseFromString(record)
+    except DecodeError:
+        return None
+    return {
+        key: list(getattr(feature, feature.WhichOneof("kind") or "byteslist").value)
+        for key, feature in message.features.feature.items()
+    }
+
+
+def check_example(record: bytes) -> Example | None:
+    """Decodes a record as protobuf does, or refuses it, and asserts that it is so."""
+    try:
+        example = decode_example(record)
+    except FormatError:
+        return None
+    assert decode_with_protobuf(record) == {
+        "file_name": [example.file_name.encode()],
+        "image": [example.image],
+        "label": [example.label],
+    }
+    encoded = b"".join(encode_example(example))
+    assert encoded == encode_with_protobuf(example)
+    assert decode_example(encoded) == example
+    return example
