@@ -1,6 +1,7 @@
 """Class names, their numbers, and which label an image gets."""
 
 import hashlib
+import os
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -85,7 +86,13 @@ def test_unlabelled_images_get_minus_one() -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"n01\nn02\nn05\n", b"n01\nn02\nn05", b"n01\r\nn02\r\nn05\r\n"]
+    "content",
+    [
+        b"n01\nn02\nn05\n",
+        b"n01\nn02\nn05",
+        b"n01\r\nn02\r\nn05\r\n",
+        b"\xef\xbb\xbfn01\nn02\nn05\n",  # as Windows marks UTF-8
+    ],
 )
 def test_class_names_are_lines(content: bytes, tmp_path: Path) -> None:
     assert read_class_names(write(tmp_path, content)) == CLASSES
@@ -105,12 +112,15 @@ def test_class_names_that_are_none_or_repeated_are_refused(
 
 def test_missing_class_names_are_told(tmp_path: Path) -> None:
     with pytest.raises(
-        StorageError, match=r"Can't read .*none\.txt\. There is no such"
+        StorageError, match=r"Can't find .*none\.txt\. There is no such"
     ):
         read_class_names(str(tmp_path / "none.txt"))
 
 
-@pytest.mark.parametrize("content", [b"n05\nn01\nn05\n", b"n05\r\nn01\r\nn05"])
+@pytest.mark.parametrize(
+    "content",
+    [b"n05\nn01\nn05\n", b"n05\r\nn01\r\nn05", b"\xef\xbb\xbfn05\nn01\nn05\n"],
+)
 def test_line_n_has_the_class_of_validation_image_n(
     content: bytes, tmp_path: Path
 ) -> None:
@@ -148,12 +158,43 @@ def test_line_that_is_no_class_is_refused(
     [read_class_names, lambda path: read_validation_labels(path, CLASSES)],
     ids=["classes", "labels"],
 )
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"n01\n\xff\xfe\n", "byte 4 is not UTF-8."),
+        ("n01\n".encode("utf-16"), "byte 0 is not UTF-8."),
+        (b"\xef\xbb\xbfn01\n\0\n", "byte 7 is NUL."),
+    ],
+    ids=["no-utf-8", "utf-16", "nul"],
+)
 def test_lines_that_are_no_text_are_refused(
-    read: Callable[[str], object], tmp_path: Path
+    read: Callable[[str], object], content: bytes, reason: str, tmp_path: Path
 ) -> None:
-    path = write(tmp_path, b"n01\n\xff\xfe\n")
-    with pytest.raises(LabelError, match=r"lines\.txt"):
+    path = write(tmp_path, content)
+    with pytest.raises(LabelError) as caught:
         read(path)
+    assert str(caught.value) == f"{path} is not a text file: {reason}"
+
+
+def test_a_file_that_is_no_list_is_not_read(tmp_path: Path) -> None:
+    path = write(tmp_path, b"n01\n")
+    os.truncate(path, 10**12)
+    with pytest.raises(LabelError) as caught:
+        read_class_names(path)
+    assert str(caught.value) == (
+        f"{path} has 1,000,000,000,000 bytes or more; a list of names is taken up to "
+        "536,870,912. Is it the right file?"
+    )
+
+
+def test_a_line_of_a_megabyte_is_told_in_short(tmp_path: Path) -> None:
+    path = write(tmp_path, b"n01\n\x1b[2J" + b"x" * 1_000_000)
+    with pytest.raises(LabelError) as caught:
+        read_validation_labels(path, CLASSES)
+    assert str(caught.value) == (
+        rf"{path}, line 2: '\x1b[2J{'x' * 293}... (1,000,004 characters)' is no known "
+        "class."
+    )
 
 
 def test_shipped_files_are_those_of_tfds() -> None:

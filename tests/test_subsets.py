@@ -1,6 +1,7 @@
 """Subset lists: what a line may be, where a list comes from, and what it selects."""
 
 import hashlib
+import os
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -14,7 +15,7 @@ import pytest
 from tests.test_index import collect
 from tests.test_labels import by_name
 from transforms.archives import MEMBER_SCHEMA, Archive, Container, MemberTable
-from transforms.errors import LabelError, SubsetError
+from transforms.errors import ConfigError, LabelError, SubsetError
 from transforms.labels import LabelByContainer, Unlabelled
 from transforms.order import order_keys
 from transforms.storage import FileInfo
@@ -86,6 +87,23 @@ def test_names_stay_in_the_order_of_the_list() -> None:
             "a\nb\n\nn01/a 7\n",
             "list.txt names a twice, on lines 1 and 4. Remove one.",
             id="twice",
+        ),
+        pytest.param(
+            "\x1b[2J\u202e x y\n",
+            "list.txt, line 1: expected an image name and perhaps a label, found "
+            r"'\x1b[2J\u202e x y'.",
+            id="control-characters",
+        ),
+        pytest.param(
+            "\x9b2J\n\x9b2J\n",
+            r"list.txt names \x9b2J twice, on lines 1 and 2. Remove one.",
+            id="control-character-twice",
+        ),
+        pytest.param(
+            "a b " + "c" * 10_000_000,
+            "list.txt, line 1: expected an image name and perhaps a label, found "
+            f"'a b {'c' * 296}... (10,000,004 characters)'.",
+            id="endless-line",
         ),
     ],
 )
@@ -265,9 +283,12 @@ def test_another_list_than_the_published_is_refused(
     ("content", "message"),
     [
         (b"", "selects nothing: it names no image."),
+        (b"\xef\xbb\xbf", "selects nothing: it names no image."),
         (b"a\n\xff\n", "is not a text file: byte 2 is not UTF-8."),
+        (b"\x89PNG\r\n\x1a\n", "is not a text file: byte 0 is not UTF-8."),
+        (bytes(1000), "is not a text file: byte 0 is NUL."),
     ],
-    ids=["empty", "binary"],
+    ids=["empty", "mark-alone", "binary", "image", "zeros"],
 )
 def test_a_list_that_names_nothing_is_refused(
     content: bytes, message: str, place: Place
@@ -275,6 +296,51 @@ def test_a_list_that_names_nothing_is_refused(
     path = place.manual / "list.txt"
     path.write_bytes(content)
     assert place.refusal(SubsetFile("list.txt")) == f"{path} {message}"
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_name(place: Place) -> None:
+    (place.manual / "list.txt").write_bytes(b"\xef\xbb\xbf" + LIST)
+    found = place.read(SubsetFile("list.txt"))
+    assert (found.names, found.size) == (NAMES, len(LIST) + 3)
+
+
+def test_a_file_that_is_no_list_is_not_read(place: Place) -> None:
+    path = place.manual / "list.txt"
+    path.write_bytes(LIST)
+    os.truncate(path, 10**12)
+    assert place.refusal(SubsetFile("list.txt")) == (
+        f"{path} has 1,000,000,000,000 bytes or more; a list of names is taken up to "
+        "536,870,912. Is it the right file?"
+    )
+
+
+@pytest.mark.parametrize(
+    "file", ["", "/etc/passwd", "../list.txt", "a/../../list.txt", "a\0b"]
+)
+def test_a_list_lies_beneath_its_directory(file: str) -> None:
+    with pytest.raises(ConfigError, match="should be the name of a file beneath the"):
+        SubsetFile(file)
+
+
+@pytest.mark.parametrize("url", ["file:///etc/hostname", "ftp://a/b", "data:,a", "a"])
+def test_only_the_web_is_downloaded_from(url: str, place: Place) -> None:
+    assert place.refusal(SubsetFile("list.txt", url)) == (
+        f"The subset list list.txt can't be downloaded from {url}: only https:// and "
+        f"http:// are followed. Put it at {place.manual / 'list.txt'}."
+    )
+
+
+def test_an_endless_download_is_given_up(
+    place: Place, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("transforms.subsets.MOST_BYTES", len(LIST) - 1)
+    monkeypatch.setattr("transforms.lists.MOST_BYTES", len(LIST) - 1)
+    subset = server.subset()
+    assert place.refusal(subset) == (
+        f"{subset.url} has {len(LIST)} bytes or more; a list of names is taken up to "
+        f"{len(LIST) - 1}. Is it the right file?"
+    )
+    assert list(place.cache.rglob("*")) == []
 
 
 def test_messages_name_the_file_of_a_malformed_list(place: Place) -> None:

@@ -14,9 +14,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from transforms import storage
 from transforms.archives import MemberTable, looks_like_task_3
 from transforms.errors import LabelError, printable, sample
+from transforms.lists import decode_list, read_list
 
 UNLABELLED: Final = -1
 
@@ -142,19 +142,16 @@ def read_validation_labels(uri: str, class_names: tuple[str, ...]) -> LabelByNam
     names, labels = [], []
     for line, wnid in enumerate(_read_lines(uri), 1):
         if wnid not in numbers:  # an empty line too: it would shift those behind it
-            raise LabelError(f"{uri}, line {line:,}: {wnid!r} is no known class.")
+            raise LabelError(
+                f"{uri}, line {line:,}: '{printable(wnid)}' is no known class."
+            )
         names.append(f"ILSVRC2012_val_{line:08d}.JPEG")
         labels.append(numbers[wnid])
     return LabelByName(pa.table([names, labels], schema=LABEL_SCHEMA), uri)
 
 
 def _read_lines(uri: str) -> list[str]:
-    try:
-        text = storage.read_bytes(uri).decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise LabelError(
-            f"{uri} is not a text file: byte {error.start:,} is not UTF-8."
-        ) from error
+    text = decode_list(read_list(uri, LabelError), uri, LabelError)
     return [line.strip() for line in text.rstrip().splitlines()]
 
 

@@ -15,8 +15,9 @@ import pyarrow as pa
 
 from transforms import storage
 from transforms.archives import Archive, Container, MemberTable
-from transforms.errors import SubsetError
+from transforms.errors import ConfigError, SubsetError, printable
 from transforms.labels import Labeller
+from transforms.lists import MOST_BYTES, check_size, decode_list, read_list
 from transforms.order import order_keys
 
 _DOWNLOAD_TIMEOUT: Final = 60  # seconds without an answer
@@ -48,6 +49,19 @@ class SubsetFile:
     url: str | None = None
     size: int | None = None
     sha256: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuses a name that leads elsewhere: a download is kept under it.
+
+        Raises:
+            ConfigError: It is empty, absolute, or leads upwards.
+        """
+        parts = self.file.split("/")
+        if not parts[0] or ".." in parts or "\0" in self.file:
+            raise ConfigError(
+                f"The subset list '{printable(self.file)}' should be the name of a "
+                "file beneath the directory of manual downloads."
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +133,11 @@ def parse_subset_list(text: str, source: str) -> tuple[str, ...]:
         if len(columns) > 2 or not name:
             raise SubsetError(
                 f"{source}, line {number:,}: expected an image name and perhaps a "
-                f"label, found {line.strip()!r}."
+                f"label, found '{printable(line.strip())}'."
             )
         if name in names:
             raise SubsetError(
-                f"{source} names {name} twice, on lines {names[name]:,} and "
+                f"{source} names {printable(name)} twice, on lines {names[name]:,} and "
                 f"{number:,}. Remove one."
             )
         names[name] = number
@@ -148,14 +162,9 @@ def read_subset_list(subset: SubsetFile, manual_dir: str, cache_dir: str) -> Sub
         if not storage.exists(cached):
             _download(subset, path, cached)
         path = cached
-    data = storage.read_bytes(path)
+    data = read_list(path, SubsetError)
     _check(subset, data, path)
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise SubsetError(
-            f"{path} is not a text file: byte {error.start:,} is not UTF-8."
-        ) from error
+    text = decode_list(data, path, SubsetError)
     names = parse_subset_list(text, path)
     if not names:
         raise SubsetError(f"{path} selects nothing: it names no image.")
@@ -231,9 +240,17 @@ def _download(subset: SubsetFile, manual: str, cached: str) -> None:
     place = f"Put it at {manual}."
     if subset.url is None:
         raise SubsetError(f"There is no subset list {subset.file}. {place}")
+    if not subset.url.startswith(("https://", "http://")):
+        raise SubsetError(
+            f"The subset list {subset.file} can't be downloaded from {subset.url}: "
+            f"only https:// and http:// are followed. {place}"
+        )
     try:
         with urllib.request.urlopen(subset.url, timeout=_DOWNLOAD_TIMEOUT) as response:
-            data: bytes = response.read()
+            data: bytes = response.read(MOST_BYTES + 1)
+            promised = int(response.headers.get("Content-Length", 0))
+        if len(data) < min(promised, MOST_BYTES):
+            raise http.client.IncompleteRead(data, promised - len(data))
     except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
         raise SubsetError(
@@ -241,6 +258,7 @@ def _download(subset: SubsetFile, manual: str, cached: str) -> None:
             f"downloads and can't be downloaded: {reason}. Get it from {subset.url} "
             f"({_identity(subset)}). {place}"
         ) from error
+    check_size(len(data), subset.url, SubsetError)
     _check(subset, data, subset.url)
     storage.make_directory(cached.rpartition("/")[0])
     storage.publish_bytes(cached, data)
