@@ -5,7 +5,10 @@ BIN := .venv/bin
 PARITY_BIN := .venv-parity/bin
 LOADERS_BIN := .venv-loaders/bin
 
-.PHONY: demo test lint test-parity test-loaders test-report bench clean
+# Seconds that each target is fuzzed; `make fuzz FUZZ_SECONDS=600` is longer.
+FUZZ_SECONDS ?= 30
+
+.PHONY: demo test lint test-parity test-loaders test-report fuzz bench clean
 
 demo: .venv/ready  ## build a small dataset from generated archives
 	$(BIN)/python -m beam_pipeline.demo demo/archives
@@ -30,13 +33,19 @@ test-loaders: .venv/ready .venv-parity/ready .venv-loaders/ready  ## each format
 test-report: .venv/ready-report  ## the report in Chromium, which has to be installed
 	$(BIN)/python -m pytest -q -rs tests/report
 
+fuzz: .venv-fuzz/ready  ## hostile bytes, guided by coverage; findings go to build/fuzz
+	for target in tar example image; do \
+		.venv-fuzz/bin/python -m tests.fuzz.fuzz_$$target \
+			-max_total_time=$(FUZZ_SECONDS) -seed=1 -verbosity=0 || exit 1; \
+	done
+
 bench: .venv/ready .venv-parity/ready .venv-loaders/ready .venv-bench/ready  ## ratios
 	$(BIN)/python -m benchmarks.build
 	$(BIN)/python -m benchmarks.formats
 	$(BIN)/python -m benchmarks.images
 
 clean:
-	rm -rf .venv .venv-parity .venv-loaders .venv-bench demo build *.egg-info
+	rm -rf .venv .venv-parity .venv-loaders .venv-fuzz .venv-bench demo build *.egg-info
 
 .venv/ready: pyproject.toml setup.py
 	$(PYTHON) -m venv .venv
@@ -55,6 +64,11 @@ clean:
 .venv-loaders/ready: tests/loaders/requirements.txt
 	$(PYTHON) -m venv .venv-loaders
 	$(LOADERS_BIN)/pip install --quiet --requirement tests/loaders/requirements.txt
+	touch $@
+
+.venv-fuzz/ready: tests/fuzz/requirements.txt
+	$(PYTHON) -m venv .venv-fuzz
+	.venv-fuzz/bin/pip install --quiet --requirement tests/fuzz/requirements.txt
 	touch $@
 
 .venv-bench/ready: benchmarks/requirements.txt
