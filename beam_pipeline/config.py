@@ -6,19 +6,20 @@ Flags override files. A key that no field has is refused, with the nearest one t
 there is: a typo must not build another dataset than the one asked for.
 """
 
+import math
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, Literal
 
-import yaml
-
 from beam_pipeline.checksums import KnownArchive
+from beam_pipeline.plain_yaml import read_mapping, read_yaml
 from transforms import storage
 from transforms.archives import Layout
-from transforms.errors import ConfigError
+from transforms.errors import ConfigError, printable
 from transforms.facts import License
 from transforms.fields import convert, nearest, require_known
 from transforms.formats import FORMATS
@@ -27,6 +28,8 @@ from transforms.subsets import SubsetFile
 
 LABEL_BY_CONTAINER: Final = "container"
 NO_LABEL: Final = "none"
+
+_NAME: Final = re.compile(r"\w[\w.+-]*")
 
 _EXTENSIONS: Final = {"jpeg": "jpg", "webp": "webp", "png": "png"}
 
@@ -154,7 +157,8 @@ class BuildConfig:
         object.__setattr__(self, "manual_dir", _absolute(manual_dir))
         object.__setattr__(self, "index_dir", _absolute(index_dir))
         require_known("version", self.version, self.versions)
-        if self.max_rejects < 0:
+        _check_names(self)
+        if not 0 <= self.max_rejects < math.inf:
             raise ConfigError(f"max_rejects is {self.max_rejects}: expected 0 or more.")
         _check_formats(self)
         for split in (*self.versions[self.version], *self.num_shards):
@@ -199,7 +203,7 @@ class BuildConfig:
 def shipped_configs() -> list[str]:
     """Returns the names of the configurations that come with the package."""
     return sorted(
-        path.stem for path in _SHIPPED.glob("*.yaml") if "config" in _read_mapping(path)
+        path.stem for path in _SHIPPED.glob("*.yaml") if "config" in read_mapping(path)
     )
 
 
@@ -235,10 +239,19 @@ def parse_assignment(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     if not equals or not key:
         raise ConfigError(f"--set {text}: expected key=value.")
-    try:
-        return key, yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"--set {text}: the value is no YAML: {error}") from error
+    return key, read_yaml(value, f"--set {printable(text)}: the value")
+
+
+def _check_names(config: BuildConfig) -> None:
+    """Checks what becomes part of paths: no name may lead to another directory."""
+    names = {"name": config.name, "config": config.config, "version": config.version}
+    names |= {f"splits.{split}": split for split in config.splits}
+    for key, name in names.items():
+        if not _NAME.fullmatch(name):
+            raise ConfigError(
+                f"{printable(key)} is '{printable(name)}': expected letters and "
+                "digits, with dots, dashes, plus signs and underscores between them."
+            )
 
 
 def _check_formats(config: BuildConfig) -> None:
@@ -288,11 +301,11 @@ def _find_config(name: str, directory: Path) -> Path:
         directory / f"{name}.yaml",
     ]
     for path in candidates:
-        if path.is_file():
+        if os.path.isfile(path):  # the method raises for a name that is too long
             return path
     raise ConfigError(
-        f"There is no configuration {name}: it is neither a file nor one of those "
-        f"shipped. {nearest(name, shipped_configs())}"
+        f"There is no configuration {printable(name)}: it is neither a file nor one of "
+        f"those shipped. {nearest(name, shipped_configs())}"
     )
 
 
@@ -300,25 +313,13 @@ def _read_with_base(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     path = path.resolve()
     if path in seen:
         raise ConfigError(f"{path} is its own base.")
-    mapping = _read_mapping(path)
+    mapping = read_mapping(path)
     base = mapping.pop("base", None)
     _make_paths_absolute(mapping, path.parent)
     if base is None:
         return mapping
     parent = _read_with_base(_find_config(str(base), path.parent), (*seen, path))
     return _merge(parent, mapping)
-
-
-def _read_mapping(path: Path) -> dict[str, Any]:
-    try:
-        mapping = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is no YAML: {error}") from error
-    except OSError as error:
-        raise ConfigError(f"Can't read {path}: {error.strerror}.") from error
-    if not isinstance(mapping, dict):
-        raise ConfigError(f"{path} should hold keys and values at its top.")
-    return mapping
 
 
 def _make_paths_absolute(mapping: dict[str, Any], directory: Path) -> None:

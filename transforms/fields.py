@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
-from transforms.errors import ConfigError
+from transforms.errors import ConfigError, printable
+
+_LONGEST_WORD: Final = 100  # characters that are compared
 
 _IN_WORDS: Final = {
     str: "text",
@@ -49,7 +51,7 @@ def convert(kind: Any, value: Any, key: str, source: str) -> Any:
     if origin is not None and issubclass(origin, Mapping) and isinstance(value, dict):
         item = get_args(kind)[1]
         return {
-            str(name): convert(item, entry, f"{key}.{name}", source)
+            str(name): convert(item, entry, f"{key}.{printable(name)}", source)
             for name, entry in value.items()
         }
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
@@ -63,20 +65,20 @@ def convert(kind: Any, value: Any, key: str, source: str) -> Any:
     wanted = _IN_WORDS.get(
         origin or kind, "a list" if origin is tuple else "keys and values"
     )
-    raise ConfigError(f"{source}: {key} should be {wanted}, not {value!r}.")
+    raise ConfigError(f"{source}: {key} should be {wanted}, not {_shown(value)}.")
 
 
 def _convert_dataclass(kind: type, value: Any, key: str, source: str) -> Any:
     if not isinstance(value, dict):
         raise ConfigError(
-            f"{source}: {key} should hold keys and values, not {value!r}."
+            f"{source}: {key} should hold keys and values, not {_shown(value)}."
         )
     hints = get_type_hints(kind)
     prefix = f"{key}." if key else ""
     for name in value:
         if name not in hints:
             raise ConfigError(
-                f"{source}: unknown key {prefix}{name}. "
+                f"{source}: unknown key {prefix}{printable(name)}. "
                 f"{nearest(str(name), list(hints))}"
             )
     required = [
@@ -101,12 +103,18 @@ def _convert_dataclass(kind: type, value: Any, key: str, source: str) -> Any:
 def require_known(what: str, value: Any, known: Mapping[str, Any]) -> None:
     """Raises ConfigError, with the nearest known word, for one that is not known."""
     if not isinstance(value, str) or value not in known:
-        raise ConfigError(f"Unknown {what} {value}. {nearest(str(value), list(known))}")
+        raise ConfigError(
+            f"Unknown {what} {printable(value)}. {nearest(str(value), list(known))}"
+        )
 
 
 def nearest(word: str, known: list[str]) -> str:
     """Returns a question that offers the nearest of the known words, or all of them."""
-    close = difflib.get_close_matches(word, known, n=1)
+    close = difflib.get_close_matches(word[:_LONGEST_WORD], known, n=1)
     if close:
         return f"Did you mean {close[0]}?"
     return f"Known are: {', '.join(sorted(known))}."
+
+
+def _shown(value: Any) -> str:
+    return printable(repr(value))
