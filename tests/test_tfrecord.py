@@ -1,6 +1,7 @@
 """TFRecord files."""
 
 import io
+from pathlib import Path
 
 import pytest
 
@@ -111,6 +112,17 @@ def test_damage_is_told_with_its_place(place: int, message: str) -> None:
     with pytest.raises(FormatError) as caught:
         read(bytes(data))
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("size", [1 << 31, 1 << 40, 1 << 63, (1 << 64) - 1])
+def test_a_record_longer_than_any_is_not_waited_for(size: int, tmp_path: Path) -> None:
+    path = tmp_path / "huge.tfrecord"
+    path.write_bytes(write(RECORDS[:1]) + frame_head(size) + b"abc")
+    with path.open("rb") as file, pytest.raises(FormatError) as caught:
+        list(read_tfrecord(file))
+    assert str(caught.value) == (
+        f"The record at byte 94 would have {size:,} bytes, more than an Example can."
+    )
 
 
 def test_records_before_the_damage_are_read() -> None:

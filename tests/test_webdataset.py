@@ -279,8 +279,42 @@ OTHER = "a.json is of another file or label."
             OTHER,
             id="other-file",
         ),
-        pytest.param(GOOD | {"a.cls": b"one"}, NO_JSON, id="label-no-number"),
-        pytest.param(GOOD | {"a.cls": b""}, NO_JSON, id="no-label"),
+        pytest.param(GOOD | {"a.cls": b"one"}, OTHER, id="label-no-number"),
+        pytest.param(GOOD | {"a.cls": b""}, OTHER, id="no-label"),
+        pytest.param(GOOD | {"a.cls": b"0_1"}, OTHER, id="label-as-python-has-it"),
+        *(
+            pytest.param(
+                GOOD | {"a.json": b'{"file_name":"a.JPEG","label":%b}' % label},
+                "a.json has a label that is no class.",
+                id=f"label-{number}",
+            )
+            for number, label in enumerate(
+                (b"true", b"1.0", b'"1"', b"NaN", b"-2", b"9223372036854775808")
+            )
+        ),
+        pytest.param(
+            GOOD | {"a.json": b'{"file_name":"a.JPEG","label":%b}' % (b"1" * 5000)},
+            NO_JSON,
+            id="label-of-5000-digits",
+        ),
+        pytest.param(
+            GOOD | {"a.json": b"[" * 100_000 + b"]" * 100_000}, NO_JSON, id="deep"
+        ),
+        pytest.param(
+            GOOD | {"a.json": rb'{"file_name":"\ud800.JPEG","label":1}'},
+            NO_JSON,
+            id="half-a-character",
+        ),
+        pytest.param(
+            GOOD | {f"a.{number}": b"" for number in range(100)},
+            "a has [jpg, cls, json, 0], expected jpg, cls, json.",
+            id="no-end-of-members",
+        ),
+        pytest.param(
+            {"\x1b[2J.jpg": b""},
+            r"\x1b[2J has [jpg], expected jpg, cls, json.",
+            id="control-characters",
+        ),
         pytest.param(GOOD | {"a.json": b"{"}, NO_JSON, id="no-json"),
         pytest.param(GOOD | {"a.json": b"\xff"}, NO_JSON, id="no-utf-8"),
         pytest.param(GOOD | {"a.json": b"[]"}, NO_JSON, id="a-list"),
@@ -296,6 +330,37 @@ def test_a_record_that_is_not_ours_is_an_error(
     with pytest.raises(FormatError) as caught:
         read(tar(content))
     assert str(caught.value) == message
+
+
+def test_a_member_of_a_negative_size_is_an_error() -> None:
+    data = bytearray(tar(GOOD))
+    data[124:136] = b"\xff" * 11 + b"\x00"  # -256
+    data[148:156] = b" " * 8
+    data[148:156] = b"%06o\0 " % sum(data[:512])
+    with pytest.raises(FormatError, match=r"The tar is damaged or cut off at byte"):
+        read(bytes(data))
+
+
+def test_a_changed_byte_is_an_error_or_does_no_harm_but_in_an_image() -> None:
+    record = Example("a.JPEG", b"JPEG" * 20, 1)
+    data = write([record])
+    harmless = 0
+    image = range(512, 512 + len(record.image))  # no checksum protects it
+    for place in range(6 * 512):
+        damaged = bytearray(data)
+        damaged[place] ^= 0x41 if place % 2 else 0x80
+        try:
+            (found,) = read(bytes(damaged))
+        except FormatError:
+            assert place not in image
+            continue
+        if place in image:
+            assert found == Example("a.JPEG", bytes(damaged[512:592]), 1)
+        else:
+            assert found == record
+            harmless += 1
+    # What fills the blocks up, the name of the class, and ways to write a sum.
+    assert harmless > 3 * 512 - 150
 
 
 # --- The documents --------------------------------------------------------------------

@@ -22,6 +22,7 @@ from transforms.storage import Sink
 _LENGTH: Final = struct.Struct("<Q")
 _CHECK: Final = struct.Struct("<I")
 _HEAD_SIZE: Final = _LENGTH.size + _CHECK.size
+_MOST_BYTES: Final = (1 << 31) - 1  # of a record; protobuf takes no longer ones
 
 
 class TFRecordWriter:
@@ -60,6 +61,11 @@ def read_tfrecord(file: BinaryIO) -> Iterator[Example]:
         (size,) = _LENGTH.unpack_from(head)
         if head != frame_head(size):
             raise FormatError(f"The length at byte {offset:,} fails its checksum.")
+        if size > _MOST_BYTES:
+            raise FormatError(
+                f"The record at byte {offset:,} would have {size:,} bytes, more than "
+                "an Example can."
+            )
         record, check = file.read(size), file.read(_CHECK.size)
         if len(record) < size or len(check) < _CHECK.size:
             raise FormatError(f"The record at byte {offset:,} is cut off.")

@@ -14,10 +14,10 @@ import json
 import posixpath
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby
+from itertools import groupby, islice
 from typing import BinaryIO, Final
 
-from transforms.errors import FormatError, printable
+from transforms.errors import FormatError, printable, sample
 from transforms.examples import Example, Schema
 from transforms.facts import ConfigFacts, DatasetFacts, SplitFacts
 from transforms.images import image_size
@@ -25,6 +25,12 @@ from transforms.storage import Sink
 
 _IMAGES: Final = ("jpg", "webp", "png")
 _OTHERS: Final = ["cls", "json"]
+_MEMBERS: Final = 1 + len(_OTHERS)
+
+# What text that is no JSON raises, or JSON of another shape, or nested without end.
+_JSON_ERRORS: Final = (
+    *(ValueError, LookupError, TypeError, AttributeError, RecursionError),
+)
 
 
 class WebDatasetWriter:
@@ -84,7 +90,8 @@ def read_webdataset(file: BinaryIO) -> Iterator[Example]:
         with tarfile.open(fileobj=file, mode="r|") as tar:
             records = groupby(_members(tar), lambda member: member[0].partition(".")[0])
             for key, members in records:
-                yield _example(key, list(members))
+                # One more than a record can have tells that there are too many.
+                yield _example(key, list(islice(members, _MEMBERS + 1)))
     except tarfile.TarError as error:
         raise FormatError(f"Damaged, or no tar: {error}.") from error
 
@@ -146,19 +153,22 @@ def _members(tar: tarfile.TarFile) -> Iterator[tuple[str, bytes]]:
 
 
 def _example(key: str, members: list[tuple[str, bytes]]) -> Example:
+    shown = printable(key)
     found = [name.removeprefix(f"{key}.") for name, _ in members]
     if found[:1] not in [[image] for image in _IMAGES] or found[1:] != _OTHERS:
-        raise FormatError(f"{key} has [{', '.join(found)}], expected jpg, cls, json.")
-    (_, image), (_, label), (_, description) = members
+        raise FormatError(f"{shown} has [{sample(found)}], expected jpg, cls, json.")
+    (_, image), (_, digits), (_, description) = members
     try:
         values = json.loads(description)
-        example = Example(values["file_name"], image, int(label))
-        agree = record_key(example.file_name) == key and values["label"] == int(label)
-    except (ValueError, KeyError, TypeError) as error:
-        raise FormatError(f"{key} has no label, or no JSON with one.") from error
-    if not agree:
-        raise FormatError(f"{key}.json is of another file or label.")
-    return example
+        file_name, label = values["file_name"], values["label"]
+        file_name.encode()  # JSON can hold halves of characters
+    except _JSON_ERRORS as error:
+        raise FormatError(f"{shown} has no label, or no JSON with one.") from error
+    if type(label) is not int or not -1 <= label < 1 << 63:
+        raise FormatError(f"{shown}.json has a label that is no class.")
+    if record_key(file_name) != key or digits != b"%d" % label:
+        raise FormatError(f"{shown}.json is of another file or label.")
+    return Example(file_name, image, label)
 
 
 def _timm_split(split: SplitFacts) -> dict[str, object]:
