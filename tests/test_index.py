@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import shutil
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ import apache_beam as beam
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from beam_pipeline.demo import TRAIN_ARCHIVE, VALIDATION_ARCHIVE
 from beam_pipeline.runners import make_options, make_pipeline
@@ -248,6 +251,89 @@ def test_an_index_without_a_checksum_is_not_used(
 ) -> None:
     Path(f"{path}.sha256").unlink()
     assert warning_of(path, ARCHIVE, caplog).startswith(f"Can't read {path}.sha256.")
+
+
+@settings(
+    deadline=None,
+    max_examples=100,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(edits=st.lists(st.tuples(st.integers(0), st.integers(1, 255)), max_size=3))
+def test_an_index_that_was_tampered_with_is_refused_or_lists_what_lies_within(
+    edits: list[tuple[int, int]], path: str
+) -> None:
+    write_index(path, ARCHIVE, TABLES)
+    data = bytearray(Path(path).read_bytes())
+    for place, flip in edits:
+        data[place % len(data)] ^= flip
+    Path(path).write_bytes(data)
+    seal(path)
+    containers = open_index(path, ARCHIVE)
+    if containers is None:
+        return
+    with suppress(StorageError):
+        for table in read_index(path, ARCHIVE, range(len(containers))):
+            for row in table.members.to_pylist():
+                start, end = row["offset"], row["offset"] + row["size"]
+                container = table.container
+                assert container.offset <= start <= end
+                assert end <= container.offset + container.size <= ARCHIVE.file.size
+
+
+FOOTER = {"format": 1, "size": 9000, "generation": "12345", "layout": "nested"}
+
+
+@pytest.mark.parametrize(
+    "containers",
+    [
+        5,
+        [5],
+        ["abcdefgh"],
+        [{}],
+        [["a", "b", "c", 0, 1, 0, 0, 0, 0]],
+        [["a", -512, 512, 0, 1, 0, 0, 0, 0]],
+        [["a", 512, 9000, 0, 1, 0, 0, 0, 0]],
+        [["a", 0, 1e400, 0, 1, 0, 0, 0, 0]],
+        [["a", 0, 512, 0, 1, 0, -1, 0, 0]],
+        [["a", 0, 512, 0, True, 0, 0, 0, 0]],
+    ],
+)
+def test_an_index_of_containers_that_cannot_be_is_not_used(
+    containers: object, path: str
+) -> None:
+    write_footer(path, json.dumps(FOOTER | {"containers": containers}))
+    assert open_index(path, ARCHIVE) is None
+
+
+@pytest.mark.parametrize("footer", ["[" * 100_000, "[]", "null", "1" * 5000, b"\xff"])
+def test_a_footer_of_another_shape_is_not_used(footer: str | bytes, path: str) -> None:
+    write_footer(path, footer)
+    assert open_index(path, ARCHIVE) is None
+
+
+def write_footer(path: str, footer: str | bytes) -> None:
+    with pq.ParquetWriter(path, MEMBER_SCHEMA) as writer:
+        writer.write_table(pa.table([[], [], []], schema=MEMBER_SCHEMA))
+        writer.add_key_value_metadata({"archive_index": footer})
+    seal(path)
+
+
+@pytest.mark.parametrize(
+    ("offset", "size"),
+    [(511, 1), (512, 1025), (1024, -1), (600, (1 << 63) - 1), (-(1 << 63), 1)],
+)
+def test_members_outside_of_their_tar_are_refused(
+    offset: int, size: int, path: str
+) -> None:
+    container = Container("a", 512, 1024, 0, 1)
+    table = member_table(container, [("x", 600, 5), ("y", offset, size)], Skipped())
+    write_index(path, ARCHIVE, [table])
+    with pytest.raises(StorageError) as caught:
+        read_index(path, ARCHIVE, range(1))
+    assert str(caught.value) == (
+        f"Can't read the saved index {path}: it lists members outside of their tar. "
+        "Remove it and rerun."
+    )
 
 
 # --- IndexArchives --------------------------------------------------------------------

@@ -47,6 +47,11 @@ _FORMAT: Final = 1
 _KEY: Final = "archive_index"
 _LOGGER = logging.getLogger(__name__)
 
+# What Parquet or JSON that was tampered with raises, whatever its checksum.
+_DAMAGE: Final = (
+    *(pa.ArrowException, OSError, ValueError, LookupError, TypeError, RecursionError),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class _SavedContainer:
@@ -99,7 +104,7 @@ def open_index(path: str, archive: Archive) -> tuple[Container, ...] | None:
         places = [(entry.container.position, entry.container.total) for entry in saved]
         if places != [(position, len(saved)) for position in range(len(saved))]:
             raise ValueError("it does not list every container")
-    except (pa.ArrowException, StorageError, ValueError, KeyError, TypeError) as error:
+    except (StorageError, *_DAMAGE) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         _LOGGER.warning("Index %s is not used, but built anew: %s", path, reason)
         return None
@@ -124,18 +129,27 @@ def read_index(
             saved = _check_footer(file.metadata, archive)
             # Arrow's own threads would gain nothing and keep memory of their own.
             together = file.read_row_groups(list(rows), use_threads=False)
-    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
+        return list(_cut_into_tables(together, archive, saved[rows.start : rows.stop]))
+    except _DAMAGE as error:
         raise StorageError(
             f"Can't read the saved index {source}: {error}. Remove it and rerun."
         ) from error
-    tables = []
+
+
+def _cut_into_tables(
+    together: pa.Table, archive: Archive, saved: list[_SavedContainer]
+) -> Iterator[MemberTable]:
+    """Yields each container's members; ValueError where they lie outside of it."""
     start = 0
-    for row in rows:
-        entry = saved[row]
+    for entry in saved:
         members = together.slice(start, entry.members).cast(MEMBER_SCHEMA)
-        tables.append(MemberTable(archive, entry.container, members, entry.skipped))
+        offsets, sizes = members["offset"].to_numpy(), members["size"].to_numpy()
+        container = entry.container
+        end = container.offset + container.size
+        if ((offsets < container.offset) | (sizes < 0) | (offsets > end - sizes)).any():
+            raise ValueError("it lists members outside of their tar")
+        yield MemberTable(archive, container, members, entry.skipped)
         start += entry.members
-    return tables
 
 
 def encode_index(archive: Archive, tables: Iterable[MemberTable]) -> bytes:
@@ -201,6 +215,16 @@ def _check_footer(metadata: pq.FileMetaData, archive: Archive) -> list[_SavedCon
         _SavedContainer(Container(*entry[:-4]), entry[-4], Skipped(*entry[-3:]))
         for entry in footer["containers"]
     ]
+    for entry in saved:
+        start, size = entry.container.offset, entry.container.size
+        numbers = (
+            *astuple(entry.container)[1:],
+            entry.members,
+            *astuple(entry.skipped),
+        )
+        whole = all(type(number) is int and number >= 0 for number in numbers)
+        if not whole or start + size > archive.file.size:
+            raise ValueError("it lists containers outside of the archive")
     groups = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
     if groups != [entry.members for entry in saved]:
         raise ValueError("its row groups do not match its list of containers")
