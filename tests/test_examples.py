@@ -233,7 +233,7 @@ EDITS = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=250)
+@settings(deadline=None, max_examples=150)
 @given(st.sampled_from([b"", b"JPEG" * 40]), LABELS, EDITS)
 def test_changed_bytes_are_read_as_protobuf_does_or_refused(
     image: bytes, label: int, edits: list[tuple[str, int, int]]
@@ -243,3 +243,30 @@ def test_changed_bytes_are_read_as_protobuf_does_or_refused(
         at = place % len(record)
         record[at : at + (kind != "insert")] = b"" if kind == "delete" else [byte]
     check_example(bytes(record))
+
+
+ENTRIES = st.lists(
+    st.sampled_from(
+        [
+            *(NAME, IMAGE, LABEL),
+            *(entry(b"label", 0x1A, b"\x08"), entry(b"label", 0x1A, b"\x88\x00")),
+            *(entry(b"label", 0x1A), entry(b"label", 0x1A, b"\x07", b"\x08")),
+            *(entry(b"label", 0x0A, b"\x07"), entry(b"image", 0x1A, b"\x07")),
+            *(entry(b"image", 0x0A, b"a", b"b"), entry(b"image", 0x0A)),
+            delimited(0x0A, delimited(0x0A, b"image")),
+            delimited(0x0A, delimited(0x12, delimited(0x0A, b""))),
+            TWO_KEYS,
+            delimited(0x12, b"x"),
+        ]
+    ),
+    max_size=2,
+)
+
+
+@settings(deadline=None, max_examples=300)
+@given(ENTRIES, st.permutations([NAME, IMAGE, LABEL]), st.integers(0, 3))
+def test_odd_entries_are_read_as_protobuf_does_or_refused(
+    odd: list[bytes], whole: list[bytes], start: int
+) -> None:
+    check_example(record_of([*whole[:start], *odd, *whole[start:]]))
+    check_example(record_of([*odd, *whole[start:]]) + record_of(whole[:start]))

@@ -645,7 +645,7 @@ PLACES = st.one_of(  # in a header: anywhere, and where it counts
 BYTES = st.integers(0, 255) | st.sampled_from([*b"\0 /0157LKxgV", 0x80])
 
 
-@settings(deadline=None, max_examples=250)
+@settings(deadline=None, max_examples=150)
 @given(
     tar_format=st.sampled_from([tarfile.GNU_FORMAT, tarfile.PAX_FORMAT]),
     edits=st.lists(
@@ -668,3 +668,43 @@ def test_damage_that_keeps_checksums_gives_the_members_of_tarfile_or_an_error(
             archive[at + 148 : at + 156] = b"%06o\0 " % total
     with suppress(TarFormatError):
         check_walk(bytes(archive[:cut]))
+
+
+MEMBERS = st.builds(
+    lambda name, size, kind, magic, prefix, body: (
+        header(name, size, kind, magic, prefix) + blocks(body)
+    ),
+    st.sampled_from([b"a", b"d/", b"", b"d/a"]),
+    st.sampled_from([0, 5, 600, b"\x80" + bytes(10) + b"\5", b"5 ", b"5_0", b"-1"]),
+    st.sampled_from([bytes([kind]) for kind in b"\x000123567VSDN"]),
+    st.sampled_from([POSIX_MAGIC, GNU_MAGIC, V7_MAGIC]),
+    st.sampled_from([b"", b"p"]),
+    st.sampled_from([b"", b"bytes", bytes(600)]),
+)
+RECORDS = st.sampled_from(
+    [
+        *(pax_record(b"path", name) for name in (b"one", b"two/", b"", b"a\0b")),
+        *(pax_record(b"size", size) for size in (b"0", b"5", b"600", b"-1", b"1_0")),
+        pax_record(b"comment", b"a"),
+        pax_record(b"hdrcharset", b"BINARY"),
+        b"5 =a\n",
+        b"9 path=a\n\0",
+        b"junk",
+    ]
+)
+EXTENDED = st.builds(
+    extended,
+    st.sampled_from([b"L", b"K"]),
+    st.sampled_from([b"one\0", b"one", b"two/\0", b"\0", b"n" * 512, b"a\0b\0"]),
+) | st.builds(
+    extended,
+    st.sampled_from([b"x", b"X", b"g"]),
+    st.lists(RECORDS, max_size=2).map(b"".join),
+)
+
+
+@settings(deadline=None, max_examples=400)
+@given(st.lists(MEMBERS | EXTENDED, max_size=4).map(b"".join))
+def test_headers_of_any_kind_are_read_as_tarfile_does_or_refused(start: bytes) -> None:
+    with suppress(TarFormatError):
+        check_walk(start + END_OF_ARCHIVE)
