@@ -1,17 +1,19 @@
 """The table of formats: names, places, and that each reads what it writes."""
 
 import hashlib
+import random
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from transforms import storage
-from transforms.errors import StorageError
-from transforms.examples import Example, Schema
+from transforms.errors import FormatError, StorageError
+from transforms.examples import DamagedRecords, Example, Schema
 from transforms.formats import FORMATS, loader_line
 
 SCHEMA = Schema(("n01440764", "n01443537"))
+SCHEMA_OF_MANY = Schema(tuple(f"n{number:08d}" for number in range(1000)))
 RECORDS = [
     Example("n01440764_36.JPEG", b"JPEGBYTES", 0),
     Example("n01440764_4.JPEG", b"", -1),
@@ -50,6 +52,48 @@ def test_every_format_reads_what_it_writes(name: str, tmp_path: Path) -> None:
     assert storage.sha256(uri) == file.publication.sha256()
     assert list(FORMATS[name].read(uri)) == RECORDS
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+# What of a record is spoiled, so that its framing tells: the labels' members in a tar,
+# which has no checksum of contents.
+SPOILED = {
+    "tfrecord": lambda record: record.image[:40],
+    "array_record": lambda record: record.image[:40],
+    "parquet": lambda record: record.image[:40],
+    "webdataset": lambda record: f'label":{record.label}'.encode(),
+}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_scan_goes_on_behind_damaged_records(name: str, tmp_path: Path) -> None:
+    records = [
+        Example(f"n{i}.JPEG", random.Random(i).randbytes(1000), 100 + i)
+        for i in range(250)
+    ]
+    uri = str(tmp_path / "file")
+    with FORMATS[name].publish(uri, SCHEMA_OF_MANY) as file:
+        for record in records:
+            file.writer.write(record)
+    content = bytearray(Path(uri).read_bytes())
+    for number in (7, 230):
+        content[content.index(SPOILED[name](records[number])) + 9] ^= 1
+    Path(uri).write_bytes(content)
+
+    found = list(FORMATS[name].scan(uri))
+    # A row group of Parquet, 100 records, is whole or not.
+    lost = (range(7, 8), range(230, 231))
+    if name == "parquet":
+        lost = (range(100), range(200, 250))
+    damaged = [item for item in found if isinstance(item, DamagedRecords)]
+    assert [item.count for item in damaged] == [len(numbers) for numbers in lost]
+    assert [item for item in found if isinstance(item, Example)] == [
+        record
+        for number, record in enumerate(records)
+        if not any(number in numbers for numbers in lost)
+    ]
+    with pytest.raises(FormatError) as caught:
+        list(FORMATS[name].read(uri))
+    assert str(caught.value) == damaged[0].reason
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -15,6 +15,7 @@ Layout, with LD(tag, x) = tag, length of x as a varint, x (source: tensorflow's
     int64    = LD(1A, LD(0A, varint))
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -112,6 +113,31 @@ class Example:
     file_name: str
     image: bytes
     label: int
+
+
+@dataclass(frozen=True, slots=True)
+class DamagedRecords:
+    """Records of a file that can't be read, while those behind them can.
+
+    Attributes:
+        count: Number of the records, one behind the other.
+        reason: What is wrong with them, and where.
+    """
+
+    count: int
+    reason: str
+
+
+def undamaged(records: Iterable[Example | DamagedRecords]) -> Iterator[Example]:
+    """Yields records that are all expected to be whole.
+
+    Raises:
+        FormatError: One is not.
+    """
+    for record in records:
+        if isinstance(record, DamagedRecords):
+            raise FormatError(record.reason)
+        yield record
 
 
 def encode_example(example: Example) -> tuple[bytes, bytes, bytes]:

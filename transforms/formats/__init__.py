@@ -8,18 +8,28 @@ build and the documents go by the table.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import BinaryIO, Final, Literal, Protocol
+from typing import BinaryIO, Final, Literal, Protocol, TypeVar
 
 from transforms import storage
 from transforms.croissant import croissant_documents
-from transforms.examples import Example, Schema
+from transforms.examples import DamagedRecords, Example, Schema
 from transforms.facts import ConfigFacts, DatasetFacts
-from transforms.formats.array_record import ArrayRecordWriter, read_array_record
-from transforms.formats.parquet import ParquetWriter, parquet_file_name, read_parquet
-from transforms.formats.tfrecord import TFRecordWriter, read_tfrecord
+from transforms.formats.array_record import (
+    ArrayRecordWriter,
+    read_array_record,
+    scan_array_record,
+)
+from transforms.formats.parquet import (
+    ParquetWriter,
+    parquet_file_name,
+    read_parquet,
+    scan_parquet,
+)
+from transforms.formats.tfrecord import TFRecordWriter, read_tfrecord, scan_tfrecord
 from transforms.formats.webdataset import (
     WebDatasetWriter,
     read_webdataset,
+    scan_webdataset,
     webdataset_documents,
     webdataset_file_name,
 )
@@ -29,6 +39,8 @@ from transforms.storage import Publication, Sink
 # TFDS has it, several formats together; or a folder as the Hugging Face hub has it,
 # one for each format, the configurations side by side.
 Layout = Literal["tfds", "hub"]
+
+Item = TypeVar("Item")
 
 # Names a file, from dataset, split, index and count.
 FileName = Callable[[str, str, int, int], str]
@@ -61,6 +73,7 @@ class OpenFile:
 
 Publisher = Callable[[str, Schema], AbstractContextManager[OpenFile]]
 Reader = Callable[[str], Iterator[Example]]
+Scanner = Callable[[str], Iterator[Example | DamagedRecords]]
 Documents = Callable[[DatasetFacts, Sequence[ConfigFacts]], Mapping[str, bytes]]
 
 
@@ -73,6 +86,7 @@ class Format:
         file_name: Names them.
         publish: Opens a file of it that appears, whole, when the block ends.
         read: Yields the Examples of a published file.
+        scan: Yields them too, but goes on behind damaged ones where that is possible.
         loader: The line that loads it; see ``loader_line``.
         needs: The package, and the extra of ours, that it takes; None for neither.
         max_bytes: Most bytes of a file; None where TFDS's formula decides.
@@ -86,6 +100,7 @@ class Format:
     file_name: FileName
     publish: Publisher
     read: Reader
+    scan: Scanner
     loader: str
     needs: str | None = None
     max_bytes: int | None = None
@@ -133,16 +148,20 @@ def _to_path(make: Callable[[str], ExampleWriter]) -> Publisher:
     return publish
 
 
-def _from_stream(read: Callable[[BinaryIO], Iterator[Example]]) -> Reader:
-    def examples(uri: str) -> Iterator[Example]:
+def _from_stream(
+    read: Callable[[BinaryIO], Iterator[Item]],
+) -> Callable[[str], Iterator[Item]]:
+    def examples(uri: str) -> Iterator[Item]:
         with storage.open_file(uri) as file:
             yield from read(file)
 
     return examples
 
 
-def _from_path(read: Callable[[str], Iterator[Example]]) -> Reader:
-    def examples(uri: str) -> Iterator[Example]:
+def _from_path(
+    read: Callable[[str], Iterator[Item]],
+) -> Callable[[str], Iterator[Item]]:
+    def examples(uri: str) -> Iterator[Item]:
         with storage.local_copy(uri) as path:
             yield from read(path)
 
@@ -155,6 +174,7 @@ FORMATS: Final[Mapping[str, Format]] = {
         file_name=_in_tfds_style("tfrecord"),
         publish=_to_stream(TFRecordWriter),
         read=_from_stream(read_tfrecord),
+        scan=_from_stream(scan_tfrecord),
         loader='tfds.load("{name}/{config}:{version}", data_dir="{root}")',
     ),
     "array_record": Format(
@@ -162,6 +182,7 @@ FORMATS: Final[Mapping[str, Format]] = {
         file_name=_in_tfds_style("array_record"),
         publish=_to_path(ArrayRecordWriter),
         read=_from_path(read_array_record),
+        scan=_from_path(scan_array_record),
         loader='tfds.data_source("{name}/{config}:{version}", data_dir="{root}")',
         needs="array_record",
     ),
@@ -170,6 +191,7 @@ FORMATS: Final[Mapping[str, Format]] = {
         file_name=parquet_file_name,
         publish=_to_stream(ParquetWriter),
         read=_from_stream(read_parquet),
+        scan=_from_stream(scan_parquet),
         loader='datasets.load_dataset("{root}", "{config}")',
         max_bytes=500_000_000,  # as the hub's own writer
         record_overhead=1024,
@@ -182,6 +204,7 @@ FORMATS: Final[Mapping[str, Format]] = {
         file_name=webdataset_file_name,
         publish=_to_stream(WebDatasetWriter),
         read=_from_stream(read_webdataset),
+        scan=_from_stream(scan_webdataset),
         loader="webdataset.WebDataset("
         'sorted(glob.glob("{root}/{config}/{split}-*.tar")), shardshuffle=False)',
         max_bytes=1_000_000_000,

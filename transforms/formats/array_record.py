@@ -15,7 +15,13 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from transforms.errors import FormatError, StorageError
-from transforms.examples import Example, decode_example, encode_example
+from transforms.examples import (
+    DamagedRecords,
+    Example,
+    decode_example,
+    encode_example,
+    undamaged,
+)
 
 # Other options give other bytes (source: TFDS's ``core/file_adapters.py``).
 _WRITER_OPTIONS: Final = "group_size:1"
@@ -78,18 +84,44 @@ def read_array_record(path: str) -> Iterator[Example]:
         FormatError: It is none, is cut off or damaged, or a record is no Example.
         StorageError: The system can't read it.
     """
+    return undamaged(scan_array_record(path))
+
+
+def scan_array_record(path: str) -> Iterator[Example | DamagedRecords]:
+    """Yields the Examples of an ArrayRecord file, and goes on behind damaged ones.
+
+    Raises:
+        FormatError: It is none, or its beginning or end is damaged.
+        StorageError: The system can't read it.
+    """
     from array_record.python import array_record_module
 
     reader = array_record_module.ArrayRecordReader(path, _READER_OPTIONS)
     try:
-        for _ in range(reader.num_records()):
-            yield decode_example(reader.read())
+        for number in range(reader.num_records()):
+            try:
+                # By its number: read front to back, the first damaged one is the last.
+                (record,) = reader.read([number])
+                yield decode_example(record)
+            except RuntimeError as error:
+                yield DamagedRecords(1, str(_format_error(error, path)))
+            except FormatError as error:
+                yield DamagedRecords(1, str(error))
         reader.close()
     except RuntimeError as error:
-        if "() failed: " in str(error):
-            raise StorageError(f"Can't read {path}. It says: {error}.") from error
-        reason = str(error) or "its end is missing"
-        raise FormatError(f"Damaged, or no ArrayRecord file: {reason}.") from error
+        raise _format_error(error, path) from error
+
+
+def _format_error(error: RuntimeError, path: str) -> FormatError:
+    """Returns what the library's error means, if the system is not its cause.
+
+    Raises:
+        StorageError: It is.
+    """
+    if "() failed: " in str(error):
+        raise StorageError(f"Can't read {path}. It says: {error}.") from error
+    reason = str(error) or "its end is missing"
+    return FormatError(f"Damaged, or no ArrayRecord file: {reason}.")
 
 
 def _os_error(error: RuntimeError, path: str) -> OSError:

@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from transforms.errors import FormatError
-from transforms.examples import Example, Schema
+from transforms.examples import DamagedRecords, Example, Schema, undamaged
 from transforms.images import image_size
 from transforms.storage import Sink
 
@@ -33,6 +33,8 @@ _TYPES: Final = {
     "label": pa.int64(),
     "pixels": pa.int32(),
 }
+# What pyarrow raises for bytes that are not what they should be.
+_DAMAGE: Final = (pa.ArrowException, UnicodeDecodeError, OSError)
 _IMAGE_LEAVES: Final = ("image.bytes", "image.path")
 
 
@@ -138,21 +140,44 @@ def read_parquet(file: BinaryIO) -> Iterator[Example]:
     Raises:
         FormatError: It is cut off, damaged, or has other columns than ours.
     """
+    return undamaged(scan_parquet(file))
+
+
+def scan_parquet(file: BinaryIO) -> Iterator[Example | DamagedRecords]:
+    """Yields the Examples of a Parquet file, and goes on behind damaged row groups.
+
+    Raises:
+        FormatError: Its footer is damaged, or it has other columns than ours.
+    """
     try:
         parquet = pq.ParquetFile(file, page_checksum_verification=True)
         _check_columns(parquet.schema_arrow)
-        for group in range(parquet.num_row_groups):
+        groups = range(parquet.num_row_groups)
+    except _DAMAGE as error:
+        raise _format_error(error) from error
+    for group in groups:
+        done = 0
+        try:
             table = parquet.read_row_group(group, use_threads=False)
             columns = (table[name] for name in ("file_name", "image", "label"))
-            for row, (name, image, label) in enumerate(zip(*columns, strict=True)):
+            for name, image, label in zip(*columns, strict=True):
                 values = name.as_py(), image["bytes"].as_py(), label.as_py()
                 if None in values:
-                    raise FormatError(f"Row {row} of row group {group} has a null.")
-                yield Example(*values)
-    except (pa.ArrowException, UnicodeDecodeError, OSError) as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise  # the system's, not the format's
-        raise FormatError(f"Damaged, or no Parquet file: {error}") from error
+                    reason = f"Row {done} of row group {group} has a null."
+                    yield DamagedRecords(1, reason)
+                else:
+                    yield Example(*values)
+                done += 1
+        except _DAMAGE as error:
+            rows = parquet.metadata.row_group(group).num_rows
+            yield DamagedRecords(rows - done, str(_format_error(error)))
+
+
+def _format_error(error: Exception) -> FormatError:
+    """Returns what pyarrow's error means; raises it where the system is its cause."""
+    if isinstance(error, OSError) and error.errno is not None:
+        raise error
+    return FormatError(f"Damaged, or no Parquet file: {error}")
 
 
 def parquet_file_name(dataset: str, split: str, index: int, count: int) -> str:

@@ -16,7 +16,14 @@ from typing import BinaryIO, Final
 import google_crc32c
 
 from transforms.errors import FormatError
-from transforms.examples import Example, Schema, decode_example, encode_example
+from transforms.examples import (
+    DamagedRecords,
+    Example,
+    Schema,
+    decode_example,
+    encode_example,
+    undamaged,
+)
 from transforms.storage import Sink
 
 _LENGTH: Final = struct.Struct("<Q")
@@ -54,6 +61,15 @@ def read_tfrecord(file: BinaryIO) -> Iterator[Example]:
     Raises:
         FormatError: A record is cut off, fails its checksum or is no Example.
     """
+    return undamaged(scan_tfrecord(file))
+
+
+def scan_tfrecord(file: BinaryIO) -> Iterator[Example | DamagedRecords]:
+    """Yields the Examples of a TFRecord file, and goes on behind damaged ones.
+
+    Raises:
+        FormatError: A record is cut off, or its length fails its checksum.
+    """
     while head := file.read(_HEAD_SIZE):
         offset = file.tell() - len(head)
         if len(head) < _HEAD_SIZE:
@@ -70,8 +86,13 @@ def read_tfrecord(file: BinaryIO) -> Iterator[Example]:
         if len(record) < size or len(check) < _CHECK.size:
             raise FormatError(f"The record at byte {offset:,} is cut off.")
         if check != _CHECK.pack(mask(google_crc32c.value(record))):
-            raise FormatError(f"The record at byte {offset:,} fails its checksum.")
-        yield decode_example(record)
+            reason = f"The record at byte {offset:,} fails its checksum."
+            yield DamagedRecords(1, reason)
+            continue
+        try:
+            yield decode_example(record)
+        except FormatError as error:
+            yield DamagedRecords(1, str(error))
 
 
 def frame_head(size: int) -> bytes:

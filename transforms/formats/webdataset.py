@@ -18,7 +18,7 @@ from itertools import groupby, islice
 from typing import BinaryIO, Final
 
 from transforms.errors import FormatError, printable, sample
-from transforms.examples import Example, Schema
+from transforms.examples import DamagedRecords, Example, Schema, undamaged
 from transforms.facts import ConfigFacts, DatasetFacts, SplitFacts
 from transforms.images import image_size
 from transforms.storage import Sink
@@ -86,12 +86,25 @@ def read_webdataset(file: BinaryIO) -> Iterator[Example]:
         FormatError: It is no tar or is cut off, or a record lacks a member, has
             another, or contradicts itself.
     """
+    return undamaged(scan_webdataset(file))
+
+
+def scan_webdataset(file: BinaryIO) -> Iterator[Example | DamagedRecords]:
+    """Yields the Examples of a tar, and goes on behind damaged ones.
+
+    Raises:
+        FormatError: It is no tar or is cut off.
+    """
     try:
         with tarfile.open(fileobj=file, mode="r|") as tar:
             records = groupby(_members(tar), lambda member: member[0].partition(".")[0])
-            for key, members in records:
+            for key, group in records:
                 # One more than a record can have tells that there are too many.
-                yield _example(key, list(islice(members, _MEMBERS + 1)))
+                members = list(islice(group, _MEMBERS + 1))
+                try:
+                    yield _example(key, members)
+                except FormatError as error:
+                    yield DamagedRecords(1, str(error))
     except tarfile.TarError as error:
         raise FormatError(f"Damaged, or no tar: {error}.") from error
 
