@@ -127,14 +127,29 @@ def webdataset_documents(
     For each configuration an ``_info.json`` as timm's ``reader_wds.py`` reads it, and
     for each of its splits an index as the ``wids`` package of webdataset 0.2 reads it.
     """
-    documents = {}
-    for config in configs:
-        splits = {split.name: _timm_split(split) for split in config.splits}
-        documents[f"{config.name}/_info.json"] = _json({"splits": splits})
-        for split in config.splits:
-            index = _wids_index(f"{facts.name}/{config.name}/{split.name}", split)
-            documents[f"{config.name}/{split.name}-index.json"] = _json(index)
-    return documents
+    return {
+        f"{config.name}/{name}": _json(document)
+        for config in configs
+        for name, document in loader_documents(facts.name, config).items()
+    }
+
+
+def loader_documents(
+    dataset: str, config: ConfigFacts
+) -> Mapping[str, Mapping[str, object]]:
+    """Returns what lies beside a configuration's tars, by name.
+
+    Args:
+        dataset: The dataset's name.
+        config: The configuration.
+    """
+    splits = {split.name: _timm_split(split) for split in config.splits}
+    return {"_info.json": {"splits": splits}} | {
+        f"{split.name}-index.json": _wids_index(
+            f"{dataset}/{config.name}/{split.name}", split
+        )
+        for split in config.splits
+    }
 
 
 def _description(example: Example, schema: Schema) -> bytes:
@@ -205,5 +220,5 @@ def _wids_index(name: str, split: SplitFacts) -> dict[str, object]:
     }
 
 
-def _json(document: dict[str, object]) -> bytes:
+def _json(document: Mapping[str, object]) -> bytes:
     return f"{json.dumps(document, indent=2)}\n".encode()
