@@ -95,7 +95,7 @@ def find_inputs(config: BuildConfig, output: ShardOutput) -> BuildInputs:
     class_names = output.schema.class_names
     selections = {
         split: Selection(
-            labeller=_labeller(config.splits[split], class_names),
+            labeller=make_labeller(config.splits[split], class_names),
             subset=read_subset_list(subset, config.manual_dir, config.cache_dir)
             if (subset := config.splits[split].subset)
             else None,
@@ -181,7 +181,13 @@ def _first_there(directory: str, names: tuple[str, ...]) -> str | None:
     return next((path for path in paths if storage.exists(path)), None)
 
 
-def _labeller(split: SplitConfig, class_names: tuple[str, ...]) -> Labeller:
+def make_labeller(split: SplitConfig, class_names: tuple[str, ...]) -> Labeller:
+    """Returns what gives the images of a split their labels.
+
+    Raises:
+        LabelError: A file of labels is malformed.
+        StorageError: It can't be read.
+    """
     if split.labels == LABEL_BY_CONTAINER:
         return LabelByContainer(class_names)
     if split.labels == NO_LABEL:

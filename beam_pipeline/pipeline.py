@@ -1,14 +1,18 @@
-"""The pipeline, as one expression."""
+"""The pipelines, each as one expression."""
 
 import apache_beam as beam
 
+from beam_pipeline.demands import VerifyInputs
 from beam_pipeline.inputs import BuildInputs
+from transforms.archived import HashMembers
+from transforms.conclusion import ConcludeSplits
 from transforms.estimate import EstimateBuild
 from transforms.index import IndexArchives
 from transforms.metadata import WriteMetadata
 from transforms.plan import PlanShards, ShardSpec
 from transforms.shards import BuildShards
 from transforms.subsets import SelectMembers
+from transforms.verification import CheckFiles
 
 
 def build_dataset(
@@ -44,6 +48,35 @@ def estimate_build(root: beam.Pipeline, inputs: BuildInputs) -> beam.PCollection
     """
     return _plan_dataset(root, inputs, save_index=False) | "EstimateBuild" >> (
         EstimateBuild(inputs.output)
+    )
+
+
+def verify_dataset(
+    root: beam.Pipeline, inputs: VerifyInputs, directory: str
+) -> beam.PCollection[str]:
+    """Rereads a dataset, and the archives where they are at hand.
+
+    Args:
+        root: The pipeline to do it in.
+        inputs: What to read, and what to hold it against.
+        directory: Takes a document of what each split came to.
+
+    Returns:
+        Where these documents lie.
+    """
+    found = (
+        root
+        | "Files" >> beam.Create(inputs.files)
+        | "CheckFiles" >> CheckFiles(inputs.images)
+    )
+    if inputs.archives is not None:
+        output = inputs.archives.output
+        archived = _plan_dataset(
+            root, inputs.archives, save_index=True
+        ) | "HashMembers" >> HashMembers(output.config, output.images)
+        found = (found, archived) | "WithArchives" >> beam.Flatten()
+    return found | "ConcludeSplits" >> ConcludeSplits(
+        inputs.holdings, inputs.demands, directory
     )
 
 

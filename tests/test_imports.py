@@ -64,6 +64,14 @@ LADDER = (
     "review",
     "documents",
     "metadata",
+    "findings",
+    "holdings",
+    "agreement",
+    "inventory",
+    "verification",
+    "comparison",
+    "archived",
+    "conclusion",
 )
 PURE = {
     *(
@@ -95,6 +103,7 @@ PURE = {
         "codecs",
     ),
     *("images", "formats.*", "formats", "output", "sharding", "progress"),
+    *("findings", "holdings", "agreement", "inventory", "comparison"),
 }
 LONGEST = 360  # lines
 

@@ -14,6 +14,7 @@ from transforms.facts import ConfigFacts
 from transforms.findings import FindingsBuilder
 
 README: Final = "README.md"
+STATISTICS: Final = "statistics.json"
 _CROISSANT: Final = "croissant.json"
 _FENCE: Final = "---\n"
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 from transforms import storage
 from transforms.agreement import (
     README,
+    STATISTICS,
     Documents,
     check_features,
     check_hub_folder,
@@ -31,7 +32,6 @@ from transforms.tfds import split_documents
 
 _INFO: Final = MARKS["tfds"]
 _LABELS: Final = "label.labels.txt"
-_STATISTICS: Final = "statistics.json"
 
 
 def take_inventory(directory: str) -> Inventory:
@@ -306,11 +306,11 @@ def _shard_files(
 
 def _read_statistics(here: Documents, manifest: Manifest) -> Mapping[str, Any]:
     """Returns what ``statistics.json`` has of each split that the manifest lists."""
-    found = here.read_json(_STATISTICS)
+    found = here.read_json(STATISTICS)
     if found is None:
         return {}
     names = sorted({s.name for splits in manifest.formats.values() for s in splits})
-    here.compare(_STATISTICS, {"splits": {name: {} for name in names}}, found)
+    here.compare(STATISTICS, {"splits": {name: {} for name in names}}, found)
     by_split = found.get("splits")
     if not isinstance(by_split, dict):
         return {}

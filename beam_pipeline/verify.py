@@ -1,0 +1,290 @@
+"""Verifies a dataset: ``python -m beam_pipeline.verify DIR``."""
+
+import argparse
+import json
+import logging
+import os
+import secrets
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import (
+    AbstractContextManager,
+    ExitStack,
+    contextmanager,
+    nullcontext,
+)
+from dataclasses import asdict
+from typing import Final, get_args
+
+from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
+from rich.console import Console
+from rich.table import Table
+
+from beam_pipeline.command import FAILED, refuse_unknown, run_command
+from beam_pipeline.config import parse_assignment, shipped_configs
+from beam_pipeline.demands import VerifyInputs, VerifyOptions, find_demands
+from beam_pipeline.pipeline import verify_dataset
+from beam_pipeline.runners import is_local, make_options, make_pipeline
+from beam_pipeline.supervision import supervised
+from beam_pipeline.terminal import silenced_workers
+from transforms import storage
+from transforms.conclusion import (
+    Conclusion,
+    Total,
+    conclusion_uri,
+    read_conclusion,
+)
+from transforms.errors import ConfigError
+from transforms.findings import Findings, FindingsBuilder, Problem
+from transforms.inventory import take_inventory
+from transforms.verification import ImageCheck
+
+# Flags that say which images of the archives should be there.
+_OF_ARCHIVES: Final = (
+    *("data_dir", "index_dir", "max_examples_per_split", "allow_missing"),
+)
+_TABLE_WIDTH: Final = 100  # columns, where the terminal is narrower or there is none
+
+
+def main(argv: Sequence[str]) -> int:
+    """Verifies a dataset as the command line says.
+
+    Args:
+        argv: Arguments without the program's name.
+
+    Returns:
+        The exit code: 0 when the dataset is whole, 1 when there are problems, 2 when
+        the command line or a config is wrong, 130 when interrupted.
+    """
+    arguments, beam_arguments = make_parser().parse_known_args(argv)
+
+    def work(console: Console) -> int:
+        start = time.monotonic()
+        options = make_options(beam_arguments)
+        if is_local(options):
+            refuse_unknown(beam_arguments, make_parser())
+        wanted = _read_arguments(arguments)
+        inventory = take_inventory(wanted.directory)
+        inputs = find_demands(inventory, wanted)
+        conclusions = _run(inputs, options, arguments.verbose, console)
+        findings = FindingsBuilder()
+        findings.include([inventory.findings, inputs.findings])
+        findings.include(conclusion.findings for conclusion in conclusions)
+        found = findings.result()
+        totals = [total for each in conclusions for total in each.totals]
+        if arguments.json:
+            print(_as_json(wanted.directory, totals, found, inputs.remarks))
+        else:
+            _print(wanted.directory, totals, found, inputs.remarks)
+            print(f"Verified in {time.monotonic() - start:.1f} s.")
+            print(_last_line(wanted.directory, found))
+        return FAILED if found.total else 0
+
+    return run_command(work, verbose=arguments.verbose)
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Returns the parser of our own flags; what it does not know is Beam's."""
+    parser = argparse.ArgumentParser(
+        prog="python -m beam_pipeline.verify",
+        description="Rereads a dataset, and names everything that is wrong with it.",
+        epilog="Any other flag is one of Apache Beam's, such as --runner or "
+        "--direct_num_workers. Exit codes: 0 the dataset is whole, 1 there are "
+        "problems, 2 the command line or the config is wrong.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "directory",
+        metavar="DIR",
+        help="the directory of a version, as .../imagenet2012_subset/1pct/5.0.0, a "
+        "configuration in a folder for the hub, or such a folder",
+    )
+    parser.add_argument(
+        "--images",
+        choices=get_args(ImageCheck),
+        default="header",
+        help="look at headers alone, decode every image, or neither (default: header)",
+    )
+    parser.add_argument(
+        "--config",
+        metavar="NAME|PATH.yaml",
+        help=f"what it was built with: {', '.join(shipped_configs())}, or a file of "
+        "your own (default: the one of the dataset's name)",
+    )
+    parser.add_argument(
+        "--set",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="KEY=VALUE",
+        help="any key of the config, as it was built with",
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON document instead"
+    )
+    parser.add_argument("--verbose", action="store_true", help="show all of Beam's log")
+    archives = parser.add_argument_group("to compare every image with the archives")
+    archives.add_argument("--manual_dir", metavar="DIR", help="the archives")
+    archives.add_argument(
+        "--data_dir",
+        metavar="DIR",
+        help="where a downloaded list and saved indexes are (default: where DIR lies)",
+    )
+    archives.add_argument(
+        "--index_dir",
+        metavar="DIR",
+        help="saved indexes of archives (default: beneath DATA_DIR/downloads)",
+    )
+    archives.add_argument(
+        "--max_examples_per_split",
+        type=int,
+        metavar="N",
+        help="as it was built with",
+    )
+    archives.add_argument(
+        "--allow_missing",
+        action="store_true",
+        default=None,
+        help="the archives may lack images that the subset list names",
+    )
+    return parser
+
+
+def _read_arguments(arguments: argparse.Namespace) -> VerifyOptions:
+    for name in _OF_ARCHIVES:
+        if getattr(arguments, name) is not None and not arguments.manual_dir:
+            raise ConfigError(f"--{name} has no effect without --manual_dir.")
+    flags = {name: getattr(arguments, name) for name in (*_OF_ARCHIVES, "manual_dir")}
+    directory = arguments.directory
+    if "://" not in directory:
+        directory = os.path.abspath(os.path.expanduser(directory))
+    return VerifyOptions(
+        directory=directory.rstrip("/"),
+        images=arguments.images,
+        config=arguments.config,
+        overrides=dict(map(parse_assignment, arguments.set)),
+        flags=flags,
+        with_archives=bool(arguments.manual_dir),
+    )
+
+
+def _run(
+    inputs: VerifyInputs, options: PipelineOptions, verbose: bool, console: Console
+) -> list[Conclusion]:
+    """Runs the pipeline; returns what each split came to."""
+    splits = dict.fromkeys((file.config, file.split) for file in inputs.files)
+    if not splits:
+        return []
+    # What it says of shards would be about shards that nobody builds.
+    logging.getLogger("transforms.plan").setLevel(logging.WARNING)
+    with ExitStack() as stack:
+        directory = stack.enter_context(_scratch(options))
+        pipeline = make_pipeline(options)
+        verify_dataset(pipeline, inputs, directory)
+        if is_local(options):
+            stack.enter_context(_supervised(directory, console))
+        with nullcontext() if verbose else silenced_workers():
+            pipeline.run().wait_until_finish()
+        return [
+            read_conclusion(conclusion_uri(directory, config, split))
+            for config, split in splits
+        ]
+
+
+def _supervised(directory: str, console: Console) -> AbstractContextManager[None]:
+    def stop(message: str) -> None:
+        storage.remove_tree(directory)
+        console.print(message)
+
+    return supervised(
+        lambda: stop("Interrupted."),
+        lambda reason: stop(f"error: A worker process died ({reason})."),
+        FAILED,
+    )
+
+
+@contextmanager
+def _scratch(options: PipelineOptions) -> Iterator[str]:
+    """Gives a directory that the workers write to and this process reads.
+
+    Raises:
+        ConfigError: The workers are elsewhere, and no such place is named.
+    """
+    if is_local(options):
+        with tempfile.TemporaryDirectory() as directory:
+            yield directory
+        return
+    place = options.view_as(GoogleCloudOptions).temp_location
+    if not place:
+        raise ConfigError(
+            "On this engine --temp_location has to name a directory that its workers "
+            "and this machine share."
+        )
+    directory = storage.join(place, f"verify-{secrets.token_hex(8)}")
+    storage.make_directory(directory)
+    try:
+        yield directory
+    finally:
+        storage.remove_tree(directory)
+
+
+def _print(
+    directory: str,
+    totals: Sequence[Total],
+    findings: Findings,
+    remarks: Sequence[str],
+) -> None:
+    table = Table(title=directory)
+    for column in ("config", "format", "split"):
+        table.add_column(column)
+    for column in ("files", "examples", "bytes", "problems"):
+        table.add_column(column, justify="right")
+    for total in totals:
+        numbers = total.files, total.examples, total.bytes, total.problems
+        cells = (f"{number:,}" for number in numbers)
+        table.add_row(total.config, total.format, total.split, *cells)
+    others = findings.total - sum(total.problems for total in totals)
+    table.add_row("", "documents, other files", *[""] * 4, f"{others:,}")
+    console = Console()
+    console.width = max(console.width, _TABLE_WIDTH)
+    console.print(table)
+    for problem in findings.listed:
+        print(_in_words(problem))
+    for file, number in findings.omitted.items():
+        print(f"{file}: {number:,} more problems.")
+    for remark in remarks:
+        print(remark)
+
+
+def _in_words(problem: Problem) -> str:
+    where = "" if problem.record is None else f", record {problem.record:,}"
+    return f"{problem.file}{where} ({problem.check}): {problem.message}"
+
+
+def _last_line(directory: str, findings: Findings) -> str:
+    if not findings.total:
+        return f"{directory} is whole."
+    return f"{directory} has {findings.total:,} problem{'s'[: findings.total > 1]}."
+
+
+def _as_json(
+    directory: str,
+    totals: Sequence[Total],
+    findings: Findings,
+    remarks: Sequence[str],
+) -> str:
+    document = {
+        "directory": directory,
+        "whole": not findings.total,
+        "totals": [asdict(total) for total in totals],
+        "problems": [asdict(problem) for problem in findings.listed],
+        "omitted": dict(findings.omitted),
+        "remarks": list(remarks),
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
