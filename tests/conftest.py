@@ -8,6 +8,7 @@ import pytest
 
 from beam_pipeline import progress
 from beam_pipeline.demo import DemoShape, make_archives
+from tests.datasets import build_all
 
 SMALL = DemoShape(classes=3, per_class=12, listed=6, validation=20, width=96)
 
@@ -26,6 +27,14 @@ def small_archives(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("archives")
     make_archives(directory, SMALL)
     return directory
+
+
+@pytest.fixture(scope="session")
+def every_format(
+    small_archives: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A directory of datasets: the small archives in all formats, not to be changed."""
+    return build_all(small_archives, tmp_path_factory.mktemp("every_format"))
 
 
 @pytest.fixture(scope="session")
