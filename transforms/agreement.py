@@ -127,14 +127,14 @@ def differences(expected: Any, found: Any, where: str = "") -> Iterator[str]:
     """
     if isinstance(expected, Mapping) and isinstance(found, Mapping):
         for key, value in expected.items():
-            below = f"{where}.{key}" if where else str(key)
-            yield from differences(value, found.get(key), below)
+            yield from differences(value, found.get(key), f"{where}.{key}".strip("."))
     elif isinstance(expected, list | tuple) and isinstance(found, list | tuple):
         if len(expected) != len(found):
-            yield f"{where}: expected {len(expected):,} entries, found {len(found):,}"
+            length = f"expected {len(expected):,} entries, found {len(found):,}"
+            yield f"{where or 'all'}: {length}"
             return
         for position, (ours, theirs) in enumerate(zip(expected, found, strict=True)):
-            yield from differences(ours, theirs, f"{where}.{position}")
+            yield from differences(ours, theirs, f"{where}.{position}".strip("."))
     elif expected != found:
         yield f"{where}: expected {expected!r}, found {found!r}"
 

@@ -158,7 +158,8 @@ def _read_manifest(here: Documents, layout: Layout) -> Manifest | None:
         here.add(
             MANIFEST,
             f"It lists [{', '.join(manifest.formats)}] as formats, expected "
-            f"{' or '.join(sorted(known))}.",
+            f"{' or '.join(sorted(known))}."
+            + (f" Others are not complete without {_INFO}." * (layout == "hub")),
         )
         return None
     for name, splits in manifest.formats.items():
