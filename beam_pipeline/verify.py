@@ -58,13 +58,14 @@ def main(argv: Sequence[str]) -> int:
         The exit code: 0 when the dataset is whole, 1 when there are problems, 2 when
         the command line or a config is wrong, 130 when interrupted.
     """
-    arguments, beam_arguments = make_parser().parse_known_args(argv)
+    parser = make_parser()
+    arguments, beam_arguments = parser.parse_known_args(argv)
 
     def work(console: Console) -> int:
         start = time.monotonic()
         options = make_options(beam_arguments)
         if is_local(options):
-            refuse_unknown(beam_arguments, make_parser())
+            refuse_unknown(beam_arguments, parser)
         wanted = _read_arguments(arguments)
         inventory = take_inventory(wanted.directory)
         inputs = find_demands(inventory, wanted)
