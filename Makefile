@@ -8,7 +8,8 @@ LOADERS_BIN := .venv-loaders/bin
 # Seconds that each target is fuzzed; `make fuzz FUZZ_SECONDS=600` is longer.
 FUZZ_SECONDS ?= 30
 
-.PHONY: demo test lint test-parity test-loaders test-report fuzz bench clean
+.PHONY: demo test lint test-parity test-loaders test-report fuzz test-container \
+	constraints bench clean
 
 demo: .venv/ready  ## build a small dataset from generated archives
 	$(BIN)/python -m beam_pipeline.demo demo/archives
@@ -39,13 +40,23 @@ fuzz: .venv-fuzz/ready  ## hostile bytes, guided by coverage; findings go to bui
 			-max_total_time=$(FUZZ_SECONDS) -seed=1 -verbosity=0 || exit 1; \
 	done
 
+test-container: .venv/ready build/container/ready  ## the image in podman, as root
+	$(BIN)/python -m pytest -q -rs tests/container
+
+constraints: build/container/ready  ## pin what the image installs, as Beam's own pins it
+	$(PYTHON) -m venv --clear build/constraints
+	build/constraints/bin/pip install --quiet ".[array-record]" \
+		--constraint build/container/context/base_image_requirements.txt
+	echo "# Made by make constraints: the versions of Beam's image, and of what it lacks." > constraints.txt
+	build/constraints/bin/pip freeze --exclude imagenet2012-subset-beam >> constraints.txt
+
 bench: .venv/ready .venv-parity/ready .venv-loaders/ready .venv-bench/ready  ## ratios
 	$(BIN)/python -m benchmarks.build
 	$(BIN)/python -m benchmarks.formats
 	$(BIN)/python -m benchmarks.images
 
 clean:
-	rm -rf .venv .venv-parity .venv-loaders .venv-fuzz .venv-bench demo build *.egg-info
+	rm -rf .venv .venv-* demo build *.egg-info
 
 .venv/ready: pyproject.toml setup.py
 	$(PYTHON) -m venv .venv
@@ -74,4 +85,14 @@ clean:
 .venv-bench/ready: benchmarks/requirements.txt
 	$(PYTHON) -m venv .venv-bench
 	.venv-bench/bin/pip install --quiet --requirement benchmarks/requirements.txt
+	touch $@
+
+.venv-container/ready: tests/container/requirements.txt
+	$(PYTHON) -m venv .venv-container
+	.venv-container/bin/pip install --quiet --requirement tests/container/requirements.txt
+	touch $@
+
+build/container/ready: .venv-container/ready tests/container/base.Dockerfile \
+		tests/container/make_base.sh
+	PATH="$(CURDIR)/.venv-container/bin:$$PATH" tests/container/make_base.sh $(@D)
 	touch $@
