@@ -1,6 +1,7 @@
 # A stand-in for apache/beam_python3.11_sdk:2.77.0, which tests/container/make_base.sh
-# builds: the same Debian, Python packages, boot and entry point. It leaves out compilers,
-# the one package that needs them (google-cloud-profiler), and the Google Cloud CLI.
+# builds: the same Debian, Python packages, boot and entry point. Python is Debian's 3.11.
+# Left out are compilers, the one package that needs them (google-cloud-profiler), and the
+# Google Cloud CLI.
 FROM localhost/bookworm
 
 # Puts python and pip where the published image has them.

@@ -78,4 +78,4 @@ def test_stopping_it_interrupts_the_job(archives: Path, data_dir: Path) -> None:
         assert set(processes(job).values()) == {"beam"}
         output("stop", "--time", 60, job)
         assert output("inspect", "--format", "{{.State.ExitCode}}", job) == "130"
-        assert "Interrupted. The same command goes on" in podman("logs", job).err
+        assert "Interrupted. Published are, whole: " in podman("logs", job).err
