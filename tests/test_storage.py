@@ -103,7 +103,7 @@ def digits(tmp_path: Path) -> FileInfo:
 
 def test_ranges_are_read_exactly(digits: FileInfo) -> None:
     reader = storage.open_reader(digits)
-    reader.prefetch(0, 10)
+    reader.prefetch([(0, 10)])
     assert reader.read(0, 10) == b"0123456789"
     assert reader.read(3, 4) == b"3456"
     assert reader.read(9, 1) == b"9"

@@ -10,6 +10,8 @@ from transforms.errors import StorageError
 class LocalReader:
     """Reads ranges of a local file with ``pread``."""
 
+    ahead = 16  # enough for a disk to have its queue full
+
     def __init__(self, uri: str) -> None:
         """Opens the file.
 
@@ -52,13 +54,13 @@ class LocalReader:
         threads that read one each, and no thread waits for the GIL.
         """
         if len(ranges) > 1:
-            for offset, size in ranges:
-                self.prefetch(offset, size)
+            self.prefetch(ranges)
         return [self.read(offset, size) for offset, size in ranges]
 
-    def prefetch(self, offset: int, size: int) -> None:
-        """Asks the kernel to start reading a range into the page cache."""
-        os.posix_fadvise(self._descriptor, offset, size, os.POSIX_FADV_WILLNEED)
+    def prefetch(self, ranges: Sequence[tuple[int, int]]) -> None:
+        """Asks the kernel to start reading ranges into the page cache."""
+        for offset, size in ranges:
+            os.posix_fadvise(self._descriptor, offset, size, os.POSIX_FADV_WILLNEED)
 
     def close(self) -> None:
         """Closes the file."""

@@ -8,7 +8,7 @@ does not grow with the shard.
 
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -23,8 +23,8 @@ from transforms.pixels import sample_pixels
 from transforms.plan import ShardSpec
 from transforms.policy import ImagePolicy, RejectedImage
 from transforms.statistics import Observation
+from transforms.storage import RangeReader
 
-_AHEAD: Final = 16  # members announced to the storage before they are read
 _CORES: Final = os.cpu_count() or 1
 _WINDOW: Final = 2 * _CORES  # images of a shard that are read and not yet written
 
@@ -91,24 +91,40 @@ def treated_members(
 def _read_members(spec: ShardSpec) -> Iterator[tuple[Source, bytes]]:
     """Yields the shard's members in order."""
     columns = spec.members.to_pydict()
-    archives, names = columns["archive"], columns["name"]
-    offsets, sizes, labels = columns["offset"], columns["size"], columns["label"]
+    archives, names, labels = columns["archive"], columns["name"], columns["label"]
+    ranges = list(zip(columns["offset"], columns["size"], strict=True))
     # Documents don't say where an archive lies, only which it is.
     known_as = [storage.base_name(archive.uri) for archive in spec.archives]
     readers = [storage.open_reader(archive) for archive in spec.archives]
     try:
-        for row in range(min(_AHEAD, len(names))):
-            readers[archives[row]].prefetch(offsets[row], sizes[row])
-        for row, name in enumerate(names):
-            later = row + _AHEAD
-            if later < len(names):
-                readers[archives[later]].prefetch(offsets[later], sizes[later])
-            archive, offset, size = archives[row], offsets[row], sizes[row]
+        batch = max(reader.ahead for reader in readers)
+        _announce(readers, archives[:batch], ranges[:batch])
+        for row, (name, (offset, size)) in enumerate(zip(names, ranges, strict=True)):
+            if row % batch == 0:  # while one batch is read, the next one is got
+                later = slice(row + batch, row + 2 * batch)
+                _announce(readers, archives[later], ranges[later])
+            archive = archives[row]
             source = Source(name, labels[row], known_as[archive], offset, size)
             yield source, readers[archive].read(offset, size)
     finally:
         for reader in readers:
             reader.close()
+
+
+def _announce(
+    readers: Sequence[RangeReader],
+    archives: Sequence[int],
+    ranges: Sequence[tuple[int, int]],
+) -> None:
+    """Tells each reader which ranges of its archive are read next."""
+    for number, reader in enumerate(readers):
+        reader.prefetch(
+            [
+                wanted
+                for archive, wanted in zip(archives, ranges, strict=True)
+                if archive == number
+            ]
+        )
 
 
 def _treat(

@@ -42,7 +42,14 @@ class FileInfo:
 
 
 class RangeReader(Protocol):
-    """Reads ranges of one file; may be shared by threads."""
+    """Reads ranges of one file; may be shared by threads.
+
+    Attributes:
+        ahead: How many ranges are worth announcing at a time.
+    """
+
+    @property
+    def ahead(self) -> int: ...  # noqa: D102
 
     def read(self, offset: int, size: int) -> bytes:
         """Returns exactly ``size`` bytes from ``offset``, or raises StorageError."""
@@ -52,8 +59,8 @@ class RangeReader(Protocol):
         """Returns the bytes of each (offset, size), read at once where that helps."""
         ...
 
-    def prefetch(self, offset: int, size: int) -> None:
-        """Announces a range that is going to be read soon."""
+    def prefetch(self, ranges: Sequence[tuple[int, int]]) -> None:
+        """Announces ranges, each of which is going to be read soon, by itself."""
         ...
 
     def close(self) -> None:
