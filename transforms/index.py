@@ -21,8 +21,9 @@ import io
 import json
 import logging
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import astuple, dataclass
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import apache_beam as beam
 import pyarrow as pa
@@ -125,7 +126,7 @@ def read_index(
         StorageError: The index can't be read, or was replaced since it was checked.
     """
     try:
-        with pq.ParquetFile(source) as file:
+        with _opened(source) as stream, pq.ParquetFile(stream) as file:
             saved = _check_footer(file.metadata, archive)
             # Arrow's own threads would gain nothing and keep memory of their own.
             together = file.read_row_groups(list(rows), use_threads=False)
@@ -150,6 +151,10 @@ def _cut_into_tables(
             raise ValueError("it lists members outside of their tar")
         yield MemberTable(archive, container, members, entry.skipped)
         start += entry.members
+
+
+def _opened(source: str | io.BytesIO) -> AbstractContextManager[BinaryIO]:
+    return storage.open_file(source) if isinstance(source, str) else nullcontext(source)
 
 
 def encode_index(archive: Archive, tables: Iterable[MemberTable]) -> bytes:
