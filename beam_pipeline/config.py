@@ -332,7 +332,9 @@ def _make_paths_absolute(mapping: dict[str, Any], directory: Path) -> None:
         ]
     for owner, key in owners:
         value = owner.get(key)
-        if isinstance(value, str) and value not in (LABEL_BY_CONTAINER, NO_LABEL):
+        if not isinstance(value, str) or "://" in value:
+            continue
+        if value not in (LABEL_BY_CONTAINER, NO_LABEL):
             owner[key] = str(directory / value)
 
 
