@@ -8,8 +8,10 @@ LOADERS_BIN := .venv-loaders/bin
 # Seconds that each target is fuzzed; `make fuzz FUZZ_SECONDS=600` is longer.
 FUZZ_SECONDS ?= 30
 
-.PHONY: demo test lint test-parity test-loaders test-report fuzz test-container \
 	constraints bench clean
+
+.PHONY: demo test lint test-parity test-loaders test-report test-faults test-storage \
+	test-engines test-dataflow test-container constraints fuzz bench clean
 
 demo: .venv/ready  ## build a small dataset from generated archives
 	$(BIN)/python -m beam_pipeline.demo demo/archives
@@ -40,6 +42,9 @@ fuzz: .venv-fuzz/ready  ## hostile bytes, guided by coverage; findings go to bui
 			-max_total_time=$(FUZZ_SECONDS) -seed=1 -verbosity=0 || exit 1; \
 	done
 
+test-faults: .venv/ready  ## runs that are killed, starved of disk, fed changing files
+	$(BIN)/python -m pytest -q -rs tests/faults
+
 test-container: .venv/ready build/container/ready  ## the image in podman, as root
 	$(BIN)/python -m pytest -q -rs tests/container
 
@@ -49,6 +54,9 @@ constraints: build/container/ready  ## pin what the image installs, as Beam's ow
 		--constraint build/container/context/base_image_requirements.txt
 	echo "# Made by make constraints: the versions of Beam's image, and of what it lacks." > constraints.txt
 	build/constraints/bin/pip freeze --exclude imagenet2012-subset-beam >> constraints.txt
+
+test-storage: .venv/ready .venv-storage/ready  ## object storage, over servers on loopback
+	$(BIN)/python -m pytest -q -rs tests/storage
 
 bench: .venv/ready .venv-parity/ready .venv-loaders/ready .venv-bench/ready  ## ratios
 	$(BIN)/python -m benchmarks.build
@@ -80,6 +88,11 @@ clean:
 .venv-fuzz/ready: tests/fuzz/requirements.txt
 	$(PYTHON) -m venv .venv-fuzz
 	.venv-fuzz/bin/pip install --quiet --requirement tests/fuzz/requirements.txt
+	touch $@
+
+.venv-storage/ready: tests/storage/requirements.txt
+	$(PYTHON) -m venv .venv-storage
+	.venv-storage/bin/pip install --quiet --requirement tests/storage/requirements.txt
 	touch $@
 
 .venv-bench/ready: benchmarks/requirements.txt

@@ -11,14 +11,14 @@ from contextlib import contextmanager
 from transforms import storage
 from transforms.direct import claim
 from transforms.errors import StorageError
-from transforms.local import explain
+from transforms.local import explain, local_path
 
 
 @contextmanager
 def exclusive(directory: str) -> Iterator[None]:
     """Keeps a second run out of a directory; the system frees it when a run dies.
 
-    Where the file system has no locks, nobody is kept out.
+    Where the storage has no locks, nobody is kept out.
 
     Args:
         directory: A directory that is there.
@@ -26,10 +26,11 @@ def exclusive(directory: str) -> Iterator[None]:
     Raises:
         StorageError: Another run has it.
     """
+    if not storage.is_local(directory):
+        yield
+        return
     try:
-        descriptor = os.open(
-            storage.local_path(directory), os.O_RDONLY | os.O_DIRECTORY
-        )
+        descriptor = os.open(local_path(directory), os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
         raise explain(error, "open", directory) from error
     try:
@@ -54,10 +55,12 @@ def sweep(directory: str, *, ours: bool = False) -> None:
     Raises:
         StorageError: One can't be removed.
     """
+    if not storage.is_local(directory):  # nobody can tell there whose writer is dead
+        return
     for name in filter(storage.is_unfinished, storage.list_names(directory)):
         uri = storage.join(directory, name)
         try:
-            descriptor = os.open(storage.local_path(uri), os.O_RDONLY)
+            descriptor = os.open(local_path(uri), os.O_RDONLY)
         except FileNotFoundError:
             continue
         except OSError as error:

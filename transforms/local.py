@@ -1,9 +1,15 @@
-"""Range reads of local files, and what to do about the system's errors."""
+"""Local files, and what to do about the system's errors."""
 
 import errno
 import os
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
 
+from transforms.backend import FileInfo, cut_off, hidden_name
+from transforms.direct import DirectFile, claim
 from transforms.errors import StorageError
 
 
@@ -37,11 +43,7 @@ class LocalReader:
             while len(data) < size:
                 more = os.pread(self._descriptor, size - len(data), offset + len(data))
                 if not more:
-                    raise StorageError(
-                        f"{self._uri} ends at byte {offset + len(data):,}, but "
-                        f"{size:,} bytes from {offset:,} were expected. The file is "
-                        "truncated or has changed; get it whole and rerun."
-                    )
+                    raise cut_off(self._uri, offset + len(data), offset, size)
                 data += more
         except OSError as error:
             raise explain(error, "read", self._uri) from error
@@ -83,3 +85,121 @@ def explain(error: OSError, action: str, uri: str) -> StorageError:
         case _:
             advice = f"The system says: {error.strerror}."
     return StorageError(f"Can't {action} {uri}. {advice}")
+
+
+def file_info(uri: str) -> FileInfo:
+    """Returns what identifies the present state of a file that is there."""
+    path = local_path(uri)
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise explain(error, "find", str(path)) from error
+    return FileInfo(str(path.absolute()), status.st_size, str(status.st_mtime_ns))
+
+
+def exists(uri: str) -> bool:
+    """Returns whether there is a file of that name."""
+    return local_path(uri).is_file()
+
+
+def open_reader(file: FileInfo) -> LocalReader:
+    """Opens a file for range reads."""
+    return LocalReader(file.uri)
+
+
+@contextmanager
+def open_file(uri: str) -> Iterator[BinaryIO]:
+    """Opens a file for reading from front to back."""
+    path = local_path(uri)
+    try:
+        with path.open("rb") as file:
+            yield file
+    except OSError as error:
+        raise explain(error, "read", str(path)) from error
+
+
+@contextmanager
+def publish(uri: str) -> Iterator[DirectFile]:
+    """Opens a file for writing that appears, whole, when the block ends.
+
+    The bytes go to a hidden name in the same directory, which has to exist; they reach
+    the disk, and are then renamed.
+    """
+    path = local_path(uri)
+    temporary = path.with_name(hidden_name(path.name))
+    try:
+        with closing(DirectFile(temporary)) as file:
+            yield file
+            file.sync()
+        os.replace(temporary, path)
+        _sync_directory(path.parent)
+    except OSError as error:
+        raise explain(error, "write", str(path)) from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def staging_path(uri: str) -> Iterator[str]:
+    """Gives the path of a new, hidden file beside a file; it goes with the block."""
+    path = local_path(uri)
+    staged = path.with_name(hidden_name(path.name))
+    try:
+        with staged.open("xb") as claimed:
+            claim(claimed.fileno())
+            yield str(staged)
+    except OSError as error:
+        raise explain(error, "write", str(path)) from error
+    finally:
+        with suppress(OSError):
+            staged.unlink(missing_ok=True)
+
+
+def list_names(directory: str) -> list[str]:
+    """Returns the names in a directory; none where there is no directory."""
+    try:
+        return os.listdir(local_path(directory))
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise explain(error, "list", directory) from error
+
+
+def make_directory(uri: str) -> None:
+    """Makes a directory and its parents where they are missing."""
+    try:
+        local_path(uri).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise explain(error, "make the directory", uri) from error
+
+
+def remove(uri: str) -> None:
+    """Removes a file if it is there."""
+    try:
+        local_path(uri).unlink(missing_ok=True)
+    except OSError as error:
+        raise explain(error, "remove", uri) from error
+
+
+def remove_tree(uri: str) -> None:
+    """Removes a directory with all it holds, if it is there."""
+    try:
+        shutil.rmtree(local_path(uri))
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise explain(error, "remove", uri) from error
+
+
+def local_path(uri: str) -> Path:
+    """Returns the path that a user's one stands for."""
+    return Path(uri).expanduser()
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -8,78 +8,32 @@ at all.
 
 import hashlib
 import json
-import os
-import secrets
-import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+import tempfile
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, BinaryIO, Final
 
-from transforms.direct import DirectFile, claim
+from transforms import arrow_fs, gcs, local
+from transforms.backend import UNFINISHED_SUFFIX, Backend, has_changed
+from transforms.backend import FileInfo as FileInfo
+from transforms.backend import RangeReader as RangeReader
+from transforms.backend import Sink as Sink
 from transforms.errors import StorageError
-from transforms.local import LocalReader, explain
 
-UNFINISHED_SUFFIX = ".unfinished"
-
-_COPY_SIZE = 1 << 20  # bytes at a time
+_COPY_SIZE: Final = 1 << 20  # bytes at a time
 
 
-@dataclass(frozen=True, slots=True)
-class FileInfo:
-    """Names one state of one file.
-
-    Attributes:
-        uri: Absolute path.
-        size: Length in bytes.
-        generation: Changes whenever the content does: modification time in ns.
-    """
-
-    uri: str
-    size: int
-    generation: str
+def _backend(uri: str) -> Backend:
+    """Returns the storage that a URI or path lies in."""
+    scheme, found, _ = uri.partition("://")
+    if not found:
+        return local
+    return gcs if scheme == "gs" else arrow_fs
 
 
-class RangeReader(Protocol):
-    """Reads ranges of one file; may be shared by threads.
-
-    Attributes:
-        ahead: How many ranges are worth announcing at a time.
-    """
-
-    @property
-    def ahead(self) -> int: ...  # noqa: D102
-
-    def read(self, offset: int, size: int) -> bytes:
-        """Returns exactly ``size`` bytes from ``offset``, or raises StorageError."""
-        ...
-
-    def read_many(self, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
-        """Returns the bytes of each (offset, size), read at once where that helps."""
-        ...
-
-    def prefetch(self, ranges: Sequence[tuple[int, int]]) -> None:
-        """Announces ranges, each of which is going to be read soon, by itself."""
-        ...
-
-    def close(self) -> None:
-        """Releases the file."""
-        ...
-
-
-def local_path(uri: str) -> Path:
-    """Returns the local path that a URI names.
-
-    Raises:
-        StorageError: The URI has a scheme; only local paths are supported.
-    """
-    if "://" in uri:
-        raise StorageError(
-            f"{uri}: only local paths are supported, not {uri.split('://')[0]}://. "
-            "Copy the file to a local or mounted directory."
-        )
-    return Path(uri).expanduser()
+def is_local(uri: str) -> bool:
+    """Returns whether a URI is a path of this machine."""
+    return _backend(uri) is local
 
 
 def file_info(uri: str) -> FileInfo:
@@ -88,17 +42,16 @@ def file_info(uri: str) -> FileInfo:
     Raises:
         StorageError: There is no such file, or it can't be examined.
     """
-    path = local_path(uri)
-    try:
-        status = path.stat()
-    except OSError as error:
-        raise explain(error, "find", str(path)) from error
-    return FileInfo(str(path.absolute()), status.st_size, str(status.st_mtime_ns))
+    return _backend(uri).file_info(uri)
 
 
 def exists(uri: str) -> bool:
-    """Returns whether there is a file of that name."""
-    return local_path(uri).is_file()
+    """Returns whether there is a file of that name.
+
+    Raises:
+        StorageError: It can't be told.
+    """
+    return _backend(uri).exists(uri)
 
 
 def open_reader(file: FileInfo) -> RangeReader:
@@ -109,11 +62,18 @@ def open_reader(file: FileInfo) -> RangeReader:
     """
     now = file_info(file.uri)
     if now != file:
-        raise StorageError(
-            f"{file.uri} has changed since the build began: it had {file.size:,} "
-            f"bytes, now {now.size:,}, or was modified. Rerun when it is at rest."
-        )
-    return LocalReader(file.uri)
+        how = f"it had {file.size:,} bytes, now {now.size:,}, or was modified"
+        raise has_changed(file, how)
+    return _backend(file.uri).open_reader(file)
+
+
+def open_file(uri: str) -> AbstractContextManager[BinaryIO]:
+    """Opens a file for reading from front to back.
+
+    Raises:
+        StorageError: The file can't be opened or read.
+    """
+    return _backend(uri).open_file(uri)
 
 
 def read_bytes(uri: str) -> bytes:
@@ -122,11 +82,8 @@ def read_bytes(uri: str) -> bytes:
     Raises:
         StorageError: The file can't be read.
     """
-    path = local_path(uri)
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise explain(error, "read", str(path)) from error
+    with open_file(uri) as file:
+        return file.read()
 
 
 def read_json(uri: str) -> dict[str, Any]:
@@ -145,50 +102,38 @@ def read_json(uri: str) -> dict[str, Any]:
 
 
 @contextmanager
-def open_file(uri: str) -> Iterator[BinaryIO]:
-    """Opens a file for reading from front to back.
-
-    Raises:
-        StorageError: The file can't be opened or read.
-    """
-    path = local_path(uri)
-    try:
-        with path.open("rb") as file:
-            yield file
-    except OSError as error:
-        raise explain(error, "read", str(path)) from error
-
-
-@contextmanager
 def local_copy(uri: str) -> Iterator[str]:
     """Gives the path of a local file with a file's bytes, for those who need one.
 
     Raises:
-        StorageError: There is no such file.
+        StorageError: There is no such file, or it can't be copied.
     """
-    yield file_info(uri).uri
+    if is_local(uri):
+        yield file_info(uri).uri
+        return
+    with _staging_path(uri) as path:
+        with open_file(uri) as source, publish(path) as target:
+            while piece := source.read(_COPY_SIZE):
+                target.write(piece)
+        yield path
 
 
 def list_names(directory: str) -> list[str]:
-    """Returns the names in a directory, sorted; none where there is no directory."""
-    try:
-        return sorted(os.listdir(local_path(directory)))
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise explain(error, "list", directory) from error
+    """Returns the names in a directory, sorted; none where there is no directory.
+
+    Raises:
+        StorageError: It can't be listed.
+    """
+    return sorted(_backend(directory).list_names(directory))
 
 
 def make_directory(uri: str) -> None:
-    """Makes a directory and its parents where they are missing.
+    """Makes a directory and its parents where the storage has directories.
 
     Raises:
         StorageError: It can't be made.
     """
-    try:
-        local_path(uri).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise explain(error, "make the directory", uri) from error
+    _backend(uri).make_directory(uri)
 
 
 def remove(uri: str) -> None:
@@ -197,10 +142,7 @@ def remove(uri: str) -> None:
     Raises:
         StorageError: It is there and can't be removed.
     """
-    try:
-        local_path(uri).unlink(missing_ok=True)
-    except OSError as error:
-        raise explain(error, "remove", uri) from error
+    _backend(uri).remove(uri)
 
 
 def remove_tree(uri: str) -> None:
@@ -209,24 +151,7 @@ def remove_tree(uri: str) -> None:
     Raises:
         StorageError: It is there and can't be removed.
     """
-    try:
-        shutil.rmtree(local_path(uri))
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise explain(error, "remove", uri) from error
-
-
-class Sink(Protocol):
-    """A file that is being written front to back."""
-
-    def write(self, data: bytes, /) -> int:
-        """Appends bytes; returns their number."""
-        ...
-
-    def tell(self) -> int:
-        """Returns the number of bytes appended so far."""
-        ...
+    _backend(uri).remove_tree(uri)
 
 
 class Publication:
@@ -255,62 +180,47 @@ class Publication:
 def publish(uri: str) -> Iterator[Publication]:
     """Opens a file for writing that appears under its name only when it is whole.
 
-    The bytes go to a hidden name in the same directory, reach the disk, and are then
-    renamed. Where the block raises, nothing is left. Two writers of one name do not
-    disturb each other: the last rename wins.
+    Where the block raises, nothing is left. Two writers of one name do not disturb
+    each other: the last one to end wins.
 
     Args:
-        uri: The final name; its directory exists.
+        uri: The final name; its directory exists, where the storage has directories.
 
     Yields:
         The file.
 
     Raises:
-        StorageError: The file can't be written, synced or renamed.
+        StorageError: The file can't be written.
     """
-    path = local_path(uri)
-    temporary = _hidden(path)
-    try:
-        with closing(DirectFile(temporary)) as file:
-            yield Publication(file)
-            file.sync()
-        os.replace(temporary, path)
-        _sync_directory(path.parent)
-    except OSError as error:
-        raise explain(error, "write", str(path)) from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+    with _backend(uri).publish(uri) as sink:
+        yield Publication(sink)
 
 
 @contextmanager
 def publish_staged(uri: str) -> Iterator[tuple[str, Publication]]:
     """Gives a local path to write to; what is written there is then published.
 
-    For libraries that open their files themselves. The copy costs less than it saves:
-    the staged file is gone before the system writes it to the disk.
+    For libraries that open their files themselves. On a disk the copy costs less than
+    it saves: the staged file is gone before the system writes it there.
 
     Args:
-        uri: The final name; its directory exists.
+        uri: The final name; its directory exists, where the storage has directories.
 
     Yields:
-        The path of a new name, beside the final one; and the file that is published,
-        which is empty until the block ends.
+        The path of a new name, beside the final one or in the directory of temporary
+        files; and the file that is published, which is empty until the block ends.
 
     Raises:
-        StorageError: The file can't be written, synced or renamed.
+        StorageError: The file can't be written.
     """
-    staged = _hidden(local_path(uri))
     try:
-        with publish(uri) as final, staged.open("xb") as claimed:
-            claim(claimed.fileno())
-            yield str(staged), final
-            with open_file(str(staged)) as file:
+        with _staging_path(uri) as staged, publish(uri) as final:
+            yield staged, final
+            with open_file(staged) as file:
                 while piece := file.read(_COPY_SIZE):
                     final.write(piece)
-    finally:
-        with suppress(OSError):
-            staged.unlink(missing_ok=True)
+    except OSError as error:
+        raise local.explain(error, "write", uri) from error
 
 
 def sha256(uri: str) -> str:
@@ -351,14 +261,12 @@ def join(directory: str, *names: str) -> str:
     return "/".join((directory.rstrip("/"), *names))
 
 
-def _hidden(path: Path) -> Path:
-    """Returns a new name beside a path for a file that is not whole yet."""
-    return path.with_name(f".{path.name}.{secrets.token_hex(4)}{UNFINISHED_SUFFIX}")
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+@contextmanager
+def _staging_path(uri: str) -> Iterator[str]:
+    """Gives a local path that nothing has, for what becomes a file, or was one."""
+    if is_local(uri):
+        with local.staging_path(uri) as path:
+            yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="storage-") as directory:
+        yield join(directory, base_name(uri))

@@ -1,0 +1,132 @@
+"""What every kind of storage offers, and the values it deals in."""
+
+import secrets
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import BinaryIO, Final, Protocol
+
+from transforms.errors import StorageError
+
+UNFINISHED_SUFFIX: Final = ".unfinished"
+
+
+@dataclass(frozen=True, slots=True)
+class FileInfo:
+    """Names one state of one file.
+
+    Attributes:
+        uri: Absolute path, or URI.
+        size: Length in bytes.
+        generation: Changes whenever the content does: the modification time in ns of a
+            local file, the generation of an object on Google Cloud Storage, the
+            modification time and ETag of one on S3.
+    """
+
+    uri: str
+    size: int
+    generation: str
+
+
+class RangeReader(Protocol):
+    """Reads ranges of one file; may be shared by threads.
+
+    Attributes:
+        ahead: How many ranges are worth announcing at a time.
+    """
+
+    @property
+    def ahead(self) -> int: ...  # noqa: D102
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Returns exactly ``size`` bytes from ``offset``, or raises StorageError."""
+        ...
+
+    def read_many(self, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
+        """Returns the bytes of each (offset, size), read at once where that helps."""
+        ...
+
+    def prefetch(self, ranges: Sequence[tuple[int, int]]) -> None:
+        """Announces ranges, each of which is going to be read soon, by itself."""
+        ...
+
+    def close(self) -> None:
+        """Releases the file."""
+        ...
+
+
+class Sink(Protocol):
+    """A file that is being written front to back."""
+
+    def write(self, data: bytes, /) -> int:
+        """Appends bytes; returns their number."""
+        ...
+
+    def tell(self) -> int:
+        """Returns the number of bytes appended so far."""
+        ...
+
+
+class Backend(Protocol):
+    """One kind of storage; a module is one. All raise StorageError where they fail."""
+
+    def file_info(self, uri: str) -> FileInfo:
+        """Returns what identifies the present state of a file that is there."""
+        ...
+
+    def exists(self, uri: str) -> bool:
+        """Returns whether there is a file of that name."""
+        ...
+
+    def open_reader(self, file: FileInfo) -> RangeReader:
+        """Opens a file, which is as ``file`` says, for range reads."""
+        ...
+
+    def open_file(self, uri: str) -> AbstractContextManager[BinaryIO]:
+        """Opens a file for reading from front to back."""
+        ...
+
+    def publish(self, uri: str) -> AbstractContextManager[Sink]:
+        """Opens a file for writing that appears, whole, when the block ends.
+
+        Where the block raises, nothing appears. A file of that name is replaced at
+        once; of two writers the last one to end wins.
+        """
+        ...
+
+    def list_names(self, directory: str) -> list[str]:
+        """Returns the names in a directory, in any order; none where there is none."""
+        ...
+
+    def make_directory(self, uri: str) -> None:
+        """Makes a directory and its parents where the storage has directories."""
+        ...
+
+    def remove(self, uri: str) -> None:
+        """Removes a file if it is there."""
+        ...
+
+    def remove_tree(self, uri: str) -> None:
+        """Removes a directory with all it holds, if it is there."""
+        ...
+
+
+def hidden_name(name: str) -> str:
+    """Returns a new name for a file that is not whole yet."""
+    return f".{name}.{secrets.token_hex(4)}{UNFINISHED_SUFFIX}"
+
+
+def cut_off(uri: str, end: int, offset: int, size: int) -> StorageError:
+    """Returns the error to raise where a file ends before a range does."""
+    return StorageError(
+        f"{uri} ends at byte {end:,}, but {size:,} bytes from {offset:,} were "
+        "expected. The file is truncated or has changed; get it whole and rerun."
+    )
+
+
+def has_changed(file: FileInfo, how: str) -> StorageError:
+    """Returns the error to raise where a file is not what it was."""
+    return StorageError(
+        f"{file.uri} has changed since the build began: {how}. Rerun when it is at "
+        "rest."
+    )
