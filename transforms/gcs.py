@@ -269,33 +269,41 @@ def _explained(action: str, uri: str) -> Iterator[None]:
 
 
 def _advice(error: Exception, bucket: str) -> str:
-    match error:
-        case NotFound():
-            _require_bucket(bucket)
-            return "There is no such file or directory."
-        case Unauthorized() | Forbidden() | GoogleAuthError():
-            if isinstance(_credentials(), AnonymousCredentials):
-                return (
-                    "No credentials were found, and it is not open to everybody. Run "
-                    "gcloud auth application-default login, or set "
-                    "GOOGLE_APPLICATION_CREDENTIALS."
-                )
-            return f"Check the permissions of your account: {_reason(error)}."
-        case RetryError():
+    if isinstance(error, RetryError):
+        return (
+            f"It was tried for {_RETRY_SECONDS} seconds; the last answer was: "
+            f"{_reason(error.cause or error)}. Rerun when the storage answers."
+        )
+    status = _status(error)
+    if status == HTTPStatus.NOT_FOUND:
+        _require_bucket(bucket)
+        return "There is no such file or directory."
+    refused = status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+    if refused or isinstance(error, GoogleAuthError):
+        if isinstance(_credentials(), AnonymousCredentials):
             return (
-                f"It was tried for {_RETRY_SECONDS} seconds; the last answer was: "
-                f"{_reason(error.cause or error)}. Rerun when the storage answers."
+                "No credentials were found, and it is not open to everybody. Run "
+                "gcloud auth application-default login, or set "
+                "GOOGLE_APPLICATION_CREDENTIALS."
             )
-        case _:
-            return f"The storage says: {_reason(error)}."
+        return f"Check the permissions of your account: {_reason(error)}."
+    return f"The storage says: {_reason(error)}."
+
+
+def _status(error: BaseException) -> int | None:
+    """Returns the status of the answer that an error is about."""
+    if isinstance(error, InvalidResponse):
+        return int(error.response.status_code)
+    return error.code if isinstance(error, GoogleAPICallError) else None
 
 
 def _reason(error: BaseException) -> str:
     """Returns an error in a line, without the address of the request."""
-    if isinstance(error, GoogleAPICallError) and error.code is not None:
-        status = HTTPStatus(error.code)
-        told = [each["message"] for each in error.errors if "message" in each]
-        return ": ".join((f"{status.value} {status.phrase}", *told[:1]))
-    if isinstance(error, InvalidResponse):
-        return f"{error.response.status_code} {error.response.reason}"
+    status = _status(error)
+    if status is not None:
+        errors = error.errors if isinstance(error, GoogleAPICallError) else []
+        told = [each["message"] for each in errors if "message" in each]
+        return ": ".join((f"{status} {HTTPStatus(status).phrase}", *told[:1]))
+    if isinstance(error, requests.ConnectionError) and error.args:
+        error = getattr(error.args[0], "reason", error)
     return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")

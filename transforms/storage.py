@@ -160,16 +160,18 @@ class Publication:
     def __init__(self, sink: Sink) -> None:
         """Begins with an empty file."""
         self._sink = sink
+        self._size = 0
         self._hash = hashlib.sha256()
 
     def write(self, data: bytes, /) -> int:
         """Appends bytes; returns their number."""
         self._hash.update(data)
+        self._size += len(data)
         return self._sink.write(data)
 
     def tell(self) -> int:
         """Returns the number of bytes appended so far."""
-        return self._sink.tell()
+        return self._size
 
     def sha256(self) -> str:
         """Returns the SHA-256 of the bytes appended so far, in hexadecimal digits."""

@@ -199,7 +199,7 @@ def test_a_file_appears_when_its_block_ends(place: str) -> None:
             assert not storage.exists(uri)
         assert file.tell() == 20_700_001
     assert storage.read_bytes(uri) == b"".join(pieces)
-    assert file.sha256() == storage.sha256(uri)
+    assert (file.tell(), file.sha256()) == (20_700_001, storage.sha256(uri))
     assert storage.list_names(place) == ["shard"]
 
 

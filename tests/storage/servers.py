@@ -4,6 +4,7 @@ They live in an environment of their own: STORAGE_PYTHON names its Python,
 ``make test-storage`` makes it.
 """
 
+import json
 import os
 import socket
 import subprocess
@@ -12,9 +13,9 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 ROOT: Final = Path(__file__).parents[2]
 PYTHON: Final = Path(
@@ -37,33 +38,28 @@ def free_port() -> int:
 
 
 @contextmanager
-def google(
-    port: int, directory: Path | None = None, seen_at: str = ""
-) -> Iterator[str]:
-    """Runs fake-gcs-server with an empty bucket; gives its address.
+def google(port: int, objects: Path | None = None) -> Iterator[str]:
+    """Runs fake-gcs-server with a bucket; gives its address.
 
     Args:
         port: Where it listens.
-        directory: Where it keeps objects; in memory if there is none.
-        seen_at: The address that clients know, where something stands before it.
+        objects: A directory of buckets that it has from the beginning, in memory as
+            all of them; one empty bucket if there is none.
     """
-    find = [PYTHON, "-c", _FIND_BINARY]
+    find = [str(PYTHON), "-c", _FIND_BINARY]
     found = subprocess.run(find, check=True, capture_output=True, text=True)
     binary = found.stdout.strip()
     os.chmod(binary, 0o755)
     address = f"http://127.0.0.1:{port}"
     command = [
         *(binary, "-scheme", "http", "-host", "127.0.0.1", "-port", str(port)),
-        *("-external-url", seen_at or address, "-log-level", "error"),
-        *(
-            ("-filesystem-root", str(directory))
-            if directory
-            else ("-backend", "memory")
-        ),
+        *("-external-url", address, "-log-level", "error"),
+        *("-backend", "memory", *(("-data", str(objects)) if objects else ())),
     ]
     with _running(command, address):
-        body = b'{"name": "%s"}' % BUCKET.encode()
-        _ask(f"{address}/storage/v1/b?project=test", body)
+        if objects is None:
+            body = b'{"name": "%s"}' % BUCKET.encode()
+            _ask(f"{address}/storage/v1/b?project=test", body)
         yield address
 
 
@@ -88,6 +84,18 @@ def proxy(upstream: str, *options: str) -> Iterator[str]:
     ]
     with _running(command, f"{address}/-/counts"):
         yield address
+
+
+def counts(address: str) -> dict[str, Any]:
+    """Returns what ``faulty.py`` counted."""
+    found: dict[str, Any] = json.loads(_ask(f"{address}/-/counts"))
+    return found
+
+
+def stop(address: str) -> None:
+    """Ends ``faulty.py``, in the middle of whatever it does."""
+    with suppress(OSError):
+        _ask(f"{address}/-/stop")
 
 
 def variables(scheme: str, address: str) -> Mapping[str, str]:
