@@ -20,6 +20,7 @@ import urllib.error
 import urllib.request
 import zipfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -327,10 +328,8 @@ def _running(directory: Path) -> dict[str, int]:
 
 def _is_alive(pid: int) -> bool:
     """Returns whether a process runs that was started here, and is no zombie."""
-    try:
-        os.waitpid(pid, os.WNOHANG)  # takes leave of a dead child of this process
-    except ChildProcessError:
-        pass
+    with suppress(ChildProcessError):  # of a child that died, take leave
+        os.waitpid(pid, os.WNOHANG)
     try:
         return os.getpgid(pid) == pid
     except ProcessLookupError:
