@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final
 
 from rich.console import Console
@@ -53,17 +53,25 @@ def run_command(
         return _fail(known or f"{last} (--verbose shows more)", FAILED)
 
 
-def refuse_unknown(arguments: list[str], parser: argparse.ArgumentParser) -> None:
-    """Refuses what neither a parser of ours nor Beam knows: it is likely a typo.
+def refuse_unknown(
+    arguments: list[str],
+    parser: argparse.ArgumentParser,
+    of_engine: Collection[str] = (),
+) -> None:
+    """Refuses what no parser of ours, nor Beam, nor an engine knows: likely a typo.
 
     Args:
         arguments: What the parser did not know.
         parser: Knows our own flags.
+        of_engine: Names of flags of the engine, some of which Beam knows too.
 
     Raises:
-        ConfigError: One is unknown to Beam too.
+        ConfigError: One is unknown to all.
     """
     beam_parser = make_beam_parser()
+    of_beam = {flag for each in beam_parser._actions for flag in each.option_strings}
+    for flag in {f"--{name}" for name in of_engine} - of_beam:
+        beam_parser.add_argument(flag, nargs="?")
     _, unknown = beam_parser.parse_known_args(arguments)
     if unknown:
         name = unknown[0].partition("=")[0].lstrip("-")

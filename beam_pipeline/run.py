@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from apache_beam.options.pipeline_options import PipelineOptions
+import apache_beam as beam
 from apache_beam.runners.runner import PipelineResult
 from rich.console import Console
 
@@ -22,6 +22,7 @@ from beam_pipeline.config import (
     shipped_configs,
 )
 from beam_pipeline.dry_run import print_estimate
+from beam_pipeline.engines import ENGINES
 from beam_pipeline.inputs import BuildInputs, find_inputs, find_output
 from beam_pipeline.pipeline import build_dataset
 from beam_pipeline.progress import counted_progress, shown_progress
@@ -147,6 +148,11 @@ def make_parser() -> argparse.ArgumentParser:
         help="instead of the number that the sizes give",
     )
     how.add_argument(
+        "--engine",
+        choices=tuple(ENGINES),
+        help="what it runs on; docs/running.md says what each needs (default: local)",
+    )
+    how.add_argument(
         "--overwrite",
         action="store_true",
         default=None,
@@ -213,9 +219,10 @@ def _build(
     console: Console,
 ) -> None:
     start = time.monotonic()
-    options = make_options(beam_arguments)
+    options = make_options(beam_arguments, arguments.engine)
+    refuse = partial(refuse_unknown, beam_arguments, make_parser())
     if is_local(options):
-        refuse_unknown(beam_arguments, make_parser())
+        refuse()
     output = find_output(config)
     if not config.overwrite:
         output = _without_complete(config, output)
@@ -232,6 +239,7 @@ def _build(
         with supervised(_nothing_written, lambda _: _nothing_written(), FAILED):
             print_estimate(config, inputs, local)
         return
+    pipeline = make_pipeline(options, refuse)
     with ExitStack() as stack:
         for directory in dict.fromkeys(map(output.directory, output.formats)):
             storage.make_directory(directory)
@@ -240,24 +248,23 @@ def _build(
         for remark in stack.enter_context(noted_build(inputs)):
             if not arguments.quiet:
                 console.print(remark)
-        result = _run_pipeline(inputs, options, arguments, console)
+        result = _run_pipeline(pipeline, inputs, arguments, console)
     if not arguments.quiet:
         print_summary(config, output, counters(result), time.monotonic() - start)
 
 
 def _run_pipeline(
+    pipeline: beam.Pipeline,
     inputs: BuildInputs,
-    options: PipelineOptions,
     arguments: argparse.Namespace,
     console: Console,
 ) -> PipelineResult:
     """Runs the pipeline to its end, and shows how far it is."""
-    pipeline = make_pipeline(options)
     with ExitStack() as stack:
         if not arguments.verbose:
             stack.enter_context(silenced_workers())
         watched_at = ""
-        if is_local(options):
+        if is_local(pipeline.options):
             display = stack.enter_context(ExitStack())
             stack.enter_context(_supervised(inputs, console, display))
             if not arguments.quiet:

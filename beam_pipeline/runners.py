@@ -1,13 +1,14 @@
 """The engines a pipeline runs on, and what goes wrong on them.
 
 Locally that is Beam's FnApiRunner (``local_runner``), with threads, not processes: what
-takes time releases the GIL. Any other runner is Beam's own affair.
+takes time releases the GIL. What other engines are told stands in ``engines``.
 """
 
 import argparse
 import os
 import re
-from typing import Final
+from collections.abc import Callable, Collection
+from typing import Any, Final
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import (
@@ -15,11 +16,18 @@ from apache_beam.options.pipeline_options import (
     PipelineOptions,
     StandardOptions,
 )
-from apache_beam.runners.runner import PipelineResult
+from apache_beam.portability.api import beam_job_api_pb2
+from apache_beam.runners.portability.portable_runner import (
+    JobServiceHandle,
+    PortableRunner,
+)
+from apache_beam.runners.runner import PipelineResult, create_runner
 
+from beam_pipeline.engines import engine_flags, require_job_server
 from beam_pipeline.local_runner import LocalRunner
 from transforms import errors
-from transforms.errors import BuildError
+from transforms.errors import BuildError, ConfigError
+from transforms.fields import nearest
 
 LOCAL_RUNNERS: Final = frozenset({"", "DirectRunner", "FnApiRunner"})
 
@@ -31,13 +39,19 @@ _QUOTED_ERROR: Final = re.compile(
 )
 
 
-def make_options(arguments: list[str]) -> PipelineOptions:
+def make_options(arguments: list[str], engine: str | None = None) -> PipelineOptions:
     """Returns Beam's options, with all cores for local runs unless they say otherwise.
 
     Args:
         arguments: Command-line flags of Beam's.
+        engine: The engine to run on; without one, what the flags say, or locally.
+
+    Raises:
+        ConfigError: The engine needs a flag that is not there, or there is no runner of
+            that name.
     """
-    options = PipelineOptions(arguments)
+    options = PipelineOptions(engine_flags(engine, arguments) if engine else arguments)
+    _require_known_runner(options)
     if is_local(options):
         given = {argument.partition("=")[0].lstrip("-") for argument in arguments}
         direct = options.view_as(DirectOptions)
@@ -46,6 +60,13 @@ def make_options(arguments: list[str]) -> PipelineOptions:
         if "direct_num_workers" not in given:
             direct.direct_num_workers = _workers(direct.direct_running_mode)
     return options
+
+
+def _require_known_runner(options: PipelineOptions) -> None:
+    known = StandardOptions.KNOWN_RUNNER_NAMES
+    name = options.view_as(StandardOptions).runner or known[0]
+    if name not in known and "." not in name:
+        raise ConfigError(f"Unknown runner {name}. {nearest(name, known)}")
 
 
 def _workers(mode: str) -> int:
@@ -59,11 +80,50 @@ def is_local(options: PipelineOptions) -> bool:
     return (options.view_as(StandardOptions).runner or "") in LOCAL_RUNNERS
 
 
-def make_pipeline(options: PipelineOptions) -> beam.Pipeline:
-    """Returns an empty pipeline on the engine that the options name."""
-    if not is_local(options):
-        return beam.Pipeline(options=options)
-    return beam.Pipeline(runner=LocalRunner(options), options=options)
+def make_pipeline(
+    options: PipelineOptions,
+    refuse_unknown: Callable[[Collection[str]], None] = lambda _: None,
+) -> beam.Pipeline:
+    """Returns an empty pipeline on the engine that the options name.
+
+    Args:
+        options: Beam's options.
+        refuse_unknown: Is called before anything runs elsewhere than on this machine,
+            with the names of the flags that the engine knows besides Beam's; raises if
+            there are others.
+
+    Raises:
+        ConfigError: The engine can't be started.
+    """
+    if is_local(options):
+        return beam.Pipeline(runner=LocalRunner(options), options=options)
+    require_job_server(options)
+    runner = create_runner(options.view_as(StandardOptions).runner)
+    if isinstance(runner, PortableRunner):
+        _ask_job_server(runner, refuse_unknown)
+    else:
+        refuse_unknown([])
+    return beam.Pipeline(runner=runner, options=options)
+
+
+def _ask_job_server(
+    runner: PortableRunner, refuse_unknown: Callable[[Collection[str]], None]
+) -> None:
+    """Makes a runner ask its job server, once there is one, which flags it knows.
+
+    By itself it drops those that it does not know.
+    """
+    make_handle = runner.create_job_service_handle
+
+    def make_checked_handle(
+        job_service: Any, options: PipelineOptions
+    ) -> JobServiceHandle:
+        request = beam_job_api_pb2.DescribePipelineOptionsRequest()
+        described = job_service.DescribePipelineOptions(request)
+        refuse_unknown([option.name for option in described.options])
+        return make_handle(job_service, options)
+
+    runner.create_job_service_handle = make_checked_handle
 
 
 def make_beam_parser() -> argparse.ArgumentParser:

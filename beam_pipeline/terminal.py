@@ -33,6 +33,9 @@ def set_up_logging(console: Console, *, verbose: bool, quiet: bool) -> None:
     logging.getLogger("apache_beam").setLevel(
         logging.NOTSET if verbose else logging.CRITICAL
     )
+    logging.getLogger("PrismJobServer").disabled = not verbose
+    if not verbose:  # what a job server says, Beam logs by the root logger
+        handler.addFilter(lambda record: record.name != "root")
 
 
 @contextmanager

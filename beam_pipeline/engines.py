@@ -1,0 +1,210 @@
+"""What each engine is told, unless the command line says otherwise.
+
+An engine is a runner of Beam's with the flags that suit this pipeline, and those that
+only the user can know. ``docs/running.md`` says why each flag has its value.
+"""
+
+import os
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Final
+
+from apache_beam.options.pipeline_options import (
+    JobServerOptions,
+    PipelineOptions,
+    PortableOptions,
+    StandardOptions,
+)
+
+from transforms.errors import ConfigError
+
+_CORES: Final = os.cpu_count() or 1
+
+# Masters of Flink and of Spark that run in the job server, without a cluster.
+_EMBEDDED: Final = re.compile(r"\[(local|auto)\]|local(\[.+\])?")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Flags of Beam's that go together.
+
+    Attributes:
+        flags: What is set; the same flag on the command line has the last word.
+        needs: What the user has to give: flags, and what they say.
+    """
+
+    flags: tuple[str, ...] = ()
+    needs: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """One of the engines to choose from.
+
+    Attributes:
+        runner: The name that Beam has for it.
+        always: What it is told in any case.
+        switch: A flag that names what it runs on or in.
+        switched: What it is told if that flag is given, and does not mean this machine.
+    """
+
+    runner: str
+    always: Settings = Settings()
+    switch: str = ""
+    switched: Settings = Settings()
+
+
+# On a cluster, the machines have pools that start Python workers.
+_ENVIRONMENT: Final = "HOST:PORT of the pool of Python workers"
+
+ENGINES: Final[Mapping[str, Engine]] = {
+    "local": Engine("FnApiRunner"),
+    "prism": Engine("PrismRunner"),
+    "flink": Engine(
+        "FlinkRunner",
+        Settings(
+            ("--flink_version=1.20", f"--parallelism={_CORES}"),
+            {"flink_master": "HOST:PORT of the JobManager, or [local]"},
+        ),
+        switch="flink_master",
+        switched=Settings(
+            (
+                "--environment_type=EXTERNAL",
+                "--sdk_worker_parallelism=0",
+                "--number_of_execution_retries=3",
+                "--execution_retry_delay=5000",
+            ),
+            {
+                "environment_config": _ENVIRONMENT,
+                "parallelism": "the number of slots to take",
+            },
+        ),
+    ),
+    "spark": Engine(
+        "SparkRunner",
+        Settings(("--spark_master_url=local[*]",)),
+        switch="spark_master_url",
+        switched=Settings(
+            (
+                "--environment_type=EXTERNAL",
+                "--sdk_worker_parallelism=0",
+                "--environment_cache_millis=60000",
+            ),
+            {"environment_config": _ENVIRONMENT},
+        ),
+    ),
+    "dataflow": Engine(
+        "DataflowRunner",
+        Settings(
+            (
+                "--number_of_worker_harness_threads=2",
+                "--disk_size_gb=50",
+                "--no_save_main_session",
+            ),
+            {
+                "project": "the project that pays",
+                "region": "where the workers run, such as us-central1",
+                "temp_location": "gs://BUCKET/FOLDER for what Dataflow stages",
+            },
+        ),
+        switch="sdk_container_image",
+        switched=Settings(("--sdk_location=container",)),
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class JobServer:
+    """The program between Beam and an engine; Beam starts it.
+
+    Attributes:
+        flag: The flag that says where it lies.
+        made_by: The command that makes it.
+        java: Whether it takes Java to run.
+    """
+
+    flag: str
+    made_by: str
+    java: bool
+
+
+JOB_SERVERS: Final[Mapping[str, JobServer]] = {
+    "FlinkRunner": JobServer(
+        "flink_job_server_jar", "mvn -f deploy/flink/pom.xml package", java=True
+    ),
+    "SparkRunner": JobServer(
+        "spark_job_server_jar", "mvn -f deploy/spark/pom.xml package", java=True
+    ),
+    "PrismRunner": JobServer(
+        "prism_location",
+        "go install github.com/apache/beam/sdks/v2/go/cmd/prism@v2.77.0",
+        java=False,
+    ),
+}
+
+
+def engine_flags(name: str, given: Sequence[str]) -> list[str]:
+    """Returns what an engine is told, with the command line's flags at the end.
+
+    Args:
+        name: The engine's name.
+        given: Flags of Beam's from the command line.
+
+    Raises:
+        ConfigError: A flag is missing that the engine needs, or one names a runner.
+    """
+    engine = ENGINES[name]
+    values = _values(given)
+    if "runner" in values:
+        raise ConfigError(
+            f"--engine {name} and --runner {values['runner']}: give one of them."
+        )
+    settings = [engine.always]
+    master = values.get(engine.switch, "")
+    if master and not _EMBEDDED.fullmatch(master):
+        settings.append(engine.switched)
+    for needed in settings:
+        for flag, meaning in needed.needs.items():
+            if flag not in values:
+                raise ConfigError(f"--engine {name} needs --{flag}: {meaning}.")
+    flags = [flag for setting in settings for flag in setting.flags]
+    return [f"--runner={engine.runner}", *flags, *given]
+
+
+def _values(flags: Sequence[str]) -> dict[str, str]:
+    """Returns flags' values by name, whether given as one argument or as two."""
+    values = {}
+    for flag, following in pairwise([*flags, ""]):
+        if flag.startswith("--"):
+            name, _, value = flag[2:].partition("=")
+            values[name] = value or following
+    return values
+
+
+def require_job_server(options: PipelineOptions) -> None:
+    """Refuses options whose job server could not be started.
+
+    Raises:
+        ConfigError: There is no Java, or the job server is not where it should be.
+    """
+    runner = options.view_as(StandardOptions).runner
+    if runner not in JOB_SERVERS or options.view_as(PortableOptions).job_endpoint:
+        return
+    server = JOB_SERVERS[runner]
+    java = options.view_as(JobServerOptions).job_server_java_launcher
+    if server.java and shutil.which(java) is None:
+        raise ConfigError(
+            f"There is no {java}, which {runner}'s job server needs. Install Java 11 "
+            "or 17, say with --job_server_java_launcher where it is, or give the "
+            "--job_endpoint of a job server that runs."
+        )
+    location = options.get_all_options()[server.flag]
+    if location and "://" not in location and not Path(location).is_file():
+        raise ConfigError(
+            f"--{server.flag} {location}: there is no such file. «{server.made_by}» "
+            "makes one."
+        )
