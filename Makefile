@@ -8,8 +8,6 @@ LOADERS_BIN := .venv-loaders/bin
 # Seconds that each target is fuzzed; `make fuzz FUZZ_SECONDS=600` is longer.
 FUZZ_SECONDS ?= 30
 
-	constraints bench clean
-
 .PHONY: demo test lint test-parity test-loaders test-report test-faults test-storage \
 	test-engines test-dataflow test-container constraints fuzz bench clean
 
@@ -58,6 +56,12 @@ constraints: build/container/ready  ## pin what the image installs, as Beam's ow
 test-storage: .venv/ready .venv-storage/ready  ## object storage, over servers on loopback
 	$(BIN)/python -m pytest -q -rs tests/storage
 
+ENGINES := deploy/flink/target/flink-job-server.jar \
+	deploy/spark/target/spark-job-server.jar .prism/prism
+
+test-engines: .venv/ready $(ENGINES)  ## Flink, Spark, Prism; takes Java, Maven and Go
+	$(BIN)/python -m pytest -q -rs tests/engines
+
 bench: .venv/ready .venv-parity/ready .venv-loaders/ready .venv-bench/ready  ## ratios
 	$(BIN)/python -m benchmarks.build
 	$(BIN)/python -m benchmarks.formats
@@ -65,6 +69,7 @@ bench: .venv/ready .venv-parity/ready .venv-loaders/ready .venv-bench/ready  ## 
 
 clean:
 	rm -rf .venv .venv-* demo build *.egg-info
+	rm -rf .flink .prism deploy/flink/target deploy/spark/target
 
 .venv/ready: pyproject.toml setup.py
 	$(PYTHON) -m venv .venv
@@ -109,3 +114,15 @@ build/container/ready: .venv-container/ready tests/container/base.Dockerfile \
 		tests/container/make_base.sh
 	PATH="$(CURDIR)/.venv-container/bin:$$PATH" tests/container/make_base.sh $(@D)
 	touch $@
+
+deploy/flink/target/flink-job-server.jar: deploy/flink/pom.xml
+	mvn --quiet --batch-mode --file deploy/flink/pom.xml package
+	touch $@
+
+deploy/spark/target/spark-job-server.jar: deploy/spark/pom.xml
+	mvn --quiet --batch-mode --file deploy/spark/pom.xml package
+	touch $@
+
+.prism/prism:
+	GOBIN=$(CURDIR)/.prism go install \
+		github.com/apache/beam/sdks/v2/go/cmd/prism@v2.77.0

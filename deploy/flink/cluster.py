@@ -20,7 +20,6 @@ import urllib.error
 import urllib.request
 import zipfile
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -33,6 +32,7 @@ _HOST: Final = "127.0.0.1"
 _START_SECONDS: Final = 120
 _STOP_SECONDS: Final = 20
 _ROOT: Final = Path(__file__).parents[2]
+_STATE: Final = "cluster.json"
 _JARS: Final = ("flink-dist-", "log4j-")  # all that pipelines of Beam's need
 
 
@@ -60,7 +60,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="A Flink cluster on this machine.")
     parser.add_argument("what", choices=("start", "stop", "status"))
     parser.add_argument(
-        "--dir", type=Path, default=Path(".flink"), help="downloads, logs, state"
+        "--dir", type=Path, default=Path(".flink"), help="downloads and Flink itself"
+    )
+    parser.add_argument(
+        "--state", type=Path, help="logs and process ids (default: DIR/cluster)"
     )
     parser.add_argument("--taskmanagers", type=int, default=2, metavar="N")
     parser.add_argument(
@@ -70,10 +73,12 @@ def main() -> int:
     parser.add_argument("--worker_port", type=int, default=50000)
     arguments = parser.parse_args()
     directory = arguments.dir.absolute()
+    state = (arguments.state or directory / "cluster").absolute()
     try:
         if arguments.what == "start":
             cluster = start(
-                directory,
+                assemble(directory),
+                state,
                 taskmanagers=arguments.taskmanagers,
                 slots=arguments.slots,
                 rest_port=arguments.rest_port,
@@ -85,9 +90,9 @@ def main() -> int:
                 f"--environment_config {_HOST}:{cluster.worker_port}"
             )
         elif arguments.what == "stop":
-            stop(directory)
+            stop(state)
         else:
-            print(describe(directory))
+            print(describe(state))
     except ClusterError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -95,12 +100,19 @@ def main() -> int:
 
 
 def start(
-    directory: Path, *, taskmanagers: int, slots: int, rest_port: int, worker_port: int
+    home: Path,
+    state: Path,
+    *,
+    taskmanagers: int,
+    slots: int,
+    rest_port: int,
+    worker_port: int,
 ) -> Cluster:
     """Starts a cluster and waits until it can take a job.
 
     Args:
-        directory: Of downloads, logs and state.
+        home: Flink's installation.
+        state: Directory of logs and process ids; what it holds is removed.
         taskmanagers: Number of TaskManagers.
         slots: Number of slots of each.
         rest_port: Where the JobManager is to listen.
@@ -111,16 +123,14 @@ def start(
     """
     if shutil.which("java") is None:
         raise ClusterError("There is no java. Install Java 11 or 17.")
-    if _running(directory):
-        raise ClusterError(f"A cluster runs from {directory} already. Stop it first.")
+    if _running(state):
+        raise ClusterError(f"A cluster runs in {state} already. Stop it first.")
     for port in (rest_port, worker_port):
-        _need_free(port)
-    home = assemble(directory)
-    work = directory / "cluster"
-    shutil.rmtree(work, ignore_errors=True)
-    configuration = work / "conf"
-    shutil.copytree(home / "conf", configuration)
-    _configure(configuration / "config.yaml", slots, rest_port)
+        if _answers(port):
+            raise ClusterError(f"Port {port} is taken. Give another one.")
+    shutil.rmtree(state, ignore_errors=True)
+    shutil.copytree(home / "conf", state / "conf")
+    _configure(state / "conf" / "config.yaml", slots, rest_port)
     commands = {
         "workers": [
             *(sys.executable, str(Path(__file__).with_name("worker_pool.py"))),
@@ -130,40 +140,40 @@ def start(
     } | {
         f"taskmanager-{number}": [
             *(str(home / "bin" / "taskmanager.sh"), "start-foreground"),
-            *("-D", f"io.tmp.dirs={work / f'taskmanager-{number}'}"),
+            *("-D", f"io.tmp.dirs={state / f'taskmanager-{number}'}"),
             *("-D", f"taskmanager.resource-id=taskmanager-{number}"),
         ]
         for number in range(1, taskmanagers + 1)
     }
-    pids = {name: _launch(work, name, argv) for name, argv in commands.items()}
+    pids = {name: _launch(state, name, argv) for name, argv in commands.items()}
     cluster = Cluster(rest_port, worker_port, pids)
-    _state(directory).write_text(json.dumps(asdict(cluster)))
+    (state / _STATE).write_text(json.dumps(asdict(cluster)))
     try:
-        _wait_until_ready(cluster, work, taskmanagers)
+        _wait_until_ready(cluster, state, taskmanagers)
     except BaseException:
-        stop(directory)
+        stop(state)
         raise
     return cluster
 
 
-def stop(directory: Path) -> None:
+def stop(state: Path) -> None:
     """Ends every process of a cluster, Python workers too."""
-    for pid in _running(directory).values():
+    for pid in _running(state).values():
         os.killpg(pid, signal.SIGTERM)
     deadline = time.monotonic() + _STOP_SECONDS
-    while (left := _running(directory)) and time.monotonic() < deadline:
+    while (left := _running(state)) and time.monotonic() < deadline:
         time.sleep(0.1)
     for pid in left.values():
         os.killpg(pid, signal.SIGKILL)
-    _state(directory).unlink(missing_ok=True)
+    (state / _STATE).unlink(missing_ok=True)
 
 
-def describe(directory: Path) -> str:
+def describe(state: Path) -> str:
     """Returns what runs, a line for each process and one from Flink itself."""
-    running = _running(directory)
+    running = _running(state)
     if not running:
-        return f"Nothing runs from {directory}."
-    cluster = read_state(directory)
+        return f"Nothing runs from {state}."
+    cluster = _read_state(state)
     lines = [
         f"{name}: {f'process {pid}' if name in running else 'dead'}"
         for name, pid in cluster.pids.items()
@@ -171,18 +181,6 @@ def describe(directory: Path) -> str:
     overview = _overview(cluster.rest_port)
     lines.append(json.dumps(overview) if overview else "The JobManager is silent.")
     return "\n".join(lines)
-
-
-def read_state(directory: Path) -> Cluster:
-    """Returns what was started in a directory.
-
-    Raises:
-        ClusterError: Nothing was.
-    """
-    try:
-        return Cluster(**json.loads(_state(directory).read_bytes()))
-    except FileNotFoundError as error:
-        raise ClusterError(f"Nothing was started in {directory}.") from error
 
 
 def assemble(directory: Path) -> Path:
@@ -267,13 +265,13 @@ def _configure(path: Path, slots: int, rest_port: int) -> None:
     path.write_text(yaml.safe_dump(configuration))
 
 
-def _launch(work: Path, name: str, argv: list[str]) -> int:
+def _launch(state: Path, name: str, argv: list[str]) -> int:
     """Starts a process in a group of its own; its output goes to a file."""
-    folder = work / name
+    folder = state / name
     folder.mkdir(parents=True)
     environment = {
         **os.environ,
-        "FLINK_CONF_DIR": str(work / "conf"),
+        "FLINK_CONF_DIR": str(state / "conf"),
         "FLINK_LOG_DIR": str(folder),
         "FLINK_PID_DIR": str(folder),
     }
@@ -288,12 +286,12 @@ def _launch(work: Path, name: str, argv: list[str]) -> int:
         ).pid
 
 
-def _wait_until_ready(cluster: Cluster, work: Path, taskmanagers: int) -> None:
+def _wait_until_ready(cluster: Cluster, state: Path, taskmanagers: int) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
         for name, pid in cluster.pids.items():
-            if not _is_alive(pid):
-                output = (work / name / "output.txt").read_text(errors="replace")
+            if not _is_alive(pid, state):
+                output = (state / name / "output.txt").read_text(errors="replace")
                 raise ClusterError(f"The {name} ended early:\n{output[-2000:]}")
         overview = _overview(cluster.rest_port)
         if overview.get("taskmanagers") == taskmanagers and _answers(
@@ -301,7 +299,7 @@ def _wait_until_ready(cluster: Cluster, work: Path, taskmanagers: int) -> None:
         ):
             return
         time.sleep(0.5)
-    raise ClusterError(f"Not ready after {_START_SECONDS} s; {work} has the logs.")
+    raise ClusterError(f"Not ready after {_START_SECONDS} s; {state} has the logs.")
 
 
 def _overview(rest_port: int) -> dict[str, Any]:
@@ -315,30 +313,24 @@ def _overview(rest_port: int) -> dict[str, Any]:
         return {}
 
 
-def _state(directory: Path) -> Path:
-    return directory / "cluster.json"
+def _read_state(state: Path) -> Cluster:
+    return Cluster(**json.loads((state / _STATE).read_bytes()))
 
 
-def _running(directory: Path) -> dict[str, int]:
-    if not _state(directory).is_file():
+def _running(state: Path) -> dict[str, int]:
+    if not (state / _STATE).is_file():
         return {}
-    pids = read_state(directory).pids
-    return {name: pid for name, pid in pids.items() if _is_alive(pid)}
+    pids = _read_state(state).pids
+    return {name: pid for name, pid in pids.items() if _is_alive(pid, state)}
 
 
-def _is_alive(pid: int) -> bool:
-    """Returns whether a process runs that was started here, and is no zombie."""
-    with suppress(ChildProcessError):  # of a child that died, take leave
-        os.waitpid(pid, os.WNOHANG)
+def _is_alive(pid: int, state: Path) -> bool:
+    """Returns whether a process runs, and is the one that was started here."""
     try:
-        return os.getpgid(pid) == pid
-    except ProcessLookupError:
+        environment = Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:
         return False
-
-
-def _need_free(port: int) -> None:
-    if _answers(port):
-        raise ClusterError(f"Port {port} is taken. Give another one.")
+    return f"FLINK_CONF_DIR={state / 'conf'}".encode() in environment.split(b"\0")
 
 
 def _answers(port: int) -> bool:

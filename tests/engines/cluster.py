@@ -1,0 +1,86 @@
+"""A cluster of Flink's for tests, started and stopped by the script that users have."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = ROOT / "deploy" / "flink" / "cluster.py"
+FLINK = ROOT / ".flink"
+
+FLINK_JOB_SERVER = ROOT / "deploy" / "flink" / "target" / "flink-job-server.jar"
+SPARK_JOB_SERVER = ROOT / "deploy" / "spark" / "target" / "spark-job-server.jar"
+PRISM = ROOT / ".prism" / "prism"
+
+
+@dataclass(frozen=True)
+class FlinkCluster:
+    """A cluster that runs: one JobManager, two TaskManagers, one pool of workers."""
+
+    directory: Path
+    rest_port: int
+    worker_port: int
+    pids: dict[str, int]
+
+    def flags(self) -> list[str]:
+        """Returns what a build needs to run on it."""
+        return [
+            *("--engine", "flink", "--parallelism=4"),
+            f"--flink_master=127.0.0.1:{self.rest_port}",
+            f"--environment_config=127.0.0.1:{self.worker_port}",
+            f"--flink_job_server_jar={FLINK_JOB_SERVER}",
+        ]
+
+    def workers(self) -> list[int]:
+        """Returns the process ids of the Python workers."""
+        pool = self.pids["workers"]
+        children = Path(f"/proc/{pool}/task").glob("*/children")
+        return sorted(int(pid) for path in children for pid in path.read_text().split())
+
+    def kill(self, name: str) -> None:
+        """Ends one of its processes without notice."""
+        os.kill(self.pids[name], signal.SIGKILL)
+
+
+@contextmanager
+def flink_cluster(directory: Path) -> Iterator[FlinkCluster]:
+    """Runs a cluster whose state and logs lie in a directory."""
+    rest_port, worker_port = free_port(), free_port()
+    ports = ["--rest_port", str(rest_port), "--worker_port", str(worker_port)]
+    try:
+        script("start", directory, *ports)
+        pids = json.loads((directory / "cluster.json").read_text())["pids"]
+        yield FlinkCluster(directory, rest_port, worker_port, pids)
+    finally:
+        script("stop", directory)
+
+
+def script(what: str, directory: Path, *flags: str) -> str:
+    """Runs the cluster's script; returns what it printed."""
+    finished = subprocess.run(
+        [
+            *(sys.executable, str(SCRIPT), what),
+            *("--dir", str(FLINK), "--state", str(directory)),
+            *flags,
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stderr
+    return finished.stdout
+
+
+def free_port() -> int:
+    """Returns a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
