@@ -59,7 +59,7 @@ test-storage: .venv/ready .venv-storage/ready  ## object storage, over servers o
 ENGINES := deploy/flink/target/flink-job-server.jar \
 	deploy/spark/target/spark-job-server.jar .prism/prism
 
-test-engines: .venv/ready $(ENGINES)  ## Flink, Spark, Prism; takes Java, Maven and Go
+test-engines: .venv/ready .venv-engines/ready $(ENGINES)  ## Flink, Spark, Prism; takes Java, Maven and Go
 	$(BIN)/python -m pytest -q -rs tests/engines
 
 bench: .venv/ready .venv-parity/ready .venv-loaders/ready .venv-bench/ready  ## ratios
@@ -113,6 +113,11 @@ clean:
 build/container/ready: .venv-container/ready tests/container/base.Dockerfile \
 		tests/container/make_base.sh
 	PATH="$(CURDIR)/.venv-container/bin:$$PATH" tests/container/make_base.sh $(@D)
+	touch $@
+
+.venv-engines/ready: tests/engines/requirements.txt
+	$(PYTHON) -m venv .venv-engines
+	.venv-engines/bin/pip install --quiet --requirement tests/engines/requirements.txt
 	touch $@
 
 deploy/flink/target/flink-job-server.jar: deploy/flink/pom.xml

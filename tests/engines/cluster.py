@@ -6,10 +6,14 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import psutil
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "deploy" / "flink" / "cluster.py"
@@ -38,11 +42,24 @@ class FlinkCluster:
             f"--flink_job_server_jar={FLINK_JOB_SERVER}",
         ]
 
-    def workers(self) -> list[int]:
-        """Returns the process ids of the Python workers."""
-        pool = self.pids["workers"]
-        children = Path(f"/proc/{pool}/task").glob("*/children")
-        return sorted(int(pid) for path in children for pid in path.read_text().split())
+    def newest_worker(self) -> int:
+        """Returns the process id of the Python worker that was started last."""
+        workers = psutil.Process(self.pids["workers"]).children()
+        newest: int = max(workers, key=lambda worker: worker.create_time()).pid
+        return newest
+
+    def failures(self) -> list[str]:
+        """Returns why its only job was restarted, in order, as Flink tells it."""
+        (job,) = self._ask("jobs")["jobs"]
+        history = self._ask(f"jobs/{job['id']}/exceptions")["exceptionHistory"]
+        entries = sorted(history["entries"], key=lambda entry: entry["timestamp"])
+        return [entry["stacktrace"] for entry in entries]
+
+    def _ask(self, what: str) -> dict[str, Any]:
+        url = f"http://127.0.0.1:{self.rest_port}/{what}"
+        with urllib.request.urlopen(url, timeout=30) as answer:
+            found: dict[str, Any] = json.load(answer)
+            return found
 
     def kill(self, name: str) -> None:
         """Ends one of its processes without notice."""
