@@ -674,8 +674,8 @@ def test_help_is_in_groups() -> None:
     ]
     assert where == ["--manual_dir", "--data_dir", "--index_dir", "--verify_archives"]
     assert how == [
-        *("--format", "--num_shards", "--overwrite", "--set", "--dry_run"),
-        *("--quiet", "--verbose"),
+        *("--format", "--num_shards", "--engine", "--overwrite", "--set"),
+        *("--dry_run", "--quiet", "--verbose"),
     ]
     assert "10pct, 1pct, demo, or a file of your own" in outcome.out
     assert "--runner" in outcome.out
