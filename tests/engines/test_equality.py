@@ -1,14 +1,19 @@
 """The same files from every engine, in bytes, and the same summary."""
 
+import os
+import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.engines.builds import DEMO, PHOTOS, Build, run_build
+from beam_pipeline.demo import VALIDATION_ARCHIVE
+from tests.engines.builds import DEMO, PHOTOS, Build, command, run_build
 from tests.engines.cluster import (
     FLINK_JOB_SERVER,
     PRISM,
+    ROOT,
     SPARK_JOB_SERVER,
     FlinkCluster,
 )
@@ -73,3 +78,32 @@ def test_what_is_compared_is_the_whole_dataset(
         assert {"dataset_info.json", "features.json", "statistics.json"} <= names
     assert "12,811" in expected_photos.said
     assert "4 CMYK images made RGB" in expected_demo.said
+
+
+@pytest.mark.parametrize(
+    "engine", ["prism", "flink in one process", "spark in one process"]
+)
+def test_a_worker_s_error_is_told_in_one_line(
+    engine: str,
+    demo_archives: Path,
+    cluster: FlinkCluster,
+    job_service: int,
+    tmp_path: Path,
+) -> None:
+    archives = tmp_path / "archives"
+    shutil.copytree(demo_archives, archives)
+    damaged = archives / VALIDATION_ARCHIVE
+    os.truncate(damaged, damaged.stat().st_size // 2)
+    finished = subprocess.run(
+        command(
+            DEMO, archives, tmp_path / "data", ENGINES[engine](cluster, job_service)
+        ),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.returncode == 1
+    errors = [line for line in finished.stderr.splitlines() if "damaged" in line]
+    assert errors == finished.stderr.splitlines()[-1:]
+    assert errors[0].startswith(f"error: {damaged} is damaged at byte ")

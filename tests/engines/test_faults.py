@@ -20,7 +20,7 @@ _SHARDS = 24 + 8
 
 def shards(data_dir: Path) -> dict[Path, int]:
     """Returns the shards that are published, and when they were."""
-    names = data_dir.glob("imagenet2012_subset/1pct/5.0.0/*.tfrecord-*")
+    names = data_dir.glob("imagenet2012_subset/1pct/5.0.0/imagenet2012_subset-*")
     return {path: path.stat().st_mtime_ns for path in names}
 
 
