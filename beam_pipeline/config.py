@@ -262,7 +262,7 @@ def _check_formats(config: BuildConfig) -> None:
         if needs and find_spec(needs) is None:
             raise ConfigError(
                 f"The format {name} needs the package {needs}. Install it with "
-                f"pip install 'imagenet2012-subset-beam[{needs}]'."
+                f"pip install 'imagenet2012-subset-beam[{needs.replace('_', '-')}]'."
             )
     if not config.formats or len(set(config.formats)) < len(config.formats):
         raise ConfigError("Name at least one format, and each once.")

@@ -595,7 +595,7 @@ def test_a_format_whose_package_is_missing_names_the_extra(
         load_config("1pct", {}, {"formats": ["tfrecord", "array_record"]})
     assert str(caught.value) == (
         "The format array_record needs the package array_record. Install it with "
-        "pip install 'imagenet2012-subset-beam[array_record]'."
+        "pip install 'imagenet2012-subset-beam[array-record]'."
     )
 
 
