@@ -34,6 +34,9 @@ test-loaders: .venv/ready .venv-parity/ready .venv-loaders/ready  ## each format
 test-report: .venv/ready-report  ## the report in Chromium, which has to be installed
 	$(BIN)/python -m pytest -q -rs tests/report
 
+test-dataflow: .venv/ready .venv-dataflow/ready  ## submission to Dataflow, without Google
+	$(BIN)/python -m pytest -q -rs tests/dataflow
+
 fuzz: .venv-fuzz/ready  ## hostile bytes, guided by coverage; findings go to build/fuzz
 	for target in tar example image; do \
 		.venv-fuzz/bin/python -m tests.fuzz.fuzz_$$target \
@@ -88,6 +91,11 @@ clean:
 .venv-loaders/ready: tests/loaders/requirements.txt
 	$(PYTHON) -m venv .venv-loaders
 	$(LOADERS_BIN)/pip install --quiet --requirement tests/loaders/requirements.txt
+	touch $@
+
+.venv-dataflow/ready: tests/dataflow/requirements.txt
+	$(PYTHON) -m venv .venv-dataflow
+	.venv-dataflow/bin/pip install --quiet --requirement tests/dataflow/requirements.txt
 	touch $@
 
 .venv-fuzz/ready: tests/fuzz/requirements.txt

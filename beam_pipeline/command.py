@@ -41,8 +41,8 @@ def run_command(
         return _fail(error, USAGE_ERROR)
     except BuildError as error:
         return _fail(error, FAILED)
-    except KeyboardInterrupt:
-        return _fail("Interrupted.", INTERRUPTED)
+    except KeyboardInterrupt as stop:
+        return _fail(str(stop) or "Interrupted.", INTERRUPTED)
     except Exception as error:
         if verbose:
             raise

@@ -21,6 +21,7 @@ from beam_pipeline.config import (
     parse_assignment,
     shipped_configs,
 )
+from beam_pipeline.dataflow import is_dataflow, prepare_job, wait_for_job
 from beam_pipeline.dry_run import print_estimate
 from beam_pipeline.engines import ENGINES
 from beam_pipeline.inputs import BuildInputs, find_inputs, find_output
@@ -223,6 +224,8 @@ def _build(
     refuse = partial(refuse_unknown, beam_arguments, make_parser())
     if is_local(options):
         refuse()
+    if is_dataflow(options):
+        prepare_job(options, config)
     output = find_output(config)
     if not config.overwrite:
         output = _without_complete(config, output)
@@ -249,7 +252,7 @@ def _build(
             if not arguments.quiet:
                 console.print(remark)
         result = _run_pipeline(pipeline, inputs, arguments, console)
-    if not arguments.quiet:
+    if result and not arguments.quiet:
         print_summary(config, output, counters(result), time.monotonic() - start)
 
 
@@ -258,8 +261,12 @@ def _run_pipeline(
     inputs: BuildInputs,
     arguments: argparse.Namespace,
     console: Console,
-) -> PipelineResult:
-    """Runs the pipeline to its end, and shows how far it is."""
+) -> PipelineResult | None:
+    """Runs the pipeline to its end, and shows how far it is.
+
+    Returns:
+        The result, or None where a job is not waited for.
+    """
     with ExitStack() as stack:
         if not arguments.verbose:
             stack.enter_context(silenced_workers())
@@ -274,6 +281,8 @@ def _run_pipeline(
             stack.enter_context(counted_progress(console, count))
         build_dataset(pipeline, inputs, watched_at)
         result = pipeline.run()
+        if is_dataflow(pipeline.options):
+            return result if wait_for_job(result, pipeline.options) else None
         result.wait_until_finish()
     return result
 

@@ -29,10 +29,11 @@ def set_up_logging(console: Console, *, verbose: bool, quiet: bool) -> None:
     )
     for name in ("beam_pipeline", "transforms"):
         logging.getLogger(name).setLevel(logging.WARNING if quiet else logging.INFO)
-    # A worker's failure is told once, as the command's error, not by every layer.
-    logging.getLogger("apache_beam").setLevel(
-        logging.NOTSET if verbose else logging.CRITICAL
-    )
+    # A failure is told once, as the command's error, not by every layer.
+    for name in ("apache_beam", "google.auth"):
+        logging.getLogger(name).setLevel(
+            logging.NOTSET if verbose else logging.CRITICAL
+        )
     logging.getLogger("PrismJobServer").disabled = not verbose
     if not verbose:  # what a job server says, Beam logs by the root logger
         handler.addFilter(lambda record: record.name != "root")
