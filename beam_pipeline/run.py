@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import apache_beam as beam
 from apache_beam.runners.runner import PipelineResult
@@ -42,6 +42,21 @@ from transforms.claims import exclusive
 from transforms.errors import ConfigError
 from transforms.formats import FORMATS
 from transforms.output import ShardOutput, is_complete
+
+
+def _parse_switch(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise argparse.ArgumentTypeError(f"{text} is neither true nor false")
+    return text == "true"
+
+
+# A Flex template's launcher gives every parameter a value: --overwrite=true.
+_SWITCH: Final[dict[str, Any]] = {
+    "nargs": "?",
+    "const": True,
+    "type": _parse_switch,
+    "metavar": "true|false",
+}
 
 
 def main(argv: Sequence[str]) -> int:
@@ -94,8 +109,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     what.add_argument(
         "--allow_missing",
-        action="store_true",
-        default=None,
+        **_SWITCH,
         help="go on where an archive lacks images that the subset list names",
     )
     what.add_argument(
@@ -155,8 +169,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     how.add_argument(
         "--overwrite",
-        action="store_true",
-        default=None,
+        **_SWITCH,
         help="replace the dataset if it is there",
     )
     how.add_argument(
@@ -175,7 +188,9 @@ def make_parser() -> argparse.ArgumentParser:
     how.add_argument(
         "--quiet", action="store_true", help="say nothing but warnings and errors"
     )
-    how.add_argument("--verbose", action="store_true", help="show all of Beam's log")
+    how.add_argument(
+        "--verbose", **_SWITCH, default=False, help="show all of Beam's log"
+    )
     return parser
 
 
@@ -197,7 +212,8 @@ def _configure(arguments: argparse.Namespace) -> BuildConfig:
     if arguments.format:
         flags["formats"] = arguments.format.split(",")
     if arguments.num_shards:
-        flags["num_shards"] = dict(map(_parse_shards, arguments.num_shards))
+        numbers = " ".join(arguments.num_shards).split()
+        flags["num_shards"] = dict(map(_parse_shards, numbers))
     overrides = dict(map(parse_assignment, arguments.set))
     if arguments.verify_images:
         overrides["images.check"] = arguments.verify_images
