@@ -5,23 +5,30 @@ requests and bytes and adds latency. The environment of ``make test-storage`` ha
 """
 
 import os
+import resource
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Final
 
 from benchmarks.measure import find_archives, make_parser, tidy
 from tests.storage import servers
 from transforms import storage
-from transforms.archives import Archive, find_containers, walk_containers
-from transforms.archives import ContainerBatch as Batch
+from transforms.archives import (
+    Archive,
+    ContainerBatch,
+    Layout,
+    find_containers,
+    walk_containers,
+)
 
-_TRAIN = "ILSVRC2012_img_train.tar"
-_VALIDATION = "ILSVRC2012_img_val.tar"
-_LIST = "1percent.txt"
-_LATENCY = 0.03  # seconds
+_ARCHIVES: Final[dict[str, Layout]] = {
+    "ILSVRC2012_img_train.tar": "nested",
+    "ILSVRC2012_img_val.tar": "flat",
+}
+_LIST: Final = "1percent.txt"
+_LATENCY: Final = 0.03  # seconds
 
 
 def main() -> None:
@@ -32,7 +39,7 @@ def main() -> None:
     tidy(arguments, objects)
     manual = objects / servers.BUCKET / "manual"
     manual.mkdir(parents=True)
-    for name in (_TRAIN, _VALIDATION, _LIST):
+    for name in (*_ARCHIVES, _LIST):
         os.link(archives / name, manual / name)
     images, wanted = _wanted(archives)
     print(f"{images:,} images, {wanted:,} bytes")
@@ -50,10 +57,10 @@ def _wanted(archives: Path) -> tuple[int, int]:
     """Returns the number of images that are built, and their bytes."""
     listed = {*(archives / _LIST).read_text().split()}
     sizes = []
-    for name, layout in ((_TRAIN, "nested"), (_VALIDATION, "flat")):
-        file = storage.file_info(str(archives / name))
-        archive = Archive(name, file, "nested" if layout == "nested" else "flat")
-        for table in walk_containers(Batch(archive, 0, find_containers(archive))):
+    for name, layout in _ARCHIVES.items():
+        archive = Archive(name, storage.file_info(str(archives / name)), layout)
+        batch = ContainerBatch(archive, 0, find_containers(archive))
+        for table in walk_containers(batch):
             rows = table.members.select(["name", "size"]).to_pylist()
             sizes += [
                 row["size"] for row in rows if layout == "flat" or row["name"] in listed
@@ -72,23 +79,24 @@ def _build(
     ]
     with servers.proxy(address, "--latency", str(latency)) as proxy:
         environment = {**os.environ, **servers.variables("gs", proxy)}
-        start = time.monotonic()
+        start, before = time.monotonic(), _cpu_seconds()
         subprocess.run(command, check=True, env=environment, capture_output=True)
-        seconds = time.monotonic() - start
-        _report(name, servers.counts(proxy), images, wanted, seconds)
-
-
-def _report(
-    name: str, counts: Mapping[str, Any], images: int, wanted: int, seconds: float
-) -> None:
+        seconds, cpu = time.monotonic() - start, _cpu_seconds() - before
+        counts = servers.counts(proxy)
     requests = ", ".join(f"{n:,} {method}" for method, n in counts["requests"].items())
     print(
-        f"{name}: {seconds:.1f} s, {images / seconds:.0f} images/s; {requests}; "
-        f"{counts['bytes_down']:,} bytes read, {counts['bytes_down'] / wanted:.3f} of "
-        f"those wanted; {counts['bytes_up']:,} written; at most "
-        f"{counts['most_at_once']} requests at once",
+        f"{name}: {seconds:.1f} s, {images / seconds:.0f} images/s, "
+        f"{cpu:.1f} s of CPU; {requests}; {counts['bytes_down']:,} bytes read, "
+        f"{counts['bytes_down'] / wanted:.3f} of those wanted; "
+        f"{counts['bytes_up']:,} written; at most {counts['most_at_once']} at once",
         flush=True,
     )
+
+
+def _cpu_seconds() -> float:
+    """Returns what the processes took that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 if __name__ == "__main__":
