@@ -72,12 +72,7 @@ ENGINES: Final[Mapping[str, Engine]] = {
         ),
         switch="flink_master",
         switched=Settings(
-            (
-                "--environment_type=EXTERNAL",
-                "--sdk_worker_parallelism=0",
-                "--number_of_execution_retries=3",
-                "--execution_retry_delay=5000",
-            ),
+            ("--environment_type=EXTERNAL", "--sdk_worker_parallelism=0"),
             {
                 "environment_config": _ENVIRONMENT,
                 "parallelism": "the number of slots to take",

@@ -25,7 +25,6 @@ def test_a_cluster_of_flink_gets_its_flags() -> None:
         *("--runner=FlinkRunner", "--flink_version=1.20"),
         ENGINES["flink"].always.flags[1],
         *("--environment_type=EXTERNAL", "--sdk_worker_parallelism=0"),
-        *("--number_of_execution_retries=3", "--execution_retry_delay=5000"),
         *(*CLUSTER, "--parallelism", "8"),
     ]
     assert options_of("flink", *CLUSTER, "--parallelism=8")["parallelism"] == 8

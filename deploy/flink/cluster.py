@@ -254,10 +254,11 @@ def _configure(path: Path, slots: int, rest_port: int) -> None:
         "taskmanager.memory.process.size": "1024m",
         "taskmanager.numberOfTaskSlots": slots,
         "cluster.evenly-spread-out-slots": True,
-        # Without one, Flink fails a batch job with its first lost task.
-        "restart-strategy.type": "fixed-delay",
-        "restart-strategy.fixed-delay.attempts": 5,
-        "restart-strategy.fixed-delay.delay": "2 s",
+        # Without a strategy Flink fails a batch job with its first lost task. This one
+        # counts what fails together once; `fixed-delay` counts every task.
+        "restart-strategy.type": "exponential-delay",
+        "restart-strategy.exponential-delay.initial-backoff": "2 s",
+        "restart-strategy.exponential-delay.attempts-before-reset-backoff": 5,
         # A dead TaskManager is missed after ten seconds, not fifty.
         "heartbeat.interval": 2000,
         "heartbeat.timeout": 10000,

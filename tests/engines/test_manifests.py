@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
+from beam_pipeline.command import refuse_unknown
 from beam_pipeline.engines import engine_flags
 from beam_pipeline.run import make_parser
-from beam_pipeline.runners import refuse_unknown
 from tests.engines.cluster import ROOT
 
 COMPOSE = ROOT / "deploy" / "flink" / "compose.yaml"
