@@ -20,8 +20,8 @@ from transforms.labels import (
     read_class_names,
     read_validation_labels,
 )
+from transforms.layout import SplitOptions
 from transforms.output import ShardOutput
-from transforms.plan import SplitOptions
 from transforms.subsets import Selection, read_subset_list
 
 _DOWNLOAD_PAGE = "https://image-net.org/download-images"

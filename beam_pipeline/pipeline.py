@@ -88,5 +88,5 @@ def _plan_dataset(
         | "Archives" >> beam.Create(inputs.archives)
         | "IndexArchives" >> IndexArchives(inputs.index_dir, save_index)
         | "SelectMembers" >> SelectMembers(inputs.selections)
-        | "PlanShards" >> PlanShards(inputs.options)
+        | "PlanShards" >> PlanShards(inputs.archives, inputs.options)
     )

@@ -58,6 +58,8 @@ LADDER = (
     "formats",
     "output",
     "sharding",
+    "partition",
+    "layout",
     "plan",
     "members",
     "progress",

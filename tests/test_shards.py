@@ -21,8 +21,9 @@ from transforms.examples import Example, Schema, decode_example
 from transforms.facts import FileFacts
 from transforms.formats import FORMATS
 from transforms.images import repair_image
+from transforms.layout import SHARD_SCHEMA
 from transforms.output import ShardOutput, finished_formats, is_complete
-from transforms.plan import SHARD_SCHEMA, ShardSpec
+from transforms.plan import ShardSpec
 from transforms.policy import ImagePolicy
 from transforms.shards import (
     ShardReport,

@@ -76,13 +76,18 @@ def printable(name: object) -> str:
     return f"{shown[:_LONGEST_NAME]}... ({len(text):,} characters)"
 
 
-def sample(names: list[str], limit: int = 5) -> str:
+def sample(names: list[str], limit: int = 5, total: int | None = None) -> str:
     """Returns the first few names as they are safe to print, with the number left out.
+
+    Args:
+        names: The names, or the first of them.
+        limit: How many to show.
+        total: Number of all names, where there are more than are given.
 
     Example:
         >>> sample(["a", "b", "c"], 2)
         'a, b and 1 more'
     """
     shown = ", ".join(map(printable, names[:limit]))
-    rest = len(names) - limit
+    rest = (len(names) if total is None else total) - limit
     return f"{shown} and {rest:,} more" if rest > 0 else shown

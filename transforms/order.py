@@ -51,5 +51,7 @@ def sort_by_key(
 
 def key_halves(keys: pa.ChunkedArray) -> npt.NDArray[np.uint64]:
     """Returns 16-byte keys as an array of shape (n, 2), most significant half first."""
-    raw = b"".join(keys.to_pylist())
-    return np.frombuffer(raw, dtype=">u8").reshape(-1, 2).astype(np.uint64)
+    array = pa.concat_arrays([pa.array([], keys.type), *keys.chunks])
+    raw = np.frombuffer(array.buffers()[1] or b"", dtype=">u8")
+    start = 2 * array.offset
+    return raw[start : start + 2 * len(array)].reshape(-1, 2).astype(np.uint64)

@@ -1,0 +1,265 @@
+"""Plans made step by step without an engine, and as plainly as can be."""
+
+import hashlib
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import pyarrow as pa
+
+from transforms.archives import Archive
+from transforms.errors import ArchiveError, ConfigError, SubsetError, sample
+from transforms.examples import Example, encode_example
+from transforms.formats import FORMATS
+from transforms.labels import hint_at_task_3
+from transforms.layout import (
+    SHARD_SCHEMA,
+    SplitLayout,
+    SplitOptions,
+    cut_run,
+    join_pieces,
+    lay_out_split,
+)
+from transforms.partition import (
+    cut_into_runs,
+    list_arrivals,
+    sort_partition,
+    split_by_key,
+    split_list,
+)
+from transforms.plan import ShardSpec
+from transforms.sharding import (
+    files_per_shard,
+    measure_files,
+    shard_count,
+    shard_ends,
+)
+from transforms.subsets import SelectedTable
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A split's plan."""
+
+    shards: tuple[ShardSpec, ...]
+    examples: int
+    missing: int
+    first_missing: tuple[str, ...]
+
+
+def archives_of(tables: Sequence[SelectedTable]) -> tuple[Archive, ...]:
+    """Returns the archives that tables are of, in the order they are counted."""
+    return tuple(
+        sorted(
+            {table.archive for table in tables},
+            key=lambda archive: (archive.layer, archive.file.uri),
+        )
+    )
+
+
+def plan_split(
+    split: str,
+    tables: Sequence[SelectedTable],
+    options: SplitOptions,
+    partitions: int = 1,
+    seed: int = 0,
+) -> Plan:
+    """Plans as ``PlanShards`` does; everything arrives in an order of the seed's."""
+    rng = random.Random(seed)
+
+    def shuffled(items: Sequence) -> list:
+        return rng.sample(list(items), len(items))
+
+    archives = archives_of(tables)
+    tables = shuffled(tables)
+    batches = []
+    while tables:
+        size = rng.randint(1, 3)
+        batches.append(tables[:size])
+        tables = tables[size:]
+    pieces = [split_by_key(batch, archives, partitions) for batch in batches]
+    listed = (
+        split_list(options.subset.names, split, partitions) if options.subset else None
+    )
+    runs, summaries = [], []
+    for number in range(partitions):
+        rows, summary = sort_partition(
+            number,
+            shuffled([batch[number] for batch in pieces]),
+            archives,
+            listed[number] if listed else None,
+            options.max_examples,
+        )
+        runs += cut_into_runs(number, rows)
+        summaries.append(summary)
+    arrivals = shuffled([list_arrivals(batch, archives) for batch in batches])
+    layout = lay_out_split(
+        split, archives, partitions, arrivals, shuffled(summaries), options
+    )
+    return Plan(
+        _make_shards(layout, shuffled(runs), options),
+        layout.examples,
+        layout.missing,
+        layout.first_missing,
+    )
+
+
+def _make_shards(
+    layout: SplitLayout, runs: list, options: SplitOptions
+) -> tuple[ShardSpec, ...]:
+    pieces: dict[int, list] = {index: [] for index in range(len(layout.ends))}
+    for run in runs:
+        for index, piece in cut_run(run, layout):
+            pieces[index].append(piece)
+    shards = [
+        ShardSpec(
+            layout.split,
+            index,
+            len(layout.ends),
+            layout.archives,
+            join_pieces(index, found, layout),
+        )
+        for index, found in pieces.items()
+    ]
+    measured = [
+        measure_files(shard.index, shard.members, name, limit)
+        for shard in shards
+        for name, limit in options.max_file_bytes.items()
+    ]
+    files = files_per_shard(measured, options.max_file_bytes)
+    return tuple(replace(shard, files=files) for shard in shards)
+
+
+def plan_plainly(
+    split: str, tables: Sequence[SelectedTable], options: SplitOptions
+) -> Plan:
+    """Plans row by row, all rows at hand."""
+    archives = archives_of(tables)
+    uris = " and ".join(archive.file.uri for archive in archives)
+    rows = [
+        (archives.index(table.archive), *row.values())
+        for table in tables
+        for row in table.members.drop_columns("key").to_pylist()
+    ]
+    rows.sort(key=lambda row: (_digest(split, row[1]), -archives[row[0]].layer, *row))
+    kept: dict[str, tuple] = {}
+    twice = []
+    before: tuple = ()
+    for row in rows:
+        if before and (row[1], archives[row[0]].layer) == (
+            before[1],
+            archives[before[0]].layer,
+        ):
+            twice.append((before, row))
+        kept.setdefault(row[1], row)
+        before = row
+    if twice:
+        places = " and ".join(
+            f"byte {row[2]:,} of {archives[row[0]].file.uri}" for row in twice[0]
+        )
+        names = [row[1] for row, _ in twice]
+        raise ArchiveError(
+            f"{len(twice):,} images of the {split} split occur twice: {sample(names)}. "
+            f"{names[0]} begins at {places}. Remove one of each."
+        )
+    missing = _check_complete(split, tables, uris, kept, options)
+    first = {*sorted((row[0], row[2]) for row in kept.values())[: options.max_examples]}
+    members = [row for row in kept.values() if (row[0], row[2]) in first]
+    total = sum(
+        len(b"".join(encode_example(Example(name, bytes(size), label))))
+        for _, name, _, size, label in members
+    )
+    count = options.num_shards or shard_count(total, len(members))
+    if count > len(members):
+        raise ConfigError(
+            f"--num_shards {split}={count:,}: the split has only {len(members):,} "
+            "examples. Ask for as many shards or fewer."
+        )
+    ends = shard_ends(len(members), count)
+    cut = [members[a:b] for a, b in zip([0, *ends], ends, strict=False)]
+    files = {
+        name: _cut_into_files(name, cut, limit)
+        for name, limit in options.max_file_bytes.items()
+    }
+    return Plan(
+        tuple(
+            ShardSpec(
+                split,
+                index,
+                count,
+                tuple(archive.file for archive in archives),
+                pa.table(list(zip(*shard, strict=True)), schema=SHARD_SCHEMA),
+                files,
+            )
+            for index, shard in enumerate(cut)
+        ),
+        len(members),
+        len(missing),
+        tuple(missing[:5]),
+    )
+
+
+def _digest(split: str, name: str) -> bytes:
+    return hashlib.md5(split.encode() + name.encode()).digest()
+
+
+def _check_complete(
+    split: str,
+    tables: Sequence[SelectedTable],
+    uris: str,
+    kept: dict[str, tuple],
+    options: SplitOptions,
+) -> list[str]:
+    subset = options.subset
+    if subset is None:
+        if not kept:
+            raise ArchiveError(f"{uris} holds no image for the {split} split.")
+        return []
+    missing = [name for name in subset.names if name not in kept]
+    hint = hint_at_task_3({table.container.name for table in tables} - {""})
+    if not kept:
+        raise SubsetError(
+            f"{subset.source} selects nothing: {uris} has none of its "
+            f"{len(subset.names):,} names, such as {sample(missing, 3)}.{hint}"
+        )
+    if missing and not options.allow_missing:
+        raise SubsetError(
+            f"{uris} lacks {len(missing):,} of the {len(subset.names):,} images that "
+            f"{subset.source} names: {sample(missing)}.{hint} Get the whole archive, "
+            "or pass --allow_missing to build without them."
+        )
+    return missing
+
+
+def _cut_into_files(name: str, shards: list[list[tuple]], limit: int) -> int:
+    """Tries one number of files after another."""
+    kind = FORMATS[name]
+    sizes = [
+        [
+            size + 3 * len(member.encode()) + kind.record_overhead
+            for _, member, _, size, _ in shard
+        ]
+        for shard in shards
+    ]
+    for files in range(1, min(map(len, sizes)) + 1):
+        # A file has so many records, wherever it begins.
+        if all(
+            sum(shard[start : start + -(-len(shard) // files)])
+            <= limit - kind.file_overhead
+            for shard in sizes
+            for start in range(len(shard))
+        ):
+            return files
+    largest, member = max(
+        (
+            (size, row[1])
+            for shard, own in zip(shards, sizes, strict=True)
+            for row, size in zip(shard, own, strict=True)
+        ),
+        key=lambda each: each[0],
+    )
+    raise ConfigError(
+        f"max_file_bytes {name}={limit:,} is too little: a file with no more than "
+        f"{member} may take {kind.file_overhead + largest:,} bytes. Allow twice that, "
+        "or more."
+    )
