@@ -105,6 +105,22 @@ def test_some_containers_are_read_alone(path: str) -> None:
     assert read_index(path, ARCHIVE, range(1)) == TABLES[:1]
 
 
+def test_the_footer_is_read_once_until_the_index_is_another(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed = []
+    read = pq.read_metadata
+    monkeypatch.setattr(pq, "read_metadata", lambda s: parsed.append(s) or read(s))
+    for row in range(3):
+        assert read_index(path, ARCHIVE, range(row, row + 1)) == [TABLES[row]]
+    assert len(parsed) == 1
+    write_index(path, ARCHIVE, TABLES[:1])
+    with pytest.raises(StorageError):
+        read_index(path, replace(ARCHIVE, layout="flat"), range(1))
+    assert read_index(path, ARCHIVE, range(1)) == TABLES[:1]
+    assert len(parsed) == 3
+
+
 def test_an_index_is_the_same_bytes_in_memory(path: str) -> None:
     data = encode_index(ARCHIVE, iter(TABLES))
     assert Path(path).read_bytes() == data

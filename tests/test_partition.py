@@ -247,6 +247,13 @@ def test_lost_and_repeated_partitions_are_noticed() -> None:
         )
 
 
+def test_a_lost_partition_without_rows_is_noticed() -> None:
+    pieces = [*split_by_key(NUMBERED, [BASE], 3), ROW_SCHEMA.empty_table()]
+    assert lay_out(summaries_of(pieces)).examples == 27
+    with pytest.raises(BuildError, match=r"^27 rows in 3 partitions arrived"):
+        lay_out(summaries_of(pieces[:3]))
+
+
 def test_rows_that_arrive_twice_are_not_taken_for_images_that_occur_twice() -> None:
     pieces = split_by_key(NUMBERED, [BASE], 4)
     twice = pa.concat_tables([pieces[1], pieces[1]])
@@ -273,6 +280,7 @@ def test_an_archive_of_which_nothing_arrived_is_noticed() -> None:
         [0, 1],  # the last
         [1, 2],  # the first
         [0, 1, 1, 2],
+        [0, 1, 2, 2],
         [0, 2, 2],  # lost and repeated, as many rows
         [],
     ],

@@ -23,6 +23,7 @@ import logging
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import astuple, dataclass
+from functools import lru_cache
 from typing import Any, BinaryIO, Final
 
 import apache_beam as beam
@@ -43,6 +44,7 @@ from transforms.archives import (
     walk_containers,
 )
 from transforms.errors import StorageError
+from transforms.storage import FileInfo
 
 _FORMAT: Final = 1
 _KEY: Final = "archive_index"
@@ -126,8 +128,14 @@ def read_index(
         StorageError: The index can't be read, or was replaced since it was checked.
     """
     try:
-        with _opened(source) as stream, pq.ParquetFile(stream) as file:
-            saved = _check_footer(file.metadata, archive)
+        if isinstance(source, str):
+            metadata, saved = _read_footer(storage.file_info(source), archive)
+        else:
+            metadata, saved = _parse_footer(source, archive)
+        with (
+            _opened(source) as stream,
+            pq.ParquetFile(stream, metadata=metadata) as file,
+        ):
             # Arrow's own threads would gain nothing and keep memory of their own.
             together = file.read_row_groups(list(rows), use_threads=False)
         return list(_cut_into_tables(together, archive, saved[rows.start : rows.stop]))
@@ -206,6 +214,22 @@ def _digest_path(path: str) -> str:
 
 def _digest(data: bytes) -> bytes:
     return hashlib.sha256(data).hexdigest().encode()
+
+
+@lru_cache(maxsize=4)
+def _read_footer(
+    index: FileInfo, archive: Archive
+) -> tuple[pq.FileMetaData, list[_SavedContainer]]:
+    """Parses a footer once for all batches: it lists every container's columns."""
+    return _parse_footer(index.uri, archive)
+
+
+def _parse_footer(
+    source: str | io.BytesIO, archive: Archive
+) -> tuple[pq.FileMetaData, list[_SavedContainer]]:
+    with _opened(source) as stream:
+        metadata = pq.read_metadata(stream)
+    return metadata, _check_footer(metadata, archive)
 
 
 def _check_footer(metadata: pq.FileMetaData, archive: Archive) -> list[_SavedContainer]:
