@@ -5,6 +5,7 @@ import io
 import json
 import logging
 import os
+import pickle
 import shutil
 from contextlib import suppress
 from dataclasses import replace
@@ -119,6 +120,22 @@ def test_the_footer_is_read_once_until_the_index_is_another(
         read_index(path, replace(ARCHIVE, layout="flat"), range(1))
     assert read_index(path, ARCHIVE, range(1)) == TABLES[:1]
     assert len(parsed) == 3
+
+
+def test_what_is_read_carries_its_own_rows_alone(tmp_path: Path) -> None:
+    tables = [
+        member_table(
+            Container(f"n{i:02d}", 512 * i, 512, i, 50),
+            [(f"n{i:02d}_{j}.JPEG", 0, 0) for j in range(100)],
+            Skipped(),
+        )
+        for i in range(50)
+    ]
+    path = str(tmp_path / "index.parquet")
+    write_index(path, ARCHIVE, tables)
+    read = read_index(path, ARCHIVE, range(50))
+    assert read == tables
+    assert len(pickle.dumps(read)) < 1.2 * len(pickle.dumps(tables))
 
 
 def test_an_index_is_the_same_bytes_in_memory(path: str) -> None:

@@ -102,6 +102,8 @@ def test_keys_differ_in_either_half() -> None:
     keys = [bytes(15) + b"\2", b"\1" + bytes(15), bytes(15) + b"\1", bytes(16)]
     array = pa.chunked_array([pa.array(keys, pa.binary(16))])
     assert key_halves(array).tolist() == [[0, 2], [1 << 56, 0], [0, 1], [0, 0]]
+    assert key_halves(array.slice(1, 2)).tolist() == [[1 << 56, 0], [0, 1]]
+    assert key_halves(array.slice(4)).shape == (0, 2)
     assert sort_by_key(array, np.zeros(4, np.int8)).tolist() == [3, 2, 0, 1]
 
 

@@ -320,7 +320,9 @@ def test_the_engine_gives_each_split_the_plan_of_its_rows_at_hand(
             *(table_of(names[i:400:4], BASE, i, 4) for i in range(4)),
             table_of(names[300:450], PATCH),
         ],
-        "validation": [table_of(names, replace(BASE, split="validation"))],
+        "validation": [
+            table_of(names, replace(BASE, split="validation"), wanted=names[50:])
+        ],
     }
     options = {
         "train": SplitOptions(
@@ -331,7 +333,9 @@ def test_the_engine_gives_each_split_the_plan_of_its_rows_at_hand(
             max_file_bytes={"webdataset": 90_000} if limited else {},
             partitions=partitions,
         ),
-        "validation": SplitOptions(num_shards=3, partitions=partitions),
+        "validation": SplitOptions(
+            subset=subset_of(names[50:]), num_shards=3, partitions=partitions
+        ),
     }
     elements = [*tables["validation"], *tables["train"]]
     archives = archives_of(elements)

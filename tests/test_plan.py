@@ -19,7 +19,13 @@ from transforms.errors import ArchiveError, BuildError, ConfigError, SubsetError
 from transforms.labels import LabelByContainer
 from transforms.layout import SHARD_SCHEMA, SplitOptions
 from transforms.plan import ShardSpec
-from transforms.sharding import files_needed, shard_count, shard_ends
+from transforms.sharding import (
+    files_needed,
+    files_per_shard,
+    measure_files,
+    shard_count,
+    shard_ends,
+)
 from transforms.storage import FileInfo
 from transforms.subsets import SelectedTable, SubsetList, select_members
 
@@ -271,6 +277,32 @@ def test_a_limit_that_no_record_fits_is_refused() -> None:
         "max_file_bytes webdataset=900,000 is too little: a file with no more than "
         "n01_1.JPEG may take 920,510 bytes. Allow twice that, or more."
     )
+
+
+def test_a_limit_that_leaves_empty_files_is_refused() -> None:
+    # Two of 2 + 1 records do not fit into a file, and the second shard has only one.
+    rows = [(f"n01_{i}.JPEG", i * MIB, 900_000) for i in range(3)]
+    table = selected("n01", rows, archive_of())
+    options = SplitOptions(num_shards=2, max_file_bytes={"webdataset": 1_000_000})
+    with pytest.raises(ConfigError, match=r"^max_file_bytes webdataset=1,000,000 is "):
+        plan_split("train", [table], options)
+    assert plan_split("train", [table], replace(options, num_shards=3)).examples == 3
+
+
+def test_of_equal_records_the_first_is_named_whatever_arrives_first() -> None:
+    sizes = {"a": [5, 7], "b": [7, 7], "c": [7]}
+    measured = [
+        measure_files(
+            shard,
+            pa.table({"name": [f"{name}{i}" for i in range(len(own))], "size": own}),
+            "webdataset",
+            20_000,
+        )
+        for shard, (name, own) in enumerate(sizes.items())
+    ]
+    for order in itertools.permutations(measured):
+        with pytest.raises(ConfigError, match="a file with no more than a1 may take"):
+            files_per_shard(order, {"webdataset": 20_000})
 
 
 def test_images_of_a_higher_layer_replace_those_of_their_name() -> None:

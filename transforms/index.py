@@ -27,6 +27,7 @@ from functools import lru_cache
 from typing import Any, BinaryIO, Final
 
 import apache_beam as beam
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from apache_beam.metrics import Metrics
@@ -151,7 +152,10 @@ def _cut_into_tables(
     """Yields each container's members; ValueError where they lie outside of it."""
     start = 0
     for entry in saved:
-        members = together.slice(start, entry.members).cast(MEMBER_SCHEMA)
+        # Copied, not sliced: a pickled slice drags what it was cut from along, and Beam
+        # pickles some elements only to learn their size.
+        place = np.arange(start, start + entry.members)
+        members = together.take(pa.array(place)).cast(MEMBER_SCHEMA)
         offsets, sizes = members["offset"].to_numpy(), members["size"].to_numpy()
         container = entry.container
         end = container.offset + container.size

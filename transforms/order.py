@@ -51,7 +51,10 @@ def sort_by_key(
 
 def key_halves(keys: pa.ChunkedArray) -> npt.NDArray[np.uint64]:
     """Returns 16-byte keys as an array of shape (n, 2), most significant half first."""
-    array = pa.concat_arrays([pa.array([], keys.type), *keys.chunks])
-    raw = np.frombuffer(array.buffers()[1] or b"", dtype=">u8")
-    start = 2 * array.offset
-    return raw[start : start + 2 * len(array)].reshape(-1, 2).astype(np.uint64)
+    chunks = [
+        np.frombuffer(chunk.buffers()[1], ">u8", 2 * len(chunk), 16 * chunk.offset)
+        for chunk in keys.chunks
+        if len(chunk)
+    ]
+    together = np.concatenate([np.empty(0, ">u8"), *chunks])
+    return together.reshape(-1, 2).astype(np.uint64)
