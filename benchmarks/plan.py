@@ -1,6 +1,6 @@
 """Times planning alone, from a million images to a hundred million.
 
-    python -m benchmarks.plan --cases archives archives-saved-index 14M 100M-steps
+    python -m benchmarks.plan --cases archives archives-saved-index 4M 100M-steps
 
 ``archives`` and ``archives-saved-index`` list and plan the members of the archives of
 ``--scale full``. Others plan made-up members: ``N`` with the engine of local builds,
@@ -55,7 +55,7 @@ from transforms.plan import PlanShards, ShardSpec
 from transforms.storage import FileInfo
 from transforms.subsets import Selection, SelectMembers, select_members
 
-_IMAGES: Final = {"1M": 10**6, "14M": 14_200_000, "100M": 10**8}
+_IMAGES: Final = {"4M": 4_000_000, "14M": 14_200_000, "100M": 100_000_000}
 _PER_CONTAINER: Final = 1000
 _BATCH: Final = 256  # containers
 _IMAGE_BYTES: Final = 110_000  # on average

@@ -113,6 +113,7 @@ PURE = {
         "codecs",
     ),
     *("images", "formats.*", "formats", "output", "sharding", "progress"),
+    *("partition", "layout"),
     *("findings", "holdings", "agreement", "inventory", "comparison"),
 }
 LONGEST = 360  # lines

@@ -125,8 +125,8 @@ def test_the_footer_is_read_once_until_the_index_is_another(
 def test_what_is_read_carries_its_own_rows_alone(tmp_path: Path) -> None:
     tables = [
         member_table(
-            Container(f"n{i:02d}", 512 * i, 512, i, 50),
-            [(f"n{i:02d}_{j}.JPEG", 0, 0) for j in range(100)],
+            Container(f"n{i:02d}", 100 * i, 100, i, 50),
+            [(f"n{i:02d}_{j}.JPEG", 100 * i, 0) for j in range(100)],
             Skipped(),
         )
         for i in range(50)
