@@ -16,7 +16,7 @@ import apache_beam as beam
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from beam_pipeline.demo import TRAIN_ARCHIVE, VALIDATION_ARCHIVE
@@ -292,6 +292,7 @@ def test_an_index_without_a_checksum_is_not_used(
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(edits=st.lists(st.tuples(st.integers(0), st.integers(1, 255)), max_size=3))
+@example(edits=[(31, 128)])  # a name that is no text
 def test_an_index_that_was_tampered_with_is_refused_or_lists_what_lies_within(
     edits: list[tuple[int, int]], path: str
 ) -> None:

@@ -139,6 +139,7 @@ def read_index(
         ):
             # Arrow's own threads would gain nothing and keep memory of their own.
             together = file.read_row_groups(list(rows), use_threads=False)
+        together.validate(full=True)  # names are text, or nobody could read them
         return list(_cut_into_tables(together, archive, saved[rows.start : rows.stop]))
     except _DAMAGE as error:
         raise StorageError(
