@@ -439,6 +439,7 @@ def test_an_encoded_manifest_is_whole(data_dir: Path) -> None:
         ({"a": [1, 2]}, {"a": [1]}, ["a: expected 2 entries, found 1"]),
         ((1, 2), [1, 3], ["1: expected 2, found 3"]),
         ((1, 2), [1], ["all: expected 2 entries, found 1"]),
+        ({"a": [1]}, {"a": [1, 2]}, ["a: expected 1 entries, found 2"]),
         (
             {"a": [1, 2, 3]},
             {"a": [0, 2, 4]},
