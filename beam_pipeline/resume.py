@@ -56,7 +56,7 @@ def sweep_own(output: ShardOutput) -> None:
 def noted_build(inputs: BuildInputs) -> Iterator[list[str]]:
     """Notes what this run is given; yields what to say of those before it.
 
-    The note stays where shards do, and goes where a run ends before its first one.
+    The note stays where shards do, and goes where a run fails before its first one.
 
     Raises:
         StorageError: The note can't be written.
@@ -71,12 +71,15 @@ def noted_build(inputs: BuildInputs) -> Iterator[list[str]]:
             remarks.append(_remark(name, there, _changes(note, wanted)))
         storage.make_directory(output.reports(name))
         storage.publish_bytes(note, json.dumps(wanted, indent=2).encode())
+    ended = False
     try:
         yield remarks
+        ended = True
     finally:
         for name in output.formats:
-            if not _reported(output.reports(name)):
-                storage.remove_tree(output.reports(name))
+            if not ended and not _reported(output.reports(name)):
+                # The directory stays: a job may be about to publish its first report.
+                storage.remove(storage.join(output.reports(name), _BUILD))
 
 
 def published_shards(output: ShardOutput) -> str:

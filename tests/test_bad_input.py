@@ -548,11 +548,11 @@ def test_a_directory_that_storage_does_not_know_is_refused(
     monkeypatch.chdir(tmp_path)
     outcome = run(
         *("--config", "demo", "--manual_dir", archives),
-        *("--data_dir", "s3://bucket/datasets", *SIZES_DECIDE),
+        *("--data_dir", "ftp://bucket/datasets", *SIZES_DECIDE),
     )
     message = error_of(outcome, tmp_path)
-    assert "s3://bucket/datasets" in message
-    assert not (tmp_path / "s3:").exists()
+    assert message.startswith("Can't reach ftp://bucket/. There is gs://, s3:// and")
+    assert not (tmp_path / "ftp:").exists()
 
 
 @pytest.mark.parametrize(
