@@ -27,13 +27,14 @@ from rich.table import Table
 
 from benchmarks.measure import ROOT
 from transforms.images import treat_image
-from transforms.policy import ImagePolicy
+from transforms.policy import Filter, ImagePolicy
+from transforms.resizing import Pixels, fit_size, resize_image
 
 Step = Callable[[Any], Any]
 Job = tuple[Step, Sequence[Any], int]  # with the number of threads
 
 _QUALITY: Final = 90
-_FILTERS: Final = ("lanczos", "bicubic", "hamming", "bilinear", "box")
+_FILTERS: Final[tuple[Filter, ...]] = ("lanczos", "bicubic", "bilinear")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def main() -> int:
         raise SystemExit(f"error: needs ILSVRC photos in {shared / 'data' / 'photos'}")
 
     side = arguments.side
-    variants = _pillow_variants(side) | _opencv_variants(side)
+    variants = _pillow_variants(side) | _our_variants(side) | _opencv_variants(side)
     reference = next(iter(variants.values()))
     exact = [np.asarray(reference.resize(reference.decode(data))) for data in photos]
     jobs: dict[tuple[str, str], Job] = {}
@@ -128,23 +129,44 @@ def _pillow_variants(side: int) -> dict[str, Variant]:
 
         return to_small
 
-    def encode(image: Image.Image) -> bytes:
-        encoded = io.BytesIO()
-        image.save(encoded, "JPEG", quality=_QUALITY, subsampling="4:2:0")
-        return encoded.getvalue()
+    return {
+        "Pillow, lanczos": Variant(decode, resize("lanczos"), _encode),
+        "Pillow in draft mode, lanczos": Variant(draft, resize("lanczos"), _encode),
+        "Pillow in draft mode, bicubic": Variant(draft, resize("bicubic"), _encode),
+        **{
+            f"simplejpeg, Pillow {name}": Variant(turbo, resize(name), _encode)
+            for name in ("bicubic", "hamming")
+        },
+    }
 
-    def turbo_encode(image: Image.Image) -> Any:
-        return simplejpeg.encode_jpeg(np.asarray(image), _QUALITY, "RGB", "420")
+
+def _our_variants(side: int) -> dict[str, Variant]:
+    def resize(filter_name: Filter) -> Step:
+        policy = ImagePolicy(policy="resize", shortest_side=side, filter=filter_name)
+
+        def to_small(pixels: Pixels) -> Pixels:
+            size = pixels.shape[1], pixels.shape[0]
+            return resize_image(pixels, size, fit_size(*size, policy), policy)
+
+        return to_small
+
+    def decode(data: bytes) -> Any:
+        return simplejpeg.decode_jpeg(data, "RGB")
+
+    def encode(pixels: Pixels) -> bytes:
+        return _encode(Image.fromarray(pixels))
+
+    def turbo_encode(pixels: Pixels) -> Any:
+        return simplejpeg.encode_jpeg(pixels.copy(), _QUALITY, "RGB", "420")
 
     return {
-        "Pillow, lanczos": Variant(decode, resize("lanczos"), encode),
-        "Pillow in draft mode, lanczos": Variant(draft, resize("lanczos"), encode),
-        "Pillow in draft mode, bicubic": Variant(draft, resize("bicubic"), encode),
         **{
-            f"simplejpeg, Pillow {name}": Variant(turbo, resize(name), encode)
+            f"simplejpeg, fast_image_resize {name}": Variant(
+                decode, resize(name), encode
+            )
             for name in _FILTERS
         },
-        "simplejpeg to encode, too": Variant(turbo, resize("bicubic"), turbo_encode),
+        "simplejpeg to encode, too": Variant(decode, resize("bicubic"), turbo_encode),
     }
 
 
@@ -166,6 +188,12 @@ def _opencv_variants(side: int) -> dict[str, Variant]:
         return cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1]
 
     return {"OpenCV, area": Variant(decode, resize, encode)}
+
+
+def _encode(image: Image.Image) -> bytes:
+    encoded = io.BytesIO()
+    image.save(encoded, "JPEG", quality=_QUALITY, subsampling="4:2:0")
+    return encoded.getvalue()
 
 
 def _small(width: int, height: int, side: int) -> tuple[int, int]:

@@ -29,10 +29,6 @@ from transforms.policy import ImagePolicy
 
 _POLICIES: Final = {
     "resize": ImagePolicy(policy="resize", shortest_side=256, quality=90),
-    # As good, and as sharp, as what img2dataset does: see docs/performance.md.
-    "resize by hamming": ImagePolicy(
-        policy="resize", shortest_side=256, quality=90, filter="hamming"
-    ),
     "reencode": ImagePolicy(policy="reencode", quality=90),
 }
 _IN_MEMORY: Final = 4000  # images of the loop
@@ -105,8 +101,6 @@ def _build(name: str, archives: Path, arguments: argparse.Namespace) -> float:
     tidy(arguments, ours / "imagenet2012_subset")
     policy = _POLICIES[name]
     values = [f"images.policy={policy.policy}", f"images.quality={policy.quality}"]
-    if policy.policy == "resize":
-        values.append(f"images.filter={policy.filter}")
     if policy.shortest_side:
         values.append(f"images.shortest_side={policy.shortest_side}")
     command: list[str | Path] = [sys.executable, "-m", "beam_pipeline.run"]

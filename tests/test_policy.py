@@ -178,8 +178,10 @@ def test_a_rejection_survives_pickling(reason: str) -> None:
             "as JPEG of quality 90.",
         ),
         (
-            ImagePolicy(policy="resize", exact=(224, 200), filter="box", quality=75),
-            "Images are resized to 224 x 200 pixels (box) and encoded as JPEG of "
+            ImagePolicy(
+                policy="resize", exact=(224, 200), filter="lanczos", quality=75
+            ),
+            "Images are resized to 224 x 200 pixels (lanczos) and encoded as JPEG of "
             "quality 75.",
         ),
     ],

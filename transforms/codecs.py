@@ -1,7 +1,7 @@
-"""Decodes, resizes and encodes images, with Pillow and TurboJPEG.
+"""Decodes and encodes images, with TurboJPEG and Pillow.
 
-Decoding and resizing let other threads run meanwhile. Which library does what, and
-why, is in ``docs/performance.md``.
+Decoding lets other threads run meanwhile. Which library does what, and why, is in
+``docs/performance.md``.
 
 TurboJPEG decodes, and stops at the first thing libjpeg warns of. Then Pillow decodes,
 which takes no notice of warnings but tells an image that ends too early from one that
@@ -16,12 +16,10 @@ import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import simplejpeg
 from PIL import Image
 from PIL.ImageFile import ImageFile
@@ -31,8 +29,7 @@ from PIL.PngImagePlugin import PngImageFile, PngInfo
 from transforms import jpeg, png
 from transforms.jpeg import Metadata
 from transforms.policy import ImagePolicy, RejectedImage
-
-Pixels = npt.NDArray[np.uint8]
+from transforms.resizing import Pixels
 
 # What libjpeg warns of, by a part of its words, and the code it is counted under.
 _WARNINGS: Final = {
@@ -57,88 +54,10 @@ _PILLOW_ERRORS: Final = (
 
 MOST_PIXELS_A_SIDE: Final = {"jpeg": 65_500, "webp": 16_383, "png": (1 << 31) - 1}
 
-# The DCT scales down by 2, 4 or 8 if at least this factor remains for the filter.
-_GAP: Final = 2
-
-_TURNS: Final = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Fit:
-    """What becomes of an image's size.
-
-    Attributes:
-        size: Width and height that it gets, in pixels.
-        box: Left, upper, right and lower edge of what is left of it, in its pixels.
-    """
-
-    size: tuple[int, int]
-    box: tuple[float, float, float, float]
-
-    @property
-    def reduction(self) -> float:
-        """How many pixels become one, along the side where they are fewer."""
-        left, upper, right, lower = self.box
-        return min((right - left) / self.size[0], (lower - upper) / self.size[1])
-
-
-def fit_size(width: int, height: int, policy: ImagePolicy, *, turned: bool) -> Fit:
-    """Returns what becomes of an image's size.
-
-    Args:
-        width: Of the image as stored, in pixels.
-        height: Of the image as stored, in pixels.
-        policy: Says how it is resized.
-        turned: Whether it is turned by a quarter afterwards.
-    """
-    whole = (0.0, 0.0, float(width), float(height))
-    if policy.policy != "resize":
-        return Fit((width, height), whole)
-    if policy.exact:
-        return _cover(width, height, policy, turned=turned)
-    if policy.shortest_side is not None:
-        wanted, given = policy.shortest_side, min(width, height)
-    else:
-        wanted, given = policy.longest_side or 0, max(width, height)
-    if wanted >= given and not policy.enlarge:
-        wanted = given
-    # Integers, rounded half up, so that no floating point decides a size.
-    new = [max(1, (2 * n * wanted + given) // (2 * given)) for n in (width, height)]
-    return Fit((new[0], new[1]), whole)
-
-
-def _cover(width: int, height: int, policy: ImagePolicy, *, turned: bool) -> Fit:
-    wide, high = reversed(policy.exact) if turned else policy.exact
-    factor = max(wide / width, high / height)
-    if factor > 1 and not policy.enlarge:
-        factor = 1
-    size = min(wide, round(width * factor)), min(high, round(height * factor))
-    box_width = min(width, size[0] / factor)
-    box_height = min(height, size[1] / factor)
-    left, upper = (width - box_width) / 2, (height - box_height) / 2
-    return Fit(size, (left, upper, left + box_width, upper + box_height))
-
-
-def decode_scale(width: int, height: int, fit: Fit, policy: ImagePolicy) -> int:
-    """Returns the scale to decode a JPEG at: 1, 2, 4 or 8 pixels become one."""
-    # TurboJPEG is asked for a size, which is ambiguous for very few pixels.
-    if policy.filter == "nearest" or min(width, height) < 64:
-        return 1
-    scales = (scale for scale in (8, 4, 2) if fit.reduction >= _GAP * scale)
-    return next(scales, 1)
-
 
 def decode_jpeg(
     data: bytes, segments: list[jpeg.Segment], frame: jpeg.Frame, scale: int = 1
-) -> tuple[Image.Image, tuple[str, ...]]:
+) -> tuple[Pixels, tuple[str, ...]]:
     """Returns a JPEG's pixels, grey or RGB, and what libjpeg warned of.
 
     CMYK and YCCK become RGB as in TFDS (see ``transforms.images``).
@@ -158,13 +77,11 @@ def decode_jpeg(
         inverted = jpeg.is_adobe(data, segments)
         light = (pixels if inverted else 255 - pixels).astype(np.uint16)
         pixels = (light[..., :3] * light[..., 3:] // 255).astype(np.uint8)
-    return Image.fromarray(pixels[..., 0] if space == "GRAY" else pixels), warnings
+    return pixels, warnings
 
 
-def decode_png(data: bytes, chunks: list[png.Chunk], header: png.Header) -> Image.Image:
-    """Returns a PNG's pixels with eight bits a sample: L, LA, RGB or RGBA.
-
-    Of sixteen bits the high ones are taken.
+def decode_png(data: bytes, chunks: list[png.Chunk], header: png.Header) -> Pixels:
+    """Returns a PNG's pixels, of sixteen bits the high ones.
 
     Args:
         data: A PNG.
@@ -178,64 +95,48 @@ def decode_png(data: bytes, chunks: list[png.Chunk], header: png.Header) -> Imag
     with _pillow_errors():
         image = PngImageFile(io.BytesIO(bare))
         _load(image, (header.width, header.height))
-        return _to_eight_bits(image)
+        pixels = _to_eight_bits(image)
+    return pixels.reshape(header.height, header.width, -1)
 
 
-def _to_eight_bits(image: Image.Image) -> Image.Image:
+def _to_eight_bits(image: Image.Image) -> Pixels:
     if image.mode.startswith("I"):
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+        return (np.asarray(image) >> 8).astype(np.uint8)
     if image.mode == "P" and image.palette is None:
         raise ValueError("it has no palette")
     mode = "L" if image.mode in ("1", "L", "LA") else "RGB"
-    return image.convert(mode + "A" if image.has_transparency_data else mode)
+    mode += "A" if image.has_transparency_data else ""
+    return np.asarray(image.convert(mode))
 
 
-def convert_colours(image: Image.Image, policy: ImagePolicy) -> Image.Image:
-    """Returns an image in the colours that the policy and its encoding allow.
+def convert_colours(pixels: Pixels, policy: ImagePolicy) -> Pixels:
+    """Returns pixels in the colours that the policy and its encoding allow.
 
     JPEG drops transparency, and with it what it hid shows; WebP has no grey.
     """
+    channels = pixels.shape[2]
     if policy.colour == "rgb":
-        return image.convert("RGB")
-    if policy.encoding == "jpeg" and image.mode.endswith("A"):
-        return image.convert(image.mode[:-1])
-    return image
+        return to_rgb(pixels)
+    if policy.encoding == "jpeg" and channels in (2, 4):
+        return pixels[..., :-1]
+    return pixels
 
 
-def resize_image(
-    image: Image.Image, fit: Fit, scale: int, policy: ImagePolicy
-) -> Image.Image:
-    """Returns an image of the size asked for.
-
-    Args:
-        image: Pixels, perhaps decoded at a scale.
-        fit: What becomes of the size, in terms of full pixels.
-        scale: The scale it was decoded at.
-        policy: Names the filter.
-    """
-    left, upper, right, lower = (edge / scale for edge in fit.box)
-    if (right - left, lower - upper) == fit.size:
-        # To cut alone blurs nothing, with half a pixel rounded down.
-        if image.size == fit.size:
-            return image
-        rows = np.asarray(image)[int(upper) : int(lower)]
-        return Image.fromarray(rows[:, int(left) : int(right)])
-    # Rounding may lead behind the last pixel by less than one.
-    box = left, upper, min(right, image.width), min(lower, image.height)
-    return image.resize(fit.size, Image.Resampling[policy.filter.upper()], box)
+def to_rgb(pixels: Pixels) -> Pixels:
+    """Returns pixels as RGB, without transparency."""
+    return pixels[..., :3] if pixels.shape[2] > 2 else pixels[..., :1].repeat(3, axis=2)
 
 
-def turn_image(image: Image.Image, orientation: int) -> Image.Image:
-    """Returns an image as EXIF's orientation says that it is to be shown."""
-    turn = _TURNS.get(orientation)
-    return image if turn is None else image.transpose(turn)
+def to_pillow(pixels: Pixels) -> Image.Image:
+    """Returns an image of Pillow's with these pixels."""
+    return Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
 
 
-def encode_image(image: Image.Image, policy: ImagePolicy, metadata: Metadata) -> bytes:
+def encode_image(pixels: Pixels, policy: ImagePolicy, metadata: Metadata) -> bytes:
     """Returns an encoded image.
 
     Args:
-        image: L, LA, RGB or RGBA, as ``convert_colours`` leaves them.
+        pixels: In colours as ``convert_colours`` leaves them.
         policy: Says how it is encoded.
         metadata: What to put in.
 
@@ -243,6 +144,7 @@ def encode_image(image: Image.Image, policy: ImagePolicy, metadata: Metadata) ->
         ValueError: The metadata are longer than a JPEG can hold.
         OSError: A progressive or optimised JPEG would take two bytes a pixel.
     """
+    image = to_pillow(pixels)
     if policy.encoding == "jpeg":
         data = _encode_jpeg(image, policy)
         return jpeg.insert_metadata(data, metadata)

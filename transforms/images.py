@@ -19,8 +19,7 @@ takes to do the same:
 *   Both are saved as Pillow saves at quality 100 with 300 dpi.
 
 ``resize`` leaves the pixels of JPEGs alone that have the size, the orientation and the
-colours that they should have, if JPEG is the encoding: encoding them anew could only
-make them worse. Quality and sampling are thus those of the images that are encoded.
+colours that they should have, if JPEG is the encoding: to encode them anew would lose.
 """
 
 import io
@@ -28,13 +27,11 @@ import struct
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from PIL import Image
-
-from transforms import codecs, jpeg, png
-from transforms.codecs import Fit
+from transforms import codecs, jpeg, png, resizing
 from transforms.jpeg import Metadata
 from transforms.policy import ImagePolicy
 from transforms.policy import RejectedImage as RejectedImage
+from transforms.resizing import Fit, Pixels
 
 Repair = Literal["cmyk", "png"]
 
@@ -84,7 +81,7 @@ def treat_image(data: bytes, policy: ImagePolicy) -> Treated:
         return Treated(repaired, repair, warnings)
     if policy.policy in ("reencode", "resize"):
         orientation = _orientation(source, policy)
-        fit = _fit(source, orientation, policy)
+        fit = _fit(_size(source, orientation), policy)
         if not _is_fine(source, orientation, fit, policy):
             return _encode_anew(source, orientation, fit, policy)
     warnings = _decode(source, 8)[1] if policy.check == "decode" else ()
@@ -249,16 +246,17 @@ def _repair_of(source: _Jpeg | _Png) -> Repair | None:
     return "cmyk" if source.frame.components == 4 else None
 
 
-def _decode(source: _Jpeg | _Png, scale: int) -> tuple[Image.Image, tuple[str, ...]]:
+def _decode(source: _Jpeg | _Png, scale: int) -> tuple[Pixels, tuple[str, ...]]:
     if isinstance(source, _Png):
         return codecs.decode_png(source.data, source.chunks, source.frame), ()
     return codecs.decode_jpeg(source.data, source.segments, source.frame, scale)
 
 
 def _as_tfds_saves(source: _Jpeg | _Png) -> tuple[bytes, tuple[str, ...]]:
-    image, warnings = _decode(source, 1)
+    pixels, warnings = _decode(source, 1)
+    image = codecs.to_pillow(codecs.to_rgb(pixels))
     encoded = io.BytesIO()
-    image.convert("RGB").save(encoded, "JPEG", quality=100, dpi=(300, 300))
+    image.save(encoded, "JPEG", quality=100, dpi=(300, 300))
     return encoded.getvalue(), warnings
 
 
@@ -284,15 +282,21 @@ def _read_metadata(source: _Jpeg | _Png) -> Metadata:
     return jpeg.read_metadata(source.data, source.segments)
 
 
-def _fit(source: _Jpeg | _Png, orientation: int, policy: ImagePolicy) -> Fit:
+def _size(source: _Jpeg | _Png, orientation: int) -> tuple[int, int]:
+    """Returns width and height as they are once an orientation is applied."""
+    frame = source.frame
+    if orientation > 4:
+        return frame.height, frame.width
+    return frame.width, frame.height
+
+
+def _fit(size: tuple[int, int], policy: ImagePolicy) -> Fit:
     """Returns what becomes of the size.
 
     Raises:
         RejectedImage: It becomes larger than a bound or the encoding allows.
     """
-    frame = source.frame
-    fit = codecs.fit_size(frame.width, frame.height, policy, turned=orientation > 4)
-    _require_pixels(*fit.size, policy, "it would get")
+    fit = resizing.fit_size(*size, policy)
     most = codecs.MOST_PIXELS_A_SIDE[policy.encoding]
     if max(fit.size) > most:
         raise RejectedImage(
@@ -300,6 +304,7 @@ def _fit(source: _Jpeg | _Png, orientation: int, policy: ImagePolicy) -> Fit:
             f"it would get {max(fit.size):,} pixels a side, and {policy.encoding} "
             f"allows {most:,}",
         )
+    _require_pixels(*fit.resized, policy, "it would get")
     return fit
 
 
@@ -307,43 +312,46 @@ def _is_fine(
     source: _Jpeg | _Png, orientation: int, fit: Fit, policy: ImagePolicy
 ) -> bool:
     """Returns whether ``resize`` has nothing to do."""
-    frame = source.frame
+    size = _size(source, orientation)
     return (
         policy.policy == "resize"
         and policy.encoding == "jpeg"
         and isinstance(source, _Jpeg)
         and source.frame.components in ((1, 3) if policy.colour == "keep" else (3,))
         and orientation == 1
-        and fit == Fit((frame.width, frame.height), (0, 0, frame.width, frame.height))
+        and fit == Fit(size, size)
     )
 
 
 def _encode_anew(
     source: _Jpeg | _Png, orientation: int, fit: Fit, policy: ImagePolicy
 ) -> Treated:
-    frame = source.frame
+    width, height = _size(source, orientation)
     scale = 1
-    if isinstance(source, _Jpeg) and source.frame.components < 4:
-        scale = codecs.decode_scale(frame.width, frame.height, fit, policy)
-    image, warnings = _decode(source, scale)
-    image = codecs.convert_colours(image, policy)
-    image = codecs.resize_image(image, fit, scale, policy)
-    image = codecs.turn_image(image, orientation)
-    metadata = _kept_metadata(source, image.mode, policy)
+    # What is turned may begin with the pixels in part that a scale leaves at the end.
+    if isinstance(source, _Jpeg) and source.frame.components < 4 and orientation == 1:
+        scale = resizing.decode_scale(width, height, fit)
+    pixels, warnings = _decode(source, scale)
+    pixels = resizing.turn_image(codecs.convert_colours(pixels, policy), orientation)
+    size = width / scale, height / scale
+    pixels = resizing.resize_image(pixels, size, fit, policy)
+    metadata = _kept_metadata(source, policy, grey=pixels.shape[2] < 3)
     try:
-        return Treated(codecs.encode_image(image, policy, metadata), None, warnings)
+        return Treated(codecs.encode_image(pixels, policy, metadata), None, warnings)
     except (ValueError, OSError) as error:
         raise RejectedImage("unencodable", f"it can't be encoded: {error}") from error
 
 
-def _kept_metadata(source: _Jpeg | _Png, mode: str, policy: ImagePolicy) -> Metadata:
+def _kept_metadata(
+    source: _Jpeg | _Png, policy: ImagePolicy, *, grey: bool
+) -> Metadata:
     """Returns the metadata of an image that is encoded anew."""
     found = _read_metadata(source)
     exif, xmp, icc = found.exif, found.xmp, found.icc
     if policy.orientation == "apply":
         exif = jpeg.without_orientation(exif)
     # A profile of CMYK says nothing of the RGB that was made of it.
-    if icc[16:20] != (b"GRAY" if mode.startswith("L") else b"RGB "):
+    if icc[16:20] != (b"GRAY" if grey else b"RGB "):
         icc = b""
     return Metadata(
         exif=exif if policy.exif == "keep" else b"",

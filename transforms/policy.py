@@ -15,7 +15,7 @@ from transforms.jpeg import Kind
 Policy = Literal["keep", "repair", "reencode", "resize"]
 Encoding = Literal["jpeg", "webp", "png"]
 Subsampling = Literal["4:4:4", "4:2:2", "4:2:0"]
-Filter = Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
+Filter = Literal["bilinear", "bicubic", "lanczos"]
 KeepOrStrip = Literal["keep", "strip"]
 Orientation = Literal["keep", "apply"]
 Colour = Literal["keep", "rgb"]
@@ -72,11 +72,12 @@ class ImagePolicy:
         shortest_side: Pixels that the shorter side gets; the longer one keeps pace.
         longest_side: Pixels that the longer side gets; the shorter one keeps pace.
         exact: Width and height in pixels. The image is scaled until it covers them,
-            and what sticks out is cut off alike on both sides.
+            and what sticks out is cut off alike on both sides, of an odd number of
+            pixels one more at the right or below.
         enlarge: Whether smaller images are enlarged. Where not, they keep their size,
             and of ``exact`` only the cutting off is left.
-        filter: How pixels are averaged, in Pillow's names; all but ``nearest`` take
-            every source pixel into account.
+        filter: How pixels are averaged, in Pillow's names, over as many of them as a
+            reduction takes.
         exif: Whether EXIF stays. An orientation that it asks for goes with it, and so
             do Photoshop's segments, which may hold a copy.
         xmp: Whether XMP stays; the same is true of it. What exceeds 64 KB of it is lost

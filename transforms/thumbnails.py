@@ -7,12 +7,14 @@ hold besides, and what is rejected as of the wrong kind, is left to Pillow.
 import io
 from typing import Final
 
+import numpy as np
 from PIL import Image
 
-from transforms.codecs import turn_image
+from transforms.codecs import to_pillow
 from transforms.header import read_header
 from transforms.images import treat_image
 from transforms.policy import ImagePolicy, RejectedImage
+from transforms.resizing import turn_image
 
 _QUALITY: Final = 75
 _OTHER_ENCODINGS: Final = ("webp", "bmp")  # a GIF may outgrow what its header says
@@ -62,5 +64,6 @@ def _draw_with_pillow(
     except (OSError, ValueError, SyntaxError, EOFError, IndexError):
         return None
     small.thumbnail((side, side))
-    turn_image(small, orientation).save(encoded, "JPEG", quality=_QUALITY)
+    upright = to_pillow(turn_image(np.asarray(small), orientation))
+    upright.save(encoded, "JPEG", quality=_QUALITY)
     return encoded.getvalue()
