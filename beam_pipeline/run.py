@@ -25,6 +25,7 @@ from beam_pipeline.dataflow import is_dataflow, prepare_job, wait_for_job
 from beam_pipeline.dry_run import print_estimate
 from beam_pipeline.engines import ENGINES
 from beam_pipeline.inputs import BuildInputs, find_inputs, find_output
+from beam_pipeline.memory import spare_memory
 from beam_pipeline.pipeline import build_dataset
 from beam_pipeline.progress import counted_progress, shown_progress
 from beam_pipeline.resume import (
@@ -240,6 +241,7 @@ def _build(
     refuse = partial(refuse_unknown, beam_arguments, make_parser())
     if is_local(options):
         refuse()
+        spare_memory()
     if is_dataflow(options):
         prepare_job(options, config)
     output = find_output(config)
