@@ -23,7 +23,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from beam_pipeline import run
+from beam_pipeline import run, verify
 from beam_pipeline.config import load_config
 from beam_pipeline.demo import VALIDATION_ARCHIVE
 from tests.parity.archives import (
@@ -222,6 +222,17 @@ def test_metadata_equals_that_of_stock_tfds(workspace: Workspace, case: Case) ->
         if name != info:
             assert ours[name] == theirs[name]
     assert ours[info] == _with_our_description(theirs[info], ours[info])
+
+
+@pytest.mark.parametrize("stock", [False, True], ids=["deterministic", "stock"])
+def test_what_tfds_built_is_verified_against_the_archives(
+    workspace: Workspace, capsys: pytest.CaptureFixture[str], stock: bool
+) -> None:
+    directory = _info_path(workspace.theirs(_WHOLE, stock=stock), _WHOLE).parent
+    archives = workspace.archives(_WHOLE.config)
+    code = verify.main([str(directory), "--manual_dir", str(archives), "--json"])
+    told = json.loads(capsys.readouterr().out)
+    assert code == 0, told
 
 
 def test_cmyk_images_are_converted_and_the_png_is_left_out(
