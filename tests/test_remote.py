@@ -1,7 +1,8 @@
 """Ranges of remote files: which requests they take, and what stays bounded."""
 
+import time
 from collections.abc import Sequence
-from threading import Event, Lock
+from threading import Event, Lock, Thread
 
 import pytest
 
@@ -27,6 +28,11 @@ class Requests:
         self.open = Event()
         if not shut:
             self.open.set()
+
+    def wait_for(self, number: int) -> None:
+        """Returns when so many requests have come."""
+        while len(self.seen) < number:
+            time.sleep(0.001)
 
     def fetch(self, offset: int, size: int) -> bytes:
         with self._lock:
@@ -69,6 +75,7 @@ def test_what_is_announced_is_got_once_and_together() -> None:
     wanted = [(100, 50), (200, 50), (9 * MIB, 70)]
     reader.prefetch(wanted)
     reader.prefetch(wanted[:2])  # said twice
+    requests.wait_for(2)
     found = [reader.read(*each) for each in reversed(wanted)]
     assert found == [DATA[o : o + n] for o, n in reversed(wanted)]
     assert sorted(requests.seen) == [(100, 150), (9 * MIB, 70)]
@@ -79,8 +86,7 @@ def test_many_requests_are_on_their_way_at_once_and_no_more() -> None:
     requests = Requests(shut=True)
     reader = RemoteReader(FILE, requests.fetch)
     reader.prefetch([(number * 100 * KIB, 10) for number in range(300)])
-    while requests.most_at_once < remote.REQUESTS:
-        assert len(requests.seen) <= remote.REQUESTS
+    requests.wait_for(remote.REQUESTS)
     requests.open.set()
     for number in range(300):
         start = number * 100 * KIB
@@ -92,14 +98,35 @@ def test_many_requests_are_on_their_way_at_once_and_no_more() -> None:
 
 
 def test_what_is_not_read_yet_is_bounded() -> None:
-    requests = Requests()
+    requests = Requests(shut=True)
     large = FileInfo("gs://bucket/data", 1 << 40, "1")
     reader = RemoteReader(large, requests.fetch)
-    reader.prefetch([(number * 32 * MIB, 16 * MIB) for number in range(8)])
+    ranges = [(number * 32 * MIB, 16 * MIB) for number in range(8)]
+    reader.prefetch(ranges)
+    requests.wait_for(4)
+    time.sleep(0.1)  # in which there would be more
+    assert requests.most_at_once == 4  # 64 MiB
+    requests.open.set()
+    reader.read(*ranges[0])
+    reader.prefetch(ranges[4:])
+    reader.read(*ranges[4])
+    assert len(requests.seen) == 5
     reader.close()
-    assert len(requests.seen) <= 4  # 64 MiB
-    reader.prefetch([(number * 32 * MIB, 16 * MIB) for number in range(2)])
-    reader.close()
+
+
+def test_a_read_does_not_wait_for_requests_of_other_files() -> None:
+    others = Requests(shut=True)
+    other = RemoteReader(FILE, others.fetch)
+    other.prefetch([(number * 100 * KIB, 10) for number in range(300)])
+    reader = RemoteReader(FILE, Requests().fetch)
+    reader.prefetch([(7, 5)])
+    read = Thread(target=reader.read, args=(7, 5), daemon=True)
+    read.start()
+    read.join(10)
+    stuck = read.is_alive()
+    others.open.set()
+    other.close()
+    assert not stuck
 
 
 def test_an_error_is_raised_where_its_range_is_read() -> None:

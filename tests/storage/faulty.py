@@ -58,6 +58,12 @@ class Head:
     def method(self) -> str:
         return self.first.split(" ")[0]
 
+    def with_length(self, length: int) -> bytes:
+        """Returns it with another length of the body."""
+        lines = self.data[:-4].split(b"\r\n")
+        kept = [line for line in lines if not line.lower().startswith(b"content-")]
+        return b"\r\n".join((*kept, b"Content-Length: %d" % length, b"", b""))
+
     def closing(self) -> bytes:
         """Returns it with the wish that the connection ends with the answer."""
         lines = self.data[:-4].split(b"\r\n")
@@ -124,9 +130,11 @@ class Proxy:
             if head is None:
                 return False
             size = content_length(head, request)
-            if fault == "short" and size:
-                data = await source.readexactly(size // 2)
-                out.write(head.data + data)
+            if fault in ("short", "clip") and size:
+                start = head.data
+                if fault == "clip":  # half of it, as if that were all
+                    start = head.with_length(size // 2)
+                out.write(start + await source.readexactly(size // 2))
                 await out.drain()
                 return False
             out.write(head.data)

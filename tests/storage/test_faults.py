@@ -76,6 +76,23 @@ def test_what_passes_is_tried_again(scheme: str, address: str) -> None:
     assert min(counts.get(name, 0) for name in ("429", "503", "close", "short")) > 0
 
 
+def test_an_answer_of_fewer_bytes_than_asked_for_is_not_taken(google: str) -> None:
+    with (
+        servers.proxy(google, "--rate", "0.5", "--faults", "clip") as faulty,
+        reached_at("gs", faulty) as place,
+    ):
+        with reached_at("gs", google):
+            uri = storage.join(place, "file")
+            storage.publish_bytes(uri, b"0123456789")
+            file = storage.file_info(uri)
+        reader = gcs.open_reader(file)
+        assert [reader.read(offset, 6) for offset in range(5)] == [
+            *(b"012345", b"123456", b"234567", b"345678", b"456789")
+        ]
+        reader.close()
+        assert servers.counts(faulty)["faults"]["clip"] > 1
+
+
 @KINDS
 def test_a_request_that_is_silent_is_given_up_and_tried_again(
     scheme: str, address: str, impatient: None
@@ -150,7 +167,6 @@ def test_an_object_that_is_replaced_while_it_is_read_is_noticed(google: str) -> 
         uri = storage.join(place, "file")
         storage.publish_bytes(uri, b"0123456789")
         reader = storage.open_reader(storage.file_info(uri))
-        assert reader.read(0, 4) == b"0123"
         storage.publish_bytes(uri, b"9876543210")
         with pytest.raises(StorageError) as caught:
             reader.read(4, 4)
