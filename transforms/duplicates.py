@@ -7,7 +7,8 @@ copied. Among as many images two different ones of one hash are as likely as one
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import Any, Final
 
 import pyarrow as pa
@@ -82,6 +83,10 @@ class DuplicateGroup:
         return len(labels - {-1}) > 1
 
 
+# Sorts as comparing occurrences would, in a fraction of the time.
+_PLACE: Final = attrgetter("split", *(f"source.{each.name}" for each in fields(Source)))
+
+
 def content_hash(data: bytes) -> bytes:
     """Returns the hash by which images are told apart, 16 bytes."""
     return xxhash.xxh3_128_digest(data)
@@ -124,14 +129,15 @@ def find_duplicates(hashes: Mapping[str, pa.Table]) -> list[DuplicateGroup]:
     groups: dict[bytes, list[Occurrence]] = {}
     for split, table in hashes.items():
         rows = table.filter(pc.is_in(table["digest"], value_set=repeated))
-        for row in rows.to_pylist():
-            digest = row.pop("digest")
-            groups.setdefault(digest, []).append(Occurrence(split, Source(**row)))
+        columns = rows.to_pydict()
+        sources = map(Source, *(columns[each.name] for each in fields(Source)))
+        for digest, source in zip(columns["digest"], sources, strict=True):
+            groups.setdefault(digest, []).append(Occurrence(split, source))
     found = [
-        DuplicateGroup(digest.hex(), tuple(sorted(images)))
+        DuplicateGroup(digest.hex(), tuple(sorted(images, key=_PLACE)))
         for digest, images in groups.items()
     ]
-    return sorted(found, key=lambda group: group.images)
+    return sorted(found, key=lambda group: _PLACE(group.images[0]))
 
 
 def hashes_to_json(table: pa.Table) -> dict[str, list[Any]]:

@@ -5,8 +5,10 @@ written. Images that stand out, and those that are duplicates or were rejected, 
 read from the archives, where their statistics say they lie.
 """
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import chain, islice
 from typing import Any, Final
@@ -68,46 +70,46 @@ def review_dataset(
     """
     names = facts.schema.class_names
 
-    def from_archive(source: Source, note: str) -> Picture:
+    def from_archive(noted: tuple[Source, str]) -> Picture:
+        source, note = noted
         thumbnail = draw_thumbnail(read(source))
         return Picture(source.name, class_text(source.label, names), note, thumbnail)
 
-    splits = []
-    for split, counted in statistics["splits"].items():
-        examples = islice(first_examples(output, tally, split), _EXAMPLES)
-        galleries = [_examples_gallery(examples, names)]
-        for key, (title, unit) in _EXTREME_GALLERIES.items():
-            pictures = tuple(
-                from_archive(_source(each), f"{number_text(each['value'])} {unit}")
-                for each in counted[key][:_EXTREMES]
-            )
-            galleries.append(Gallery(title, "", (pictures,)))
-        splits.append(SplitReport(split, counted, tuple(galleries)))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        splits = []
+        for split, counted in statistics["splits"].items():
+            examples = islice(first_examples(output, tally, split), _EXAMPLES)
+            galleries = [_examples_gallery(examples, names)]
+            for key, (title, unit) in _EXTREME_GALLERIES.items():
+                noted = [
+                    (_source(each), f"{number_text(each['value'])} {unit}")
+                    for each in counted[key][:_EXTREMES]
+                ]
+                pictures = tuple(pool.map(from_archive, noted))
+                galleries.append(Gallery(title, "", (pictures,)))
+            splits.append(SplitReport(split, counted, tuple(galleries)))
 
-    groups = statistics["duplicates"]
-    duplicates = Gallery(
-        "Duplicates",
-        f"{len(groups):,} groups of images are equal byte for byte in the archives."
-        f" At most {_GROUPS} groups are shown, and {_GROUP_IMAGES} images of each.",
-        tuple(
-            tuple(
-                from_archive(_source(each), _duplicate_note(each["split"], group))
+        groups = statistics["duplicates"]
+        equal = [
+            [
+                (_source(each), _duplicate_note(each["split"], group))
                 for each in group["images"][:_GROUP_IMAGES]
-            )
+            ]
             for group in groups[:_GROUPS]
-        ),
-    )
-    rejected = list(chain.from_iterable(tally.rejected.values()))
-    quarantine = Gallery(
-        "Rejected",
-        f"{len(rejected):,} of {tally.wanted:,} images were rejected."
-        + (f" The first {_REJECTED} are shown." if len(rejected) > _REJECTED else ""),
-        (
-            tuple(
-                from_archive(each.source, each.message) for each in rejected[:_REJECTED]
-            ),
-        ),
-    )
+        ]
+        duplicates = Gallery(
+            "Duplicates",
+            f"{len(groups):,} groups of images are equal byte for byte in the archives."
+            f" At most {_GROUPS} groups are shown, and {_GROUP_IMAGES} images of each.",
+            tuple(tuple(pool.map(from_archive, images)) for images in equal),
+        )
+        rejected = list(chain.from_iterable(tally.rejected.values()))
+        shown = [(each.source, each.message) for each in rejected[:_REJECTED]]
+        text = f"{len(rejected):,} of {tally.wanted:,} images were rejected."
+        if len(shown) < len(rejected):
+            text += f" The first {_REJECTED} are shown."
+        pictures = tuple(pool.map(from_archive, shown))
+        quarantine = Gallery("Rejected", text, (pictures,))
     # The page is the same in every format, so it does not speak of files.
     some_format = next(iter(tally.splits.values()))
     config = config_facts(

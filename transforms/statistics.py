@@ -309,7 +309,7 @@ def statistics_document(
                 "splits_differ": group.splits_differ,
                 "labels_differ": group.labels_differ,
                 "images": [
-                    {"split": image.split} | asdict(image.source)
+                    {"split": image.split} | _source(image.source)
                     for image in group.images
                 ],
             }
@@ -337,12 +337,23 @@ def _split(statistics: Statistics) -> dict[str, Any]:
         **{
             name: [
                 {"value": extreme.value / QUANTITIES[EXTREMES[name][0]]}
-                | asdict(extreme.source)
+                | _source(extreme.source)
                 for extreme in extremes
             ]
             for name, extremes in statistics.extremes.items()
         },
         "pixels": pixels and pixels.document(),
+    }
+
+
+def _source(source: Source) -> dict[str, Any]:
+    """Returns a source for JSON; ``asdict`` takes ten times as long."""
+    return {
+        "name": source.name,
+        "label": source.label,
+        "archive": source.archive,
+        "offset": source.offset,
+        "size": source.size,
     }
 
 
