@@ -247,6 +247,22 @@ def test_files_are_relative_to_the_config_that_names_them(
     assert config.splits["test"].labels == "none"
 
 
+def test_uris_stay(write: Write) -> None:
+    path = write(
+        "base: demo\nclass_names: gs://b/names.txt\ncitation: s3://b/a.bib\n"
+        "splits: {validation: {labels: gs://b/val.txt}}\n"
+    )
+    where = {name: f"gs://b/{name}" for name in ("data_dir", "manual_dir", "index_dir")}
+    config = load_config(path, {}, where)
+    assert (config.class_names, config.citation) == ("gs://b/names.txt", "s3://b/a.bib")
+    assert config.splits["validation"].labels == "gs://b/val.txt"
+    assert where == {
+        "data_dir": config.data_dir,
+        "manual_dir": config.manual_dir,
+        "index_dir": config.index_dir,
+    }
+
+
 def test_absolute_paths_stay(write: Write) -> None:
     path = write("base: demo\nclass_names: /some/names.txt\n")
     assert load_config(path, {}, {}).class_names == "/some/names.txt"

@@ -133,6 +133,27 @@ def test_a_build_gives_the_bytes_of_the_local_one(
     assert again.stdout.count("is complete as") == len(FORMATS)
 
 
+def test_a_dataset_is_verified_where_it_lies(place: Place) -> None:
+    assert place.build().returncode == 0
+    directory = storage.join(place.data_dir, NAME, "demo", "5.0.0")
+    command = [sys.executable, "-m", "beam_pipeline.verify", directory]
+    command += ["--config", "demo", "--set", "num_shards={train: 6, validation: 3}"]
+    found = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    assert found.returncode == 0, found.stdout + found.stderr
+
+    (shard,) = (
+        n
+        for n in storage.list_names(directory)
+        if "-00003-of-00006" in n and ".tfrecord" in n
+    )
+    data = bytearray(storage.read_bytes(storage.join(directory, shard)))
+    data[len(data) // 2] ^= 1
+    storage.publish_bytes(storage.join(directory, shard), bytes(data))
+    found = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    assert found.returncode == 1
+    assert shard in found.stdout
+
+
 def test_a_second_build_uses_the_saved_indexes_and_replaces_what_is_there(
     place: Place, local: Mapping[str, str]
 ) -> None:
