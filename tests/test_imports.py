@@ -43,6 +43,7 @@ LADDER = (
     "duplicates",
     "pixels",
     "statistics",
+    "counted",
     "jpeg",
     "png",
     "policy",
@@ -100,7 +101,7 @@ PURE = {
         "examples",
     ),
     *("facts", "figure", "card", "croissant", "hub", "tfds"),
-    *("header", "histograms", "duplicates", "pixels", "statistics"),
+    *("header", "histograms", "duplicates", "pixels", "statistics", "counted"),
     *(
         "thumbnails",
         "plots",

@@ -16,6 +16,7 @@ from PIL import Image, ImageChops
 
 from tests.report.sample import sample_report
 from tests.test_card import FACTS, ONE
+from transforms.counted import statistics_document
 from transforms.duplicates import Source
 from transforms.header import Header
 from transforms.pixels import Pixels
@@ -26,7 +27,7 @@ from transforms.report import (
     draw_thumbnail,
     report_html,
 )
-from transforms.statistics import Observation, StatisticsBuilder, statistics_document
+from transforms.statistics import Observation, StatisticsBuilder
 
 EMPTY_ELEMENTS = {"meta", "img", "wbr", "path", "line"}
 READ_OUT = {"alt", "aria-label"}

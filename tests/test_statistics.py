@@ -16,6 +16,7 @@ from PIL import Image
 
 from tests.archives import image
 from transforms import statistics
+from transforms.counted import statistics_document
 from transforms.duplicates import DuplicateGroup, Occurrence, Source, content_hash
 from transforms.examples import Example, encode_example
 from transforms.header import Header, read_header
@@ -30,7 +31,6 @@ from transforms.statistics import (
     StatisticsBuilder,
     from_json,
     merge,
-    statistics_document,
     summarize,
     to_json,
 )

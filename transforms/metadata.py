@@ -12,6 +12,7 @@ import apache_beam as beam
 from apache_beam.metrics import Metrics
 
 from transforms import storage
+from transforms.counted import statistics_document
 from transforms.documents import write_hub_documents, write_tfds_documents
 from transforms.duplicates import find_duplicates
 from transforms.facts import DatasetFacts
@@ -21,7 +22,6 @@ from transforms.output import ShardOutput
 from transforms.quarantine import FILE_NAME, check_rejected, write_quarantine
 from transforms.review import first_examples, review_dataset
 from transforms.shards import ShardReport
-from transforms.statistics import statistics_document
 from transforms.tally import ReadSource, Tally, add_up, open_sources
 
 

@@ -8,6 +8,7 @@ from functools import cache
 from PIL import Image
 
 from tests.test_card import FACTS, ONE
+from transforms.counted import statistics_document
 from transforms.duplicates import Source, content_hash
 from transforms.examples import Schema
 from transforms.header import read_header
@@ -19,7 +20,7 @@ from transforms.report import (
     draw_thumbnail,
     report_html,
 )
-from transforms.statistics import Observation, StatisticsBuilder, statistics_document
+from transforms.statistics import Observation, StatisticsBuilder
 
 CLASSES = tuple(f"n{number:08d}" for number in range(1000))
 ODD_NAME = "<b>&amp;\"quoted\" 'name'" + "_very" * 12 + "_long.JPEG"
