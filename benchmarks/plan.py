@@ -59,7 +59,6 @@ _IMAGES: Final = {"4M": 4_000_000, "14M": 14_200_000, "100M": 100_000_000}
 _PER_CONTAINER: Final = 1000
 _BATCH: Final = 256  # containers
 _IMAGE_BYTES: Final = 110_000  # on average
-_OPTIONS: Final = SplitOptions()
 
 
 def main() -> int:
@@ -67,7 +66,9 @@ def main() -> int:
     parser = make_parser(__doc__)
     cases = ["archives", "archives-saved-index"]
     cases += [name + way for name in _IMAGES for way in ("", "-steps")]
-    parser.add_argument("--cases", nargs="+", choices=cases, default=cases[:4])
+    usual = ["archives", "archives-saved-index", "4M", "14M-steps"]
+    parser.add_argument("--cases", nargs="+", choices=cases, default=usual)
+    parser.add_argument("--partitions", type=int, help="of made-up members")
     parser.add_argument("--alone", action="store_true", help=argparse.SUPPRESS)
     parser.set_defaults(scale="full", rounds=1)
     arguments = parser.parse_args()
@@ -96,6 +97,8 @@ def _measure(case: str, arguments: argparse.Namespace) -> list[str]:
     log.parent.mkdir(exist_ok=True)
     command: list[str | Path] = [sys.executable, "-m", "benchmarks.plan", "--alone"]
     command += ["--scale", arguments.scale, "--work", arguments.work, "--cases", case]
+    if arguments.partitions:
+        command += ["--partitions", str(arguments.partitions)]
     measured = measure(command, log)
     found = json.loads(log.read_text().splitlines()[-1])
     steps = found.pop("steps", {})
@@ -113,9 +116,9 @@ def _run(case: str, arguments: argparse.Namespace) -> dict[str, object]:
     if name == "archives":
         found = _plan_archives(arguments)
     elif way:
-        found = _plan_by_steps(_IMAGES[name])
+        found = _plan_by_steps(_IMAGES[name], arguments.partitions)
     else:
-        found = _plan_with_engine(_IMAGES[name])
+        found = _plan_with_engine(_IMAGES[name], arguments.partitions)
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return found | {"cpu": usage.ru_utime + usage.ru_stime}
 
@@ -150,28 +153,30 @@ def _plan_archives(arguments: argparse.Namespace) -> dict[str, object]:
     return _finish(pipeline, sum(partition_count(each, None) for each in by_split))
 
 
-def _plan_with_engine(images: int) -> dict[str, object]:
+def _plan_with_engine(images: int, partitions: int | None) -> dict[str, object]:
     archive = _archive(images)
+    partitions = partitions or partition_count([archive], None)
+    options = SplitOptions(partitions=partitions)
     pipeline = make_pipeline(make_options([]))
     _ = (
         pipeline
         | "Batches" >> beam.Create(range(0, images // _PER_CONTAINER, _BATCH))
         | "MakeUp" >> beam.FlatMap(_member_tables, archive)
         | "SelectMembers" >> SelectMembers({"train": Selection(Unlabelled())})
-        | "PlanShards" >> PlanShards([archive], {"train": _OPTIONS})
+        | "PlanShards" >> PlanShards([archive], {"train": options})
         | "Count" >> beam.Map(_count)
     )
-    return _finish(pipeline, partition_count([archive], None))
+    return _finish(pipeline, partitions)
 
 
-def _plan_by_steps(images: int) -> dict[str, object]:
+def _plan_by_steps(images: int, partitions: int | None) -> dict[str, object]:
     """Plans without an engine; nothing is held but a partition and the summaries.
 
     Each partition's rows are made up when they are needed. How long it takes to make
     keys, and to cut rows by them, is measured on eight batches.
     """
     archive = _archive(images)
-    partitions = partition_count([archive], None)
+    partitions = partitions or partition_count([archive], None)
     batches = range(0, images // _PER_CONTAINER, _BATCH)
     sampled = batches[:: max(1, len(batches) // 8)]
     clock = _Clock()
@@ -189,7 +194,12 @@ def _plan_by_steps(images: int) -> dict[str, object]:
         summaries.append(summary)
     with clock.counts("lay out"):
         layout = lay_out_split(
-            "train", [archive], partitions, [_arrivals(images)], summaries, _OPTIONS
+            "train",
+            [archive],
+            partitions,
+            [_arrivals(images)],
+            summaries,
+            SplitOptions(),
         )
     pieces: dict[int, list[ShardPiece]] = {}
     shards = 0
@@ -274,7 +284,7 @@ def _partition(number: int, partitions: int, images: int) -> pa.Table:
     count = images * (number + 1) // partitions - images * number // partitions
     rng = np.random.default_rng(number)
     keys = rng.integers(0, 1 << 63, (count, 2), dtype=np.uint64)
-    width = (1 << 64) // partitions
+    width = ((1 << 64) - 1) // partitions
     keys[:, 0] = np.uint64(number * width) + keys[:, 0] % np.uint64(width)
     buffer = pa.py_buffer(keys.astype(">u8").tobytes())
     return pa.table(

@@ -168,13 +168,15 @@ class PlanShards(beam.PTransform):  # type: ignore[misc]
             | "GroupByShard" >> beam.GroupByKey()
             | "Join" >> beam.Map(_join, beam.pvalue.AsDict(layouts))
         )
-        if not any(options.max_file_bytes for options in self.options.values()):
+        # Without the subsets: what a step is given is sent to every worker.
+        limits = {split: each.max_file_bytes for split, each in self.options.items()}
+        if not any(limits.values()):
             return specs
         files = (
             specs
-            | "MeasureFiles" >> beam.FlatMap(_measure_files, self.options)
+            | "MeasureFiles" >> beam.FlatMap(_measure_files, limits)
             | "GroupFiles" >> beam.GroupByKey()
-            | "CountFiles" >> beam.Map(_count_files, self.options)
+            | "CountFiles" >> beam.Map(_count_files, limits)
         )
         return specs | "CutIntoFiles" >> beam.Map(_set_files, beam.pvalue.AsDict(files))
 
@@ -263,17 +265,17 @@ def _join(
 
 
 def _measure_files(
-    spec: ShardSpec, options: Mapping[str, SplitOptions]
+    spec: ShardSpec, limits: Mapping[str, Mapping[str, int]]
 ) -> Iterator[tuple[str, ShardFiles]]:
-    for name, limit in options[spec.split].max_file_bytes.items():
+    for name, limit in limits[spec.split].items():
         yield spec.split, measure_files(spec.index, spec.members, name, limit)
 
 
 def _count_files(
-    group: tuple[str, Iterable[ShardFiles]], options: Mapping[str, SplitOptions]
+    group: tuple[str, Iterable[ShardFiles]], limits: Mapping[str, Mapping[str, int]]
 ) -> tuple[str, dict[str, int]]:
     split, measured = group
-    return split, files_per_shard(measured, options[split].max_file_bytes)
+    return split, files_per_shard(measured, limits[split])
 
 
 def _set_files(spec: ShardSpec, files: Mapping[str, Mapping[str, int]]) -> ShardSpec:
