@@ -31,6 +31,7 @@ from rich.table import Table
 
 from beam_pipeline.config import load_config
 from beam_pipeline.inputs import find_inputs, find_output
+from beam_pipeline.memory import spare_memory
 from beam_pipeline.runners import counters, make_options, make_pipeline
 from benchmarks.measure import find_archives, make_parser, measure, tidy
 from transforms.archives import MEMBER_SCHEMA, Archive, Container, MemberTable
@@ -112,6 +113,7 @@ def _measure(case: str, arguments: argparse.Namespace) -> list[str]:
 
 
 def _run(case: str, arguments: argparse.Namespace) -> dict[str, object]:
+    spare_memory()  # as a local build does
     name, _, way = case.partition("-")
     if name == "archives":
         found = _plan_archives(arguments)
