@@ -251,7 +251,9 @@ def _configure(path: Path, slots: int, rest_port: int) -> None:
         "rest.port": rest_port,
         "taskmanager.host": _HOST,
         "taskmanager.bind-host": _HOST,
-        "taskmanager.memory.process.size": "1024m",
+        "taskmanager.memory.process.size": "1536m",
+        # What Flink takes by itself does not do for as many exchanges between tasks.
+        "taskmanager.memory.network.min": "192m",
         "taskmanager.numberOfTaskSlots": slots,
         "cluster.evenly-spread-out-slots": True,
         # Without a strategy Flink fails a batch job with its first lost task. This one
