@@ -231,16 +231,6 @@ def test_a_limit_that_holds_no_record_is_refused(built: Built, tmp_path: Path) -
     )
 
 
-@pytest.mark.parametrize("name", FORMATS)
-def test_a_place_of_unknown_kind_is_refused_at_once(
-    built: Built, tmp_path: Path, name: str
-) -> None:
-    outcome = build(built.archives, Path("/"), "--format", name, "--data_dir=gs://b/d")
-    assert outcome.code == 1
-    assert "only local paths are supported, not gs://" in outcome.err
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_two_configurations_share_a_folder_for_the_hub(
     built: Built, tmp_path: Path
 ) -> None:
