@@ -403,6 +403,15 @@ SAMPLES = [
 ]
 
 
+def test_a_truncated_jpeg_has_its_size_or_none() -> None:
+    data = encode("JPEG")
+    known = data.index(b"\xff\xc0") + 4 + 9  # a component's table is told, too
+    for cut in range(2, len(data)):
+        header = read_header(data[:cut])
+        expected = (47, 33) if cut >= known else (None, None)
+        assert (header.width, header.height) == expected
+
+
 @pytest.mark.parametrize(
     "data", SAMPLES, ids=[read_header(s).encoding for s in SAMPLES]
 )

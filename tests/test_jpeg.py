@@ -277,6 +277,16 @@ def test_orientations_are_read_and_reset(orientation: int, order: str) -> None:
     assert jpeg.without_orientation(exif) == tiff(1, order)
 
 
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_an_orientation_of_32_bits_is_reset_too(order: str) -> None:
+    head, tail = tiff(1, order)[:-16], bytes(4)
+    entry = struct.pack(order + "HHI", 0x0112, 4, 1)
+    one, six = struct.pack(order + "I", 1), struct.pack(order + "I", 6)
+    assert jpeg.read_orientation(head + entry + six + tail) == 6
+    reset = jpeg.without_orientation(head + entry + six + tail)
+    assert reset == head + entry + one + tail
+
+
 @pytest.mark.parametrize(
     "exif", [tiff(0), tiff(9), b"", b"II*\0", b"XX*\0" + bytes(30)]
 )

@@ -32,7 +32,8 @@ from tests.archives import (
 from transforms.claims import exclusive
 from transforms.examples import Example
 from transforms.formats import FORMATS
-from transforms.images import needed_repair, repair_image
+from transforms.images import treat_image
+from transforms.policy import ImagePolicy
 
 CONFIG = load_config("demo", {}, {})
 CLASS_NAMES = Path(CONFIG.class_names).read_text().split()
@@ -89,8 +90,7 @@ def wanted_train(archives: Path) -> list[Example]:
         label = CLASS_NAMES.index(tar_name.removesuffix(".tar"))
         for name, original in members(data).items():
             if name in listed:
-                repair = needed_repair(original)
-                content = repair_image(original, repair) if repair else original
+                content = treat_image(original, ImagePolicy()).data
                 examples.append(Example(name, content, label))
     return examples
 
@@ -188,16 +188,15 @@ def test_every_record_is_the_archives_own(
 
 def test_repaired_images_are_jpegs_and_all_others_untouched(built: Built) -> None:
     kinds = [
-        needed_repair(data)
+        treat_image(data, ImagePolicy()).repaired
         for inner in members((built.archives / TRAIN_ARCHIVE).read_bytes()).values()
         for data in members(inner).values()
     ]
     # So the comparison above saw repairs, and did not only compare copies.
     assert kinds.count("cmyk") == kinds.count("png") == 1
     for shard in reread(built.directory, "train"):
-        assert [needed_repair(example.image) for example in shard] == [None] * len(
-            shard
-        )
+        for example in shard:
+            assert treat_image(example.image, ImagePolicy()).repaired is None
 
 
 def test_the_directory_holds_what_tfds_expects_and_no_more(built: Built) -> None:

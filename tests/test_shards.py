@@ -20,7 +20,7 @@ from transforms.errors import StorageError
 from transforms.examples import Example, Schema, decode_example
 from transforms.facts import FileFacts
 from transforms.formats import FORMATS
-from transforms.images import repair_image
+from transforms.images import treat_image
 from transforms.layout import SHARD_SCHEMA
 from transforms.output import ShardOutput, finished_formats, is_complete
 from transforms.plan import ShardSpec
@@ -134,10 +134,10 @@ def framed(data: bytes) -> bytes:
 
 EXPECTED = [
     record("n01440764_4.JPEG", image(4, "L"), 0),
-    record("n01440764_22.JPEG", repair_image(CMYK, "cmyk"), 127),
+    record("n01440764_22.JPEG", treat_image(CMYK, ImagePolicy()).data, 127),
     record("n01440764_1.JPEG", image(3), 999),
     record("n01440764_5.JPEG", image(5)[:-4], -1),
-    record("n01440764_333.JPEG", repair_image(PNG, "png"), 128),
+    record("n01440764_333.JPEG", treat_image(PNG, ImagePolicy()).data, 128),
 ]
 
 

@@ -13,6 +13,8 @@ from bisect import bisect
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from transforms import jpeg
+
 
 @dataclass(frozen=True, slots=True)
 class Header:
@@ -69,9 +71,6 @@ def read_header(data: bytes) -> Header:
 _DQT: Final = 0xDB
 _APP1: Final = 0xE1
 _APP14: Final = 0xEE
-_ENDS: Final = frozenset({0xD9, 0xDA})  # of the image, or of all that precedes a scan
-_NO_LENGTH: Final = frozenset({0x00, 0x01, *range(0xD0, 0xD9)})
-_FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _PROGRESSIVE: Final = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
 _JPEG_MODES: Final = {1: "L", 3: "RGB", 4: "CMYK"}
 _SUBSAMPLINGS: Final = {
@@ -104,33 +103,22 @@ _SUMS: Final = sorted(map(sum, _QUALITIES))  # that of quality 100 comes first
 def _read_jpeg(data: bytes) -> Header:
     tables: dict[int, bytes] = {}
     marker_of_frame, frame, adobe, exif = 0, b"", b"", b""
-    at, last = 2, len(data) - 4
-    while 0 <= at <= last:
-        if data[at] != 0xFF:  # libjpeg too skips what lies between segments
-            at = data.find(b"\xff", at)
-            continue
-        marker = data[at + 1]
-        if marker in _ENDS:
-            break
-        if marker == 0xFF or marker in _NO_LENGTH:
-            at += 1 if marker == 0xFF else 2
-            continue
-        end = at + 2 + (data[at + 2] << 8 | data[at + 3])
+    for marker, _, body, end in jpeg.read_segments(data):
         if marker == _DQT:
-            place = at + 4
+            place = body
             while place < min(end, len(data)):
                 kind = data[place]
                 entries = data[place + 1 : place + (129 if kind >> 4 else 65)]
                 tables[kind & 15] = entries
                 place += 1 + len(entries)
-        elif marker in _FRAMES:
-            marker_of_frame, frame = marker, data[at + 4 : end]
+        elif marker in jpeg.FRAMES:
+            if not frame:
+                marker_of_frame, frame = marker, data[body:end]
         elif marker == _APP1:
-            if not exif and data[at + 4 : at + 10] == b"Exif\0\0":
-                exif = data[at + 10 : end]
-        elif marker == _APP14 and data[at + 4 : at + 9] == b"Adobe":
-            adobe = data[at + 4 : end]
-        at = end
+            if not exif and data.startswith(jpeg.EXIF, body, end):
+                exif = data[body + len(jpeg.EXIF) : end]
+        elif marker == _APP14 and data.startswith(b"Adobe", body, end):
+            adobe = data[body:end]
     if len(frame) < 9:
         return Header("jpeg")
     components = frame[5]
@@ -144,7 +132,7 @@ def _read_jpeg(data: bytes) -> Header:
         _quality(tables.get(frame[8], b"")),
         marker_of_frame in _PROGRESSIVE,
         frame[0],
-        _orientation(exif) if exif else 1,
+        jpeg.read_orientation(exif) if exif else 1,
     )
 
 
@@ -191,7 +179,7 @@ def _read_png(data: bytes) -> Header:
         if kind in (b"IDAT", b"IEND"):
             break
         if kind == b"eXIf":
-            orientation = _orientation(data[at + 8 : at + 8 + size])
+            orientation = jpeg.read_orientation(data[at + 8 : at + 8 + size])
         at += 12 + size
     return Header("png", width, height, mode, bits=bits, orientation=orientation)
 
@@ -206,7 +194,7 @@ def _read_webp(data: bytes) -> Header:
             width, height = _little(data[24:27]) + 1, _little(data[27:30]) + 1
             alpha = bool(data[20] & 0x10)
             if data[20] & 0x08:
-                orientation = _orientation(_webp_exif(data))
+                orientation = jpeg.read_orientation(_webp_exif(data))
         case b"VP8L":
             packed = _little(data[21:25])
             width, height = (packed & 0x3FFF) + 1, (packed >> 14 & 0x3FFF) + 1
@@ -269,14 +257,8 @@ def _read_tiff(data: bytes) -> Header:
         _pixels(tags.get(257, 0)),
         mode,
         bits=bits,
-        orientation=_orientation(data),
+        orientation=jpeg.read_orientation(data),
     )
-
-
-def _orientation(tiff: bytes) -> int:
-    """Returns the orientation that a block of EXIF asks for, or 1."""
-    value = _tags(tiff).get(0x0112, 1)
-    return value if 1 <= value <= 8 else 1
 
 
 def _tags(tiff: bytes) -> dict[int, int]:

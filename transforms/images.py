@@ -23,7 +23,6 @@ colours that they should have, if JPEG is the encoding: to encode them anew woul
 """
 
 import io
-import struct
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -91,77 +90,6 @@ def treat_image(data: bytes, policy: ImagePolicy) -> Treated:
 def needs_decoding(policy: ImagePolicy) -> bool:
     """Returns whether every image is decoded, or all but a few."""
     return policy.policy in ("reencode", "resize") or policy.check == "decode"
-
-
-def needed_repair(data: bytes) -> Repair | None:
-    """Returns what an image has to be repaired for, from its first bytes."""
-    if data.startswith(png.SIGNATURE):
-        return "png"
-    if data.startswith(jpeg.START) and jpeg_components(data) == 4:
-        return "cmyk"
-    return None
-
-
-def repair_image(data: bytes, repair: Repair) -> bytes:
-    """Returns an image as an RGB JPEG.
-
-    Args:
-        data: A CMYK or YCCK JPEG, or a PNG.
-        repair: What it is.
-
-    Raises:
-        RejectedImage: It can't be decoded.
-    """
-    source = _look_at(data, ImagePolicy())
-    if _repair_of(source) != repair:
-        raise RejectedImage("wrong_kind", f"{_UNDECODABLE}it is no {repair.upper()}")
-    return _as_tfds_saves(source)[0]
-
-
-def jpeg_components(data: bytes) -> int:
-    """Returns a JPEG's number of colour components, or 0 where it does not say."""
-    frame = jpeg.read_frame(data, jpeg.read_segments(data))
-    return frame.components if frame else 0
-
-
-def image_size(data: bytes) -> tuple[int, int] | None:
-    """Returns the width and height of a JPEG, PNG or WebP in pixels, as stored.
-
-    They are those of its header; an orientation that EXIF asks for changes nothing.
-
-    Returns:
-        None where the header does not say: it is cut off, or of another format.
-    """
-    width = height = 0
-    if data.startswith(jpeg.START):
-        for marker, _, body, _ in jpeg.read_segments(data):
-            if marker in jpeg.FRAMES and body + 5 <= len(data):
-                height, width = struct.unpack_from(">HH", data, body + 1)
-                break
-    elif data.startswith(png.SIGNATURE) and len(data) >= 24:
-        width, height = struct.unpack_from(">ii", data, 16)
-    elif data[:4] == b"RIFF" and data[8:12] == b"WEBP" and len(data) >= 30:
-        width, height = _webp_size(data)
-    return (width, height) if min(width, height) > 0 else None
-
-
-def _webp_size(data: bytes) -> tuple[int, int]:
-    """Returns a WebP's width and height from its first 30 bytes, or zeros.
-
-    Source: RFC 9649 sections 2.5 to 2.7, and RFC 6386 section 9.1 for ``VP8``.
-    """
-    match data[12:16]:
-        case b"VP8X":
-            width = int.from_bytes(data[24:27], "little")
-            height = int.from_bytes(data[27:30], "little")
-            return width + 1, height + 1
-        case b"VP8L":
-            bits = int.from_bytes(data[21:25], "little")
-            return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
-        case b"VP8 ":
-            width, height = struct.unpack_from("<HH", data, 26)
-            return width & 0x3FFF, height & 0x3FFF
-    return 0, 0
 
 
 def _look_at(data: bytes, policy: ImagePolicy) -> _Jpeg | _Png:

@@ -18,7 +18,8 @@ from PIL import Image, ImageOps
 from beam_pipeline.demo import SUBSET_LIST, TRAIN_ARCHIVE, VALIDATION_ARCHIVE, draw
 from tests.archives import run, tar
 from tests.loaders.digests import bytes_digest, pixels_digest
-from transforms.images import repair_image
+from transforms.images import treat_image
+from transforms.policy import ImagePolicy
 
 NAME: Final = "imagenet2012_subset"
 VERSION: Final = "5.1.0"  # with a test split, whose labels are -1
@@ -168,10 +169,8 @@ def read_archives(archives: Path, config: str) -> dict[str, list[Record]]:
 
 def _record(name: str, label: int, data: bytes) -> Record:
     image = Image.open(io.BytesIO(data))
-    if image.format == "PNG":
-        data = repair_image(data, "png")
-    elif image.mode == "CMYK":
-        data = repair_image(data, "cmyk")
+    if image.format == "PNG" or image.mode == "CMYK":
+        data = treat_image(data, ImagePolicy()).data
     return Record(name, label, data)
 
 

@@ -41,7 +41,8 @@ from tests.parity.archives import (
 )
 from transforms.examples import Example, Schema
 from transforms.formats.tfrecord import TFRecordWriter, read_tfrecord
-from transforms.images import needed_repair, repair_image
+from transforms.images import Treated, treat_image
+from transforms.policy import ImagePolicy
 from transforms.sharding import shard_count
 
 _HERE: Final = Path(__file__).parent
@@ -363,7 +364,7 @@ def test_repaired_images_equal_those_of_tfds(workspace: Workspace, kind: str) ->
     theirs, _ = _convert_theirs(workspace, kind, images)
     ours = {name: _convert_ours(data) for name, data in images.items()}
     assert [name for name in images if ours[name] != theirs[name]] == []
-    assert {needed_repair(data) for data in images.values()} == {kind}
+    assert {_treat(data).repaired for data in images.values()} == {kind}
 
 
 def test_palette_alpha_is_dropped_without_a_warning(workspace: Workspace) -> None:
@@ -481,10 +482,12 @@ def _shard_count_cases() -> list[tuple[int, int]]:
     ]
 
 
+def _treat(data: bytes) -> Treated:
+    return treat_image(data, ImagePolicy())
+
+
 def _convert_ours(data: bytes) -> bytes:
-    repair = needed_repair(data)
-    assert repair is not None
-    return repair_image(data, repair)
+    return _treat(data).data
 
 
 def _convert_theirs(

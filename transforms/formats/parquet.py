@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from transforms.errors import FormatError
 from transforms.examples import DamagedRecords, Example, Schema, undamaged
-from transforms.images import image_size
+from transforms.header import read_header
 from transforms.storage import Sink
 
 _GROUP_ROWS: Final = 100
@@ -196,9 +196,9 @@ def _record_batch(examples: list[Example], schema: pa.Schema) -> pa.RecordBatch:
         "label": labels,
     }
     if "width" in schema.names:
-        sizes = [image_size(example.image) or (None, None) for example in examples]
-        columns["width"] = pa.array([width for width, _ in sizes], pa.int32())
-        columns["height"] = pa.array([height for _, height in sizes], pa.int32())
+        headers = [read_header(example.image) for example in examples]
+        columns["width"] = pa.array([each.width for each in headers], pa.int32())
+        columns["height"] = pa.array([each.height for each in headers], pa.int32())
     return pa.record_batch([columns[name] for name in schema.names], schema=schema)
 
 

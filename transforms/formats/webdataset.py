@@ -20,7 +20,7 @@ from typing import BinaryIO, Final
 from transforms.errors import FormatError, printable, sample
 from transforms.examples import DamagedRecords, Example, Schema, undamaged
 from transforms.facts import ConfigFacts, DatasetFacts, SplitFacts
-from transforms.images import image_size
+from transforms.header import read_header
 from transforms.storage import Sink
 
 _IMAGES: Final = ("jpg", "webp", "png")
@@ -161,8 +161,8 @@ def _description(example: Example, schema: Schema) -> bytes:
         "class_name": name,
     }
     if schema.dimensions:
-        width, height = image_size(example.image) or (None, None)
-        description |= {"width": width, "height": height}
+        header = read_header(example.image)
+        description |= {"width": header.width, "height": header.height}
     text = json.dumps(description, ensure_ascii=False, separators=(",", ":"))
     return text.encode()
 
