@@ -7,14 +7,10 @@ and, unlike a build, does not wait for the disk. TFDS takes long and runs once.
 
 import argparse
 import shutil
-import statistics
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
-
-from rich.console import Console
-from rich.table import Table
 
 from benchmarks.measure import (
     ROOT,
@@ -22,6 +18,7 @@ from benchmarks.measure import (
     find_archives,
     make_parser,
     measure,
+    print_table,
     take_turns,
     tidy,
 )
@@ -36,7 +33,9 @@ def main() -> int:
     arguments = parser.parse_args()
     archives = find_archives(arguments)
     results = _run(archives, arguments)
-    _print(results, arguments)
+    cache = "cold" if arguments.cold else "warm"
+    title = f"1pct from --scale {arguments.scale}, page cache {cache}"
+    print_table(title, results, of="cp", faster_than="TFDS")
     return 0
 
 
@@ -81,32 +80,6 @@ def _run(archives: Path, arguments: argparse.Namespace) -> dict[str, list[Measur
     for path in (ours, theirs, copy):
         shutil.rmtree(path, ignore_errors=True)
     return results
-
-
-def _print(
-    results: dict[str, list[Measurement]], arguments: argparse.Namespace
-) -> None:
-    cache = "cold" if arguments.cold else "warm"
-    title = f"1pct from --scale {arguments.scale}, page cache {cache}"
-    table = Table(title=f"{title}, median of {arguments.rounds}")
-    table.add_column("run")
-    for column in ("seconds", "slowest", "x cp", "faster than TFDS", "peak MB"):
-        table.add_column(column, justify="right")
-    medians = {
-        name: statistics.median(run.seconds for run in runs)
-        for name, runs in results.items()
-    }
-    for name, runs in results.items():
-        against = f"{medians['TFDS'] / medians[name]:.1f}" if "TFDS" in medians else ""
-        table.add_row(
-            name,
-            f"{medians[name]:.1f}",
-            f"{max(run.seconds for run in runs):.1f}",
-            f"{medians[name] / medians['cp']:.2f}",
-            against,
-            f"{max(run.peak_bytes for run in runs) / 1e6:,.0f}",
-        )
-    Console(width=100).print(table)
 
 
 if __name__ == "__main__":

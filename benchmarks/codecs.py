@@ -102,7 +102,7 @@ def main() -> int:
             *("" if speed is None else f"{speed:,.0f}" for speed in speeds),
             f"{quality[name]:.1f}" if name in quality else "",
         )
-    Console().print(table)
+    Console(width=100).print(table)
     return 0
 
 

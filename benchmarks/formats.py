@@ -6,14 +6,10 @@ cache warm; the median of the rounds counts. ``datasets`` does the same job with
 """
 
 import shutil
-import statistics
 import sys
 from functools import partial
 from pathlib import Path
 from typing import Final
-
-from rich.console import Console
-from rich.table import Table
 
 from benchmarks.measure import (
     ROOT,
@@ -21,6 +17,7 @@ from benchmarks.measure import (
     find_archives,
     make_parser,
     measure,
+    print_table,
     take_turns,
     tidy,
 )
@@ -58,29 +55,9 @@ def main() -> int:
     script = ROOT / "benchmarks" / "parquet_with_datasets.py"
     results["datasets"] = [measure([loaders, script, archives, theirs], log)]
     shutil.rmtree(theirs)
-    _print(results, f"1pct from --scale {arguments.scale}")
+    title = f"1pct from --scale {arguments.scale}"
+    print_table(title, results, of="tfrecord", faster_than="datasets")
     return 0
-
-
-def _print(results: dict[str, list[Measurement]], title: str) -> None:
-    table = Table(title=title)
-    table.add_column("formats")
-    for column in ("seconds", "slowest", "x tfrecord", "x datasets", "peak MB"):
-        table.add_column(column, justify="right")
-    medians = {
-        name: statistics.median(run.seconds for run in runs)
-        for name, runs in results.items()
-    }
-    for name, runs in results.items():
-        table.add_row(
-            name,
-            f"{medians[name]:.1f}",
-            f"{max(run.seconds for run in runs):.1f}",
-            f"{medians[name] / medians['tfrecord']:.2f}",
-            f"{medians['datasets'] / medians[name]:.1f}",
-            f"{max(run.peak_bytes for run in runs) / 1e6:,.0f}",
-        )
-    Console(width=100).print(table)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import argparse
 import os
 import shutil
+import statistics
 import subprocess
 import sys
 import threading
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import Final
 
 import psutil
+from rich.console import Console
+from rich.table import Table
 
 ROOT: Final = Path(__file__).parent.parent
 
@@ -135,6 +138,44 @@ def measure(command: Sequence[str | Path], log: Path) -> Measurement:
         print(log.read_text(errors="replace")[-2000:])
         raise subprocess.CalledProcessError(code, [str(word) for word in command])
     return Measurement(seconds, peak)
+
+
+def print_table(
+    title: str,
+    results: Mapping[str, Sequence[Measurement]],
+    *,
+    of: str,
+    faster_than: str,
+) -> None:
+    """Prints what runs took: the median of each, and its ratios to two of them.
+
+    Args:
+        title: What was run, beside how often.
+        results: The runs of each case.
+        of: The case whose time the others take a multiple of.
+        faster_than: The case whose time is a multiple of the others', where it was run.
+    """
+    rounds = max(map(len, results.values()))
+    table = Table(title=f"{title}, median of {rounds}")
+    table.add_column("run")
+    columns = ("seconds", "slowest", f"x {of}", f"faster than {faster_than}", "peak MB")
+    for column in columns:
+        table.add_column(column, justify="right")
+    medians = {
+        name: statistics.median(run.seconds for run in runs)
+        for name, runs in results.items()
+    }
+    for name, runs in results.items():
+        against = medians.get(faster_than)
+        table.add_row(
+            name,
+            f"{medians[name]:.1f}",
+            f"{max(run.seconds for run in runs):.1f}",
+            f"{medians[name] / medians[of]:.2f}",
+            f"{against / medians[name]:.1f}" if against else "",
+            f"{max(run.peak_bytes for run in runs) / 1e6:,.0f}",
+        )
+    Console(width=100).print(table)
 
 
 def drop_caches() -> bool:
