@@ -252,8 +252,10 @@ def _configure(path: Path, slots: int, rest_port: int) -> None:
         "taskmanager.host": _HOST,
         "taskmanager.bind-host": _HOST,
         "taskmanager.memory.process.size": "1536m",
-        # What Flink takes by itself does not do for as many exchanges between tasks.
+        # There are many exchanges between tasks, with next to nothing in each: buffers
+        # for all of them, if one TaskManager has all slots, and few for one.
         "taskmanager.memory.network.min": "192m",
+        "taskmanager.network.sort-shuffle.min-buffers": 64,
         "taskmanager.numberOfTaskSlots": slots,
         "cluster.evenly-spread-out-slots": True,
         # Without a strategy Flink fails a batch job with its first lost task. This one
