@@ -40,6 +40,7 @@ from beam_pipeline.supervision import supervised
 from beam_pipeline.terminal import silenced_workers
 from transforms import storage
 from transforms.claims import exclusive
+from transforms.direct import stop_writing
 from transforms.errors import ConfigError
 from transforms.formats import FORMATS
 from transforms.output import ShardOutput, is_complete
@@ -313,6 +314,7 @@ def _supervised(
     inputs: BuildInputs, console: Console, display: ExitStack
 ) -> AbstractContextManager[None]:
     def tidy_up() -> None:
+        stop_writing()  # or a thread would begin a file behind the sweep
         display.close()
         sweep_own(inputs.output)
 

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transforms.direct import DirectFile
+from transforms.direct import DirectFile, stop_writing
 
 BUFFER = 4 << 20
 
@@ -87,3 +88,13 @@ def test_new_files_have_the_mode_that_umask_leaves(tmp_path: Path) -> None:
     umask = os.umask(0)
     os.umask(umask)
     assert (tmp_path / "file").stat().st_mode & 0o777 == 0o666 & ~umask
+
+
+def test_a_run_that_is_stopped_begins_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("transforms.direct._STOPPED", threading.Event())
+    stop_writing()
+    with pytest.raises(OSError, match="the run is being stopped"):
+        DirectFile(tmp_path / "file")
+    assert list(tmp_path.iterdir()) == []

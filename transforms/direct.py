@@ -10,11 +10,14 @@ import errno
 import fcntl
 import mmap
 import os
+import threading
 from pathlib import Path
 from typing import Final
 
 _BUFFER_SIZE: Final = 4 << 20  # bytes; one write to the disk
 _BLOCK: Final = 4096  # bytes; what direct writes have to be multiples of
+
+_STOPPED: Final = threading.Event()
 
 
 def claim(descriptor: int) -> bool:
@@ -35,6 +38,17 @@ def claim(descriptor: int) -> bool:
     return True
 
 
+def stop_writing() -> None:
+    """Has this process, which is about to end, begin no further file."""
+    _STOPPED.set()
+
+
+def require_running(path: Path) -> None:
+    """Raises OSError where this process is to begin no further file."""
+    if _STOPPED.is_set():
+        raise OSError(errno.ECANCELED, "the run is being stopped", str(path))
+
+
 class DirectFile:
     """A new file that is written front to back, in large direct writes.
 
@@ -47,6 +61,7 @@ class DirectFile:
         Raises:
             OSError: It can't be created, or is there already.
         """
+        require_running(path)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         try:
             self._descriptor = os.open(path, flags | os.O_DIRECT, 0o666)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from transforms.backend import FileInfo, cut_off, hidden_name
-from transforms.direct import DirectFile, claim
+from transforms.direct import DirectFile, claim, require_running
 from transforms.errors import StorageError
 
 
@@ -146,6 +146,7 @@ def staging_path(uri: str) -> Iterator[str]:
     path = local_path(uri)
     staged = path.with_name(hidden_name(path.name))
     try:
+        require_running(staged)
         with staged.open("xb") as claimed:
             claim(claimed.fileno())
             yield str(staged)

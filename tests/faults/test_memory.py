@@ -11,8 +11,8 @@ import pytest
 from tests.faults.builds import ROOT
 
 # What README.md promises of the whole process tree, in bytes.
-BOUND = 700_000_000
-GROWTH = 80_000_000
+BOUND = 500_000_000
+GROWTH = 100_000_000
 
 
 def tree_bytes(process: psutil.Process) -> int:
