@@ -17,8 +17,8 @@ demo: .venv/ready  ## build a small dataset from generated archives
 		--data_dir demo/tensorflow_datasets --overwrite
 	@echo "Look at demo/tensorflow_datasets/imagenet2012_subset/demo/5.0.0"
 
-test: .venv/ready lint  ## the default suite: under three minutes on two cores
-	$(BIN)/python -m pytest -q
+test: .venv/ready lint  ## the default suite, on all cores
+	$(BIN)/python -m pytest -q --numprocesses auto --dist loadfile
 
 lint: .venv/ready
 	$(BIN)/ruff check .
