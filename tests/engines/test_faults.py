@@ -49,10 +49,13 @@ def build_disturbed(
     with subprocess.Popen(
         argv, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as build:
-        wait_for_shards(data_dir, _IN_FLIGHT + 2, build)
-        published = shards(data_dir)
-        disturb()
-        printed, errors = build.communicate(timeout=_PATIENCE)
+        try:
+            wait_for_shards(data_dir, _IN_FLIGHT + 2, build)
+            published = shards(data_dir)
+            disturb()
+            printed, errors = build.communicate(timeout=_PATIENCE)
+        finally:
+            build.kill()  # if it still runs, the test has failed
     assert cluster.restarts_of_last_job() >= 1
     if build.returncode != 0:
         print(f"It did not recover by itself: {errors}")
