@@ -258,8 +258,7 @@ def _configure(path: Path, slots: int, rest_port: int) -> None:
         "taskmanager.network.sort-shuffle.min-buffers": 64,
         "taskmanager.numberOfTaskSlots": slots,
         "cluster.evenly-spread-out-slots": True,
-        # Without a strategy Flink fails a batch job with its first lost task. This one
-        # counts what fails together once; `fixed-delay` counts every task.
+        # Without a strategy Flink fails a batch job with its first lost task.
         "restart-strategy.type": "exponential-delay",
         "restart-strategy.exponential-delay.initial-backoff": "2 s",
         "restart-strategy.exponential-delay.attempts-before-reset-backoff": 5,
