@@ -6,6 +6,7 @@ runs in a process of its own too, as a user would start it, and so does each wor
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -116,6 +117,8 @@ def start(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # A shell has what it runs in the background ignore Ctrl-C, tests included.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 
