@@ -1,17 +1,14 @@
 """``--verify_archives``: whether archives are the published ones, byte for byte."""
 
-import hashlib
 import logging
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Final
 
 from transforms import storage
 from transforms.errors import ArchiveError
 from transforms.storage import FileInfo
 
-_READ: Final = 1 << 20  # bytes at a time
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -70,7 +67,7 @@ def _problem(file: FileInfo, known: Mapping[str, KnownArchive]) -> str:
     kind, wanted = (
         ("sha256", published.sha256) if published.sha256 else ("md5", published.md5)
     )
-    digest = _digest(file, kind)
+    digest = storage.hash_file(file.uri, kind)
     if digest != wanted:
         return (
             f"{file.uri} is not the published {name}: its {kind} is {digest} instead "
@@ -87,17 +84,9 @@ def _identify(file: FileInfo, known: Mapping[str, KnownArchive]) -> str:
         for name, archive in known.items()
         if archive.size in (None, file.size)
     }
-    digest = _digest(file, "md5") if candidates else ""
+    digest = storage.hash_file(file.uri, "md5") if candidates else ""
     if digest in candidates:
         name = candidates[digest]
         remark = known[name].remark
         return f"It is {name}{f', {remark}' if remark else ''}. Get the other one."
     return "It is cut off, damaged or packed anew; get it again."
-
-
-def _digest(file: FileInfo, kind: str) -> str:
-    digest = hashlib.new(kind, usedforsecurity=False)
-    with storage.open_file(file.uri) as content:
-        while piece := content.read(_READ):
-            digest.update(piece)
-    return digest.hexdigest()

@@ -149,13 +149,13 @@ class BuildConfig:
 
     def __post_init__(self) -> None:
         """Fills in directories and checks what depends on several fields."""
-        data_dir = _absolute(self.data_dir)
+        data_dir = absolute(self.data_dir)
         downloads = storage.join(data_dir, "downloads")
         manual_dir = self.manual_dir or storage.join(downloads, "manual")
         index_dir = self.index_dir or storage.join(downloads, self.name, "index")
         object.__setattr__(self, "data_dir", data_dir)
-        object.__setattr__(self, "manual_dir", _absolute(manual_dir))
-        object.__setattr__(self, "index_dir", _absolute(index_dir))
+        object.__setattr__(self, "manual_dir", absolute(manual_dir))
+        object.__setattr__(self, "index_dir", absolute(index_dir))
         require_known("version", self.version, self.versions)
         _check_names(self)
         if not 0 <= self.max_rejects < math.inf:
@@ -287,7 +287,7 @@ def _check_formats(config: BuildConfig) -> None:
     object.__setattr__(config, "max_file_bytes", limits)
 
 
-def _absolute(directory: str) -> str:
+def absolute(directory: str) -> str:
     """Returns a path in full; a URI stays, for storage to take or refuse."""
     if "://" in directory:
         return directory
@@ -315,14 +315,14 @@ def _read_with_base(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
         raise ConfigError(f"{path} is its own base.")
     mapping = read_mapping(path)
     base = mapping.pop("base", None)
-    _make_paths_absolute(mapping, path.parent)
+    _make_pathsabsolute(mapping, path.parent)
     if base is None:
         return mapping
     parent = _read_with_base(_find_config(str(base), path.parent), (*seen, path))
     return _merge(parent, mapping)
 
 
-def _make_paths_absolute(mapping: dict[str, Any], directory: Path) -> None:
+def _make_pathsabsolute(mapping: dict[str, Any], directory: Path) -> None:
     """Makes the files that a config names relative to where the config stands."""
     owners = [(mapping, "class_names"), (mapping, "citation")]
     splits = mapping.get("splits")

@@ -16,6 +16,7 @@ from transforms.findings import Findings, FindingsBuilder
 from transforms.formats import FORMATS
 from transforms.holdings import Holding, Inventory, ShardFile
 from transforms.labels import Labeller
+from transforms.output import ShardOutput
 from transforms.policy import ImagePolicy
 from transforms.verification import ImageCheck
 
@@ -106,12 +107,16 @@ def find_demands(inventory: Inventory, options: VerifyOptions) -> VerifyInputs:
             )
             demands[holding.config] = Demands({}, {}, archived=False)
             continue
-        _check_holding(holding, config, findings)
+        output = find_output(config)
+        class_names = output.schema.class_names
+        _check_holding(holding, config, class_names, findings)
         if options.with_archives:
-            archives = _find_archives(holding, config)
+            archives = _find_archives(holding, config, output)
             demand = Demands({}, _listed(config, archives), archived=True)
         else:
-            demand = Demands(_labellers(holding, config), {}, archived=False)
+            demand = Demands(
+                _labellers(holding, config, class_names), {}, archived=False
+            )
         demands[holding.config] = demand
     if options.images == "none":
         remarks.append("No image was looked at.")
@@ -171,11 +176,14 @@ def _data_dir(directory: str, holding: Holding) -> str | None:
 
 
 def _check_holding(
-    holding: Holding, config: BuildConfig, findings: FindingsBuilder
+    holding: Holding,
+    config: BuildConfig,
+    class_names: tuple[str, ...],
+    findings: FindingsBuilder,
 ) -> None:
     """Holds what a dataset says of itself against its configuration."""
     source = holding.splits[0].source if holding.splits else "manifest.json"
-    if holding.class_names != find_output(config).schema.class_names:
+    if holding.class_names != class_names:
         findings.add(
             source,
             "label",
@@ -188,8 +196,9 @@ def _check_holding(
             findings.add(source, "count", f"It lacks the {name} split.")
 
 
-def _labellers(holding: Holding, config: BuildConfig) -> dict[str, Labeller]:
-    class_names = find_output(config).schema.class_names
+def _labellers(
+    holding: Holding, config: BuildConfig, class_names: tuple[str, ...]
+) -> dict[str, Labeller]:
     there = {split.name for split in holding.splits} & config.splits.keys()
     return {
         name: make_labeller(config.splits[name], class_names) for name in sorted(there)
@@ -207,10 +216,12 @@ def _listed(config: BuildConfig, archives: BuildInputs) -> dict[str, frozenset[s
     }
 
 
-def _find_archives(holding: Holding, config: BuildConfig) -> BuildInputs:
+def _find_archives(
+    holding: Holding, config: BuildConfig, output: ShardOutput
+) -> BuildInputs:
     """Returns how the archives are read to be compared with a dataset."""
     # What a list names and the archives lack is told with all other problems.
-    inputs = find_inputs(replace(config, allow_missing=True), find_output(config))
+    inputs = find_inputs(replace(config, allow_missing=True), output)
     there = {split.name for split in holding.splits}
     images: dict[str, ImagePolicy] = {
         split.name: split.files[0].images for split in holding.splits if split.files

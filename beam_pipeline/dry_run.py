@@ -5,7 +5,6 @@ import time
 from typing import Final
 
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
-from rich.console import Console
 from rich.filesize import decimal
 from rich.table import Table
 
@@ -13,8 +12,8 @@ from beam_pipeline.config import BuildConfig
 from beam_pipeline.inputs import BuildInputs
 from beam_pipeline.pipeline import estimate_build
 from beam_pipeline.runners import counters, make_pipeline
-from beam_pipeline.summary import TABLE_WIDTH, Counters
-from beam_pipeline.terminal import silenced_workers
+from beam_pipeline.summary import Counters
+from beam_pipeline.terminal import print_table, silenced_workers
 from transforms.index import index_path, open_index
 
 _FIXED_SECONDS: Final = 5  # of every build: the runner, the documents
@@ -70,9 +69,7 @@ def _print_table(config: BuildConfig, inputs: BuildInputs, counts: Counters) -> 
             files = f"{counts[split, f'planned_{name}']:,}"
             table.add_row(*planned, name, files, decimal(_written(split, counts)))
             planned = [""] * len(planned)
-    console = Console()
-    console.width = max(console.width, TABLE_WIDTH)
-    console.print(table)
+    print_table(table)
 
 
 def _written(split: str, counts: Counters) -> int:
@@ -90,7 +87,7 @@ def _remarks(
 ) -> list[str]:
     splits = list(inputs.options)
     archived = sum(archive.file.size for archive in inputs.archives)
-    to_read = sum(counts[split, "planned_bytes"] for split in splits)
+    to_read = _total(splits, counts, "planned_bytes")
     workers = options.view_as(DirectOptions).direct_num_workers
     at_once = max(1, min(workers, os.cpu_count() or 1))
     seconds = sum(
@@ -112,17 +109,15 @@ def _remarks(
         f"Headers: {saved} of {len(inputs.archives)} archives have a saved index; "
         f"planning took {planning:.1f} s.",
         f"Images: about {seconds / at_once:,.0f} s on this machine, going by "
-        f"{_sampled(splits, counts):,} of them. Writing them comes on top, and "
-        f"{_FIXED_SECONDS} s or so for Beam and documents.",
+        f"{_total(splits, counts, 'sampled_images'):,} of them. Writing them comes on "
+        f"top, and {_FIXED_SECONDS} s or so for Beam and documents.",
     ]
     places = [archive.file.uri for archive in inputs.archives]
     if any("://" in uri for uri in (*places, inputs.output.data_dir)):
-        images = sum(counts[split, "planned_images"] for split in splits)
-        members = sum(counts.get((split, "members"), 0) for split in splits)
+        images = _total(splits, counts, "planned_images")
+        members = _total(splits, counts, "members")
         files = sum(
-            counts[split, f"planned_{name}"]
-            for split in splits
-            for name in inputs.output.formats
+            _total(splits, counts, f"planned_{name}") for name in inputs.output.formats
         )
         walked = members if saved < len(inputs.archives) else 0
         remarks.append(
@@ -133,5 +128,5 @@ def _remarks(
     return remarks
 
 
-def _sampled(splits: list[str], counts: Counters) -> int:
-    return sum(counts[split, "sampled_images"] for split in splits)
+def _total(splits: list[str], counts: Counters, name: str) -> int:
+    return sum(counts.get((split, name), 0) for split in splits)

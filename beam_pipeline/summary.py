@@ -1,16 +1,13 @@
 """What is printed of a finished build."""
 
 from collections.abc import Mapping
-from typing import Final
 
-from rich.console import Console
 from rich.table import Table
 
 from beam_pipeline.config import BuildConfig
+from beam_pipeline.terminal import print_table
 from transforms.formats import loader_line
 from transforms.output import ShardOutput
-
-TABLE_WIDTH: Final = 100  # columns, where the terminal is narrower or there is none
 
 Counters = Mapping[tuple[str, str], int]
 
@@ -49,9 +46,7 @@ def print_summary(
             files = counts[split, f"{name}_files"], counts[split, f"{name}_bytes"]
             table.add_row(*counted, name, *(f"{number:,}" for number in files))
             counted = [""] * len(counted)
-    console = Console()
-    console.width = max(console.width, TABLE_WIDTH)
-    console.print(table)
+    print_table(table)
     for split in splits:
         for remark in _remarks(config, split, counts[split, "examples"], counts):
             print(remark)

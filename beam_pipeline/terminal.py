@@ -6,8 +6,12 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
+from typing import Final
 
 from rich.console import Console
+from rich.table import Table
+
+_TABLE_WIDTH: Final = 100  # columns, where the terminal is narrower or there is none
 
 
 def open_console() -> Console:
@@ -37,6 +41,13 @@ def set_up_logging(console: Console, *, verbose: bool, quiet: bool) -> None:
     logging.getLogger("PrismJobServer").disabled = not verbose
     if not verbose:  # what a job server says, Beam logs by the root logger
         handler.addFilter(lambda record: record.name != "root")
+
+
+def print_table(table: Table) -> None:
+    """Prints a table on standard output, wide enough where that is no terminal."""
+    console = Console()
+    console.width = max(console.width, _TABLE_WIDTH)
+    console.print(table)
 
 
 @contextmanager

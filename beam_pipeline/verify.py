@@ -3,7 +3,6 @@
 import argparse
 import json
 import logging
-import os
 import secrets
 import sys
 import tempfile
@@ -23,12 +22,12 @@ from rich.console import Console
 from rich.table import Table
 
 from beam_pipeline.command import FAILED, refuse_unknown, run_command
-from beam_pipeline.config import parse_assignment, shipped_configs
+from beam_pipeline.config import absolute, parse_assignment, shipped_configs
 from beam_pipeline.demands import VerifyInputs, VerifyOptions, find_demands
 from beam_pipeline.pipeline import verify_dataset
 from beam_pipeline.runners import is_local, make_options, make_pipeline
 from beam_pipeline.supervision import supervised
-from beam_pipeline.terminal import silenced_workers
+from beam_pipeline.terminal import print_table, silenced_workers
 from transforms import storage
 from transforms.conclusion import (
     Conclusion,
@@ -45,7 +44,6 @@ from transforms.verification import ImageCheck
 _OF_ARCHIVES: Final = (
     *("data_dir", "index_dir", "max_examples_per_split", "allow_missing"),
 )
-_TABLE_WIDTH: Final = 100  # columns, where the terminal is narrower or there is none
 
 
 def main(argv: Sequence[str]) -> int:
@@ -158,11 +156,8 @@ def _read_arguments(arguments: argparse.Namespace) -> VerifyOptions:
         if getattr(arguments, name) is not None and not arguments.manual_dir:
             raise ConfigError(f"--{name} has no effect without --manual_dir.")
     flags = {name: getattr(arguments, name) for name in (*_OF_ARCHIVES, "manual_dir")}
-    directory = arguments.directory
-    if "://" not in directory:
-        directory = os.path.abspath(os.path.expanduser(directory))
     return VerifyOptions(
-        directory=directory.rstrip("/"),
+        directory=absolute(arguments.directory).rstrip("/"),
         images=arguments.images,
         config=arguments.config,
         overrides=dict(map(parse_assignment, arguments.set)),
@@ -248,9 +243,7 @@ def _print(
         table.add_row(total.config, total.format, total.split, *cells)
     others = findings.total - sum(total.problems for total in totals)
     table.add_row("", "documents, other files", *[""] * 4, f"{others:,}")
-    console = Console()
-    console.width = max(console.width, _TABLE_WIDTH)
-    console.print(table)
+    print_table(table)
     for problem in findings.listed:
         print(_in_words(problem))
     for file, number in findings.omitted.items():

@@ -231,7 +231,20 @@ def sha256(uri: str) -> str:
     Raises:
         StorageError: The file can't be read.
     """
-    digest = hashlib.sha256()
+    return hash_file(uri, "sha256")
+
+
+def hash_file(uri: str, kind: str) -> str:
+    """Returns a hash of a file, in hexadecimal digits.
+
+    Args:
+        uri: The file.
+        kind: Which hash, as ``hashlib`` names it.
+
+    Raises:
+        StorageError: The file can't be read.
+    """
+    digest = hashlib.new(kind, usedforsecurity=False)
     with open_file(uri) as file:
         while piece := file.read(_COPY_SIZE):
             digest.update(piece)
