@@ -16,7 +16,9 @@ import pyarrow as pa
 _M_TRIM_THRESHOLD: Final = -1
 _M_MMAP_THRESHOLD: Final = -3
 _M_ARENA_MAX: Final = -8
-_LARGE: Final = 4 << 20  # more than most decoded images have, or each costs page faults
+# More than nearly every decoded image has, or each costs page faults: with 4 MB, a
+# resize build had ten times as many, and took a twentieth longer.
+_LARGE: Final = 16 << 20
 
 # Objects made, and collections of the younger, before the next collection: what is
 # made for each image has no cycles.

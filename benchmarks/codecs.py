@@ -157,7 +157,7 @@ def _our_variants(side: int) -> dict[str, Variant]:
         return _encode(Image.fromarray(pixels))
 
     def turbo_encode(pixels: Pixels) -> Any:
-        return simplejpeg.encode_jpeg(pixels.copy(), _QUALITY, "RGB", "420")
+        return simplejpeg.encode_jpeg(pixels, _QUALITY, "RGB", "420")
 
     return {
         **{

@@ -1,7 +1,7 @@
 """Decodes and encodes images, with TurboJPEG and Pillow.
 
-Decoding lets other threads run meanwhile. Which library does what, and why, is in
-``docs/performance.md``.
+What TurboJPEG does lets other threads run meanwhile. Which library does what, and why,
+is in ``docs/performance.md``.
 
 TurboJPEG decodes, and stops at the first thing libjpeg warns of. Then Pillow decodes,
 which takes no notice of warnings but tells an image that ends too early from one that
@@ -17,7 +17,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import simplejpeg
@@ -45,6 +45,11 @@ _WARNINGS: Final = {
 }
 _PREMATURE_END: Final = "Premature end of JPEG file"
 WARNINGS: Final = (*dict.fromkeys(_WARNINGS.values()), "missing_end")
+
+# TurboJPEG encodes with a fast DCT below quality 96, and with the exact one from there.
+# What the fast one loses shows above quality 90.
+_FAST_UP_TO: Final = 90
+_EXACT_FROM: Final = 96
 
 # Whatever Pillow raises for bytes that are no image.
 _PILLOW_ERRORS: Final = (
@@ -144,10 +149,10 @@ def encode_image(pixels: Pixels, policy: ImagePolicy, metadata: Metadata) -> byt
         ValueError: The metadata are longer than a JPEG can hold.
         OSError: A progressive or optimised JPEG would take two bytes a pixel.
     """
-    image = to_pillow(pixels)
     if policy.encoding == "jpeg":
-        data = _encode_jpeg(image, policy)
+        data = _encode_jpeg(pixels, policy)
         return jpeg.insert_metadata(data, metadata)
+    image = to_pillow(pixels)
     encoded = io.BytesIO()
     options = {"exif": metadata.exif, "icc_profile": metadata.icc or None}
     if policy.encoding == "webp":
@@ -161,16 +166,29 @@ def encode_image(pixels: Pixels, policy: ImagePolicy, metadata: Metadata) -> byt
     return encoded.getvalue()
 
 
-def _encode_jpeg(image: Image.Image, policy: ImagePolicy) -> bytes:
-    options: dict[str, Any] = {"quality": policy.quality}
-    if policy.progressive or policy.optimize:
-        # Pillow must hold the whole file then. It takes two bytes a pixel if it is
-        # told tables, and fewer if it is told a quality, which details may overrun.
-        options = {"qtables": _quantization(policy.quality)}
-        options |= {"progressive": policy.progressive, "optimize": policy.optimize}
-    encoded = io.BytesIO()
-    image.save(encoded, "JPEG", subsampling=policy.subsampling, **options)
-    return encoded.getvalue()
+def _encode_jpeg(pixels: Pixels, policy: ImagePolicy) -> bytes:
+    fine = policy.quality <= _FAST_UP_TO or policy.quality >= _EXACT_FROM
+    if fine and not policy.progressive and not policy.optimize:
+        grey = pixels.shape[2] == 1
+        encoded: bytes = simplejpeg.encode_jpeg(
+            np.ascontiguousarray(pixels),
+            policy.quality,
+            "GRAY" if grey else "RGB",
+            "Gray" if grey else policy.subsampling.replace(":", ""),
+        )
+        return encoded
+    # For some files Pillow needs room for the whole. It takes two bytes a pixel if it
+    # is told tables, and fewer if it is told a quality, which details may overrun.
+    buffer = io.BytesIO()
+    to_pillow(pixels).save(
+        buffer,
+        "JPEG",
+        qtables=_quantization(policy.quality),
+        subsampling=policy.subsampling,
+        progressive=policy.progressive,
+        optimize=policy.optimize,
+    )
+    return buffer.getvalue()
 
 
 @cache
