@@ -70,9 +70,7 @@ def _require_known_runner(options: PipelineOptions) -> None:
 
 
 def _workers(mode: str) -> int:
-    cores = os.cpu_count() or 1
-    # One thread more than cores: there is always one that waits for the disk.
-    return {"in_memory": 1, "multi_threading": cores + 1}.get(mode, cores)
+    return 1 if mode == "in_memory" else os.cpu_count() or 1
 
 
 def is_local(options: PipelineOptions) -> bool:

@@ -27,9 +27,9 @@ CORES = os.cpu_count() or 1
 @pytest.mark.parametrize(
     ("flags", "mode", "workers"),
     [
-        ([], "multi_threading", CORES + 1),
-        (["--runner=DirectRunner"], "multi_threading", CORES + 1),
-        (["--runner=FnApiRunner"], "multi_threading", CORES + 1),
+        ([], "multi_threading", CORES),
+        (["--runner=DirectRunner"], "multi_threading", CORES),
+        (["--runner=FnApiRunner"], "multi_threading", CORES),
         (["--direct_num_workers=3"], "multi_threading", 3),
         (["--direct_num_workers", "3"], "multi_threading", 3),
         (["--direct_running_mode=in_memory"], "in_memory", 1),

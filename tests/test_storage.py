@@ -1,5 +1,6 @@
 """Reading ranges, and files that appear whole or not at all."""
 
+import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -52,6 +53,27 @@ def test_is_unfinished(name: str, unfinished: bool) -> None:
 
 
 # --- Reading --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [[], [0], [5], [(4 << 20) - 1, 1, 1], [4 << 20], [9 << 20], [110_000] * 120],
+    ids=["none", "empty", "few", "one-more", "a-block", "blocks", "images"],
+)
+def test_a_publication_knows_the_hash_of_what_is_written(
+    sizes: list[int], tmp_path: Path
+) -> None:
+    path = tmp_path / "file"
+    with storage.publish(str(path)) as file:
+        for number, size in enumerate(sizes):
+            reused = bytearray([number + 1]) * size
+            file.write(reused)
+            reused[:] = bytes(size)
+            assert file.tell() == sum(sizes[: number + 1])
+    written = path.read_bytes()
+    assert file.sha256() == file.sha256() == hashlib.sha256(written).hexdigest()
+    expected = (bytes([number + 1]) * size for number, size in enumerate(sizes))
+    assert written == b"".join(expected)
 
 
 def test_a_file_modified_since_is_noticed(digits: FileInfo) -> None:
