@@ -16,9 +16,10 @@ import pyarrow as pa
 _M_TRIM_THRESHOLD: Final = -1
 _M_MMAP_THRESHOLD: Final = -3
 _M_ARENA_MAX: Final = -8
-# More than nearly every decoded image has, or each costs page faults: with 4 MB, a
-# resize build had ten times as many, and took a twentieth longer.
-_LARGE: Final = 16 << 20
+# The most that glibc takes. What is larger, and what is freed beyond it, goes back to
+# the system, and costs page faults when it is needed again: with 4 MB a resize build
+# had ten times as many, and took a twentieth longer.
+_LARGE: Final = 32 << 20
 
 # Objects made, and collections of the younger, before the next collection: what is
 # made for each image has no cycles.

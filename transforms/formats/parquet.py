@@ -16,6 +16,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, BinaryIO, Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -187,7 +188,7 @@ def parquet_file_name(dataset: str, split: str, index: int, count: int) -> str:
 
 def _record_batch(examples: list[Example], schema: pa.Schema) -> pa.RecordBatch:
     names = pa.array([example.file_name for example in examples], pa.string())
-    images = pa.array([example.image for example in examples], pa.binary())
+    images = _binary_array([example.image for example in examples])
     labels = pa.array([example.label for example in examples], pa.int64())
     fields = list(schema.field("image").type)
     columns = {
@@ -200,6 +201,13 @@ def _record_batch(examples: list[Example], schema: pa.Schema) -> pa.RecordBatch:
         columns["width"] = pa.array([each.width for each in headers], pa.int32())
         columns["height"] = pa.array([each.height for each in headers], pa.int32())
     return pa.record_batch([columns[name] for name in schema.names], schema=schema)
+
+
+def _binary_array(values: list[bytes]) -> pa.Array:
+    """Returns what ``pa.array`` would, without growing its memory step by step."""
+    ends = np.cumsum([0, *map(len, values)], dtype=np.int32)
+    buffers = [None, pa.py_buffer(ends), pa.py_buffer(b"".join(values))]
+    return pa.Array.from_buffers(pa.binary(), len(values), buffers)
 
 
 def _check_columns(found: pa.Schema) -> None:
