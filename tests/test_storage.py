@@ -52,9 +52,6 @@ def test_is_unfinished(name: str, unfinished: bool) -> None:
     assert storage.is_unfinished(name) is unfinished
 
 
-# --- Reading --------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     "sizes",
     [[], [0], [5], [(4 << 20) - 1, 1, 1], [4 << 20], [9 << 20], [110_000] * 120],
@@ -74,6 +71,9 @@ def test_a_publication_knows_the_hash_of_what_is_written(
     assert file.sha256() == file.sha256() == hashlib.sha256(written).hexdigest()
     expected = (bytes([number + 1]) * size for number, size in enumerate(sizes))
     assert written == b"".join(expected)
+
+
+# --- Reading --------------------------------------------------------------------------
 
 
 def test_a_file_modified_since_is_noticed(digits: FileInfo) -> None:

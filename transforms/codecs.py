@@ -167,28 +167,32 @@ def encode_image(pixels: Pixels, policy: ImagePolicy, metadata: Metadata) -> byt
 
 
 def _encode_jpeg(pixels: Pixels, policy: ImagePolicy) -> bytes:
-    fine = policy.quality <= _FAST_UP_TO or policy.quality >= _EXACT_FROM
-    if fine and not policy.progressive and not policy.optimize:
-        grey = pixels.shape[2] == 1
-        encoded: bytes = simplejpeg.encode_jpeg(
-            np.ascontiguousarray(pixels),
-            policy.quality,
-            "GRAY" if grey else "RGB",
-            "Gray" if grey else policy.subsampling.replace(":", ""),
-        )
-        return encoded
-    # For some files Pillow needs room for the whole. It takes two bytes a pixel if it
-    # is told tables, and fewer if it is told a quality, which details may overrun.
-    buffer = io.BytesIO()
+    too_fast = _FAST_UP_TO < policy.quality < _EXACT_FROM
+    if too_fast or policy.progressive or policy.optimize:
+        return _encode_jpeg_with_pillow(pixels, policy)
+    grey = pixels.shape[2] == 1
+    encoded: bytes = simplejpeg.encode_jpeg(
+        np.ascontiguousarray(pixels),
+        policy.quality,
+        "GRAY" if grey else "RGB",
+        "Gray" if grey else policy.subsampling.replace(":", ""),
+    )
+    return encoded
+
+
+def _encode_jpeg_with_pillow(pixels: Pixels, policy: ImagePolicy) -> bytes:
+    encoded = io.BytesIO()
     to_pillow(pixels).save(
-        buffer,
+        encoded,
         "JPEG",
+        # Where it has to hold the whole file, Pillow takes two bytes a pixel if it is
+        # told tables, and fewer if it is told a quality, which details may overrun.
         qtables=_quantization(policy.quality),
         subsampling=policy.subsampling,
         progressive=policy.progressive,
         optimize=policy.optimize,
     )
-    return buffer.getvalue()
+    return encoded.getvalue()
 
 
 @cache

@@ -14,9 +14,9 @@ have checksums, as no other trace of damage to an image would be.
 
 import json
 from collections.abc import Iterator
+from itertools import accumulate
 from typing import Any, BinaryIO, Final
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -204,9 +204,13 @@ def _record_batch(examples: list[Example], schema: pa.Schema) -> pa.RecordBatch:
 
 
 def _binary_array(values: list[bytes]) -> pa.Array:
-    """Returns what ``pa.array`` would, without growing its memory step by step."""
-    ends = np.cumsum([0, *map(len, values)], dtype=np.int32)
-    buffers = [None, pa.py_buffer(ends), pa.py_buffer(b"".join(values))]
+    """Returns what ``pa.array`` would, without growing its memory step by step.
+
+    Raises:
+        pyarrow.ArrowInvalid: The values have 2 GiB together.
+    """
+    ends = pa.array(accumulate(map(len, values), initial=0), pa.int32())
+    buffers = [None, ends.buffers()[1], pa.py_buffer(b"".join(values))]
     return pa.Array.from_buffers(pa.binary(), len(values), buffers)
 
 
