@@ -19,8 +19,10 @@ from apache_beam.runners.portability.portable_runner import JobServiceHandle
 # or garbled. Without that timer a buffer is sent by the thread that fills it.
 _NO_TIMER: Final = 0
 
-# Without exec a shell would stand between a worker and the run that it dies with.
-_WORKER: Final = "exec {python} -m beam_pipeline.worker {run}"
+# A signal to the process group, as Ctrl-C in a terminal sends it, is for the run: its
+# workers ignore it and wait for what the run does. Without exec a shell would stand
+# between a worker and the run that it dies with.
+_WORKER: Final = "trap '' INT TERM; exec {python} -m beam_pipeline.worker {run}"
 
 
 class LocalRunner(fn_runner.FnApiRunner):  # type: ignore[misc]

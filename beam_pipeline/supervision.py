@@ -5,6 +5,7 @@ for ever for a worker process that is gone. What is published stays whole whatev
 happens, so the way to stop is to stop: end the worker processes, then this one.
 """
 
+import logging
 import os
 import signal
 import sys
@@ -63,6 +64,9 @@ def _end(tell: Callable[[], None], code: int) -> None:
     """Ends this process and all it started; nothing runs any more that could hang."""
     if not _ENDING.acquire(blocking=False):
         threading.Event().wait()  # for the thread that came first
+    # The threads that go on until the exit miss the processes that are killed here.
+    logging.disable()
+    threading.excepthook = lambda _: None
     for process in _descendants(os.getpid()):
         with suppress(ProcessLookupError):
             os.kill(process, signal.SIGKILL)

@@ -63,6 +63,40 @@ def test_an_interrupted_run_ends_with_all_it_started(number: int, code: int) -> 
     assert dies(grandchild)
 
 
+# A run whose thread misses a process, and is heard out before the end.
+MISSING = """
+import logging, subprocess, threading
+from beam_pipeline.supervision import supervised
+
+def miss():
+    process.wait()
+    logging.critical("a process is gone")
+    raise OSError("it does not answer")
+
+with supervised(lambda: thread.join(), print, 7):
+    process = subprocess.Popen(["sleep", "1000"])
+    thread = threading.Thread(target=miss)
+    thread.start()
+    print("ready", flush=True)
+    threading.Event().wait()
+"""
+
+
+def test_what_threads_say_of_the_end_is_not_shown() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", MISSING],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=30) == ("", "")
+    assert process.returncode == 130
+
+
 def test_a_run_whose_worker_process_died_ends() -> None:
     process = subprocess.run(
         [sys.executable, "-c", RUN, "die"],

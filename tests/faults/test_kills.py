@@ -123,6 +123,22 @@ def test_an_interrupted_build_ends_within_seconds_and_says_how_to_go_on(
     assert hashes(tmp_path) == undisturbed
 
 
+def test_worker_processes_leave_signals_to_their_run(
+    archives: Path, tmp_path: Path, undisturbed: dict[str, str]
+) -> None:
+    before = set(worker_processes())
+    running = Build(archives, tmp_path, *FLAGS, *MODES["processes"])
+    running.wait_for_a_shard()
+    workers = [p for p in worker_processes() if p not in before]
+    for worker in workers:
+        os.kill(worker, signal.SIGINT)
+        os.kill(worker, signal.SIGTERM)
+    assert workers
+    ended = running.end()
+    assert (ended.code, "Worker" in ended.err) == (0, False), ended.err
+    assert hashes(tmp_path) == undisturbed
+
+
 def test_a_worker_process_that_is_killed_ends_the_build(
     archives: Path, tmp_path: Path, undisturbed: dict[str, str]
 ) -> None:
