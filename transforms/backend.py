@@ -8,6 +8,8 @@ from typing import BinaryIO, Final, Protocol
 
 from transforms.errors import StorageError
 
+Buffer = bytes | memoryview
+
 UNFINISHED_SUFFIX: Final = ".unfinished"
 
 
@@ -58,8 +60,8 @@ class RangeReader(Protocol):
 class Sink(Protocol):
     """A file that is being written front to back."""
 
-    def write(self, data: bytes, /) -> int:
-        """Appends bytes; returns their number."""
+    def write(self, data: Buffer, /) -> int:
+        """Appends bytes, which may be written over afterwards; returns their number."""
         ...
 
     def tell(self) -> int:

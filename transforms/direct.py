@@ -8,13 +8,13 @@ same shards take from two thirds of the time down to a third (docs/performance.m
 
 import errno
 import fcntl
-import mmap
 import os
 import threading
 from pathlib import Path
 from typing import Final
 
-_BUFFER_SIZE: Final = 4 << 20  # bytes; one write to the disk
+from transforms.backend import Buffer
+
 _BLOCK: Final = 4096  # bytes; what direct writes have to be multiples of
 
 _STOPPED: Final = threading.Event()
@@ -50,9 +50,10 @@ def require_running(path: Path) -> None:
 
 
 class DirectFile:
-    """A new file that is written front to back, in large direct writes.
+    """A new file that is written front to back, by direct writes where that can be.
 
-    Where the file system has no direct writes, they are ordinary ones.
+    That takes a file system that has them, and whole blocks in memory that begins on a
+    page. From the first bytes on that are not so, writes are ordinary ones.
     """
 
     def __init__(self, path: Path) -> None:
@@ -63,57 +64,59 @@ class DirectFile:
         """
         require_running(path)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        try:
-            self._descriptor = os.open(path, flags | os.O_DIRECT, 0o666)
-        except OSError as error:
-            if error.errno != errno.EINVAL:
-                raise
-            path.unlink(missing_ok=True)
-            self._descriptor = os.open(path, flags, 0o666)
+        self._descriptor = os.open(path, flags, 0o666)
         claim(self._descriptor)
-        # Anonymous memory begins on a page, as direct writes want it.
-        self._buffer = mmap.mmap(-1, _BUFFER_SIZE)
-        self._filled = 0
-        self._written = 0
+        self._size = 0
+        self._direct = self._set_direct(True)
 
-    def write(self, data: bytes) -> int:
+    def write(self, data: Buffer) -> int:
         """Appends bytes; returns their number."""
-        taken = 0
-        while taken < len(data):
-            part = data[taken : taken + _BUFFER_SIZE - self._filled]
-            self._buffer[self._filled : self._filled + len(part)] = part
-            self._filled += len(part)
-            taken += len(part)
-            if self._filled == _BUFFER_SIZE:
-                self._write_out(_BUFFER_SIZE)
-        return taken
+        with memoryview(data) as view:
+            size = len(view)
+            done = self._write_blocks(view) if self._direct else 0
+            while done < size:
+                done += os.write(self._descriptor, view[done:])
+        self._size += size
+        return size
 
     def tell(self) -> int:
         """Returns the number of bytes appended so far."""
-        return self._written + self._filled
+        return self._size
 
     def sync(self) -> None:
-        """Writes what is left and waits until the disk has all of it.
-
-        What is left is no multiple of a block, so nothing can be appended behind it.
-        """
-        flags = fcntl.fcntl(self._descriptor, fcntl.F_GETFL)
-        self._write_out(self._filled // _BLOCK * _BLOCK)
-        fcntl.fcntl(self._descriptor, fcntl.F_SETFL, flags & ~os.O_DIRECT)
-        self._write_out(self._filled)
+        """Waits until the disk has all that was written."""
         os.fsync(self._descriptor)
 
     def close(self) -> None:
         """Closes the file, whatever has been written of it."""
-        self._buffer.close()
         os.close(self._descriptor)
 
-    def _write_out(self, size: int) -> None:
-        """Writes the first bytes of the buffer and moves the rest to its front."""
-        with memoryview(self._buffer) as view:
-            done = 0
-            while done < size:
-                done += os.write(self._descriptor, view[done:size])
-        self._buffer.move(0, size, self._filled - size)
-        self._filled -= size
-        self._written += size
+    def _write_blocks(self, view: memoryview) -> int:
+        """Writes the whole blocks that there are; returns their size in bytes.
+
+        What is left after it, if anything, can't be written directly.
+        """
+        whole = len(view) // _BLOCK * _BLOCK
+        done = 0
+        try:
+            while done < whole:
+                done += os.write(self._descriptor, view[done:whole])
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+        if done < len(view):
+            self._direct = self._set_direct(False)
+        return done
+
+    def _set_direct(self, wanted: bool) -> bool:
+        """Makes writes direct or ordinary; returns whether they are direct."""
+        flags = fcntl.fcntl(self._descriptor, fcntl.F_GETFL) & ~os.O_DIRECT
+        try:
+            fcntl.fcntl(
+                self._descriptor, fcntl.F_SETFL, flags | (wanted and os.O_DIRECT)
+            )
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            return False
+        return wanted
