@@ -2,7 +2,7 @@
 
 The members are read in order, with the next few announced to the storage. Where every
 image is decoded, that is done on all cores: one pool for the whole process, however
-many shards it works on, and a window of a few images for each shard, so that memory
+many shards it works on, and a window of a few batches for each shard, so that memory
 does not grow with the shard.
 """
 
@@ -28,7 +28,7 @@ from transforms.storage import RangeReader
 
 _CORES: Final = os.cpu_count() or 1
 _WINDOW: Final = _CORES + 1  # batches of a shard that are read and not yet written
-_BATCH: Final = 4  # images; to wake a thread for each costs 60 us more
+_BATCH: Final = 4  # images; fewer wake threads too often (docs/performance.md)
 
 
 @dataclass(frozen=True, slots=True)
