@@ -162,8 +162,8 @@ def remove_tree(uri: str) -> None:
 class Publication:
     """A file that is being published, and the hash of what was written to it.
 
-    Bytes are gathered. When there are many, another thread hashes them while this one
-    writes them: the hash would be a third of the time that a shard takes.
+    Bytes are gathered, and another thread hashes them while this one writes them: the
+    hash would be a third of the time that a shard takes.
     """
 
     def __init__(self, sink: Sink) -> None:

@@ -56,6 +56,20 @@ class Build:
     def running(self) -> bool:
         return self._process.poll() is None
 
+    def workers(self) -> list[int]:
+        """Returns the worker processes that the build has, or that outlive it."""
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                command = (process / "cmdline").read_bytes()
+            except OSError:
+                continue
+            # Its own words, or those of the shell that becomes it.
+            words = command.replace(b"\0", b" ")
+            if f"beam_pipeline.worker {self.pid} ".encode() in words:
+                found.append(int(process.name))
+        return found
+
     def wait_for(self, happened: Callable[[], bool]) -> None:
         """Waits until something has happened, as long as the build runs."""
         deadline = time.monotonic() + _PATIENCE
@@ -114,16 +128,3 @@ def hashes(data_dir: Path) -> dict[str, str]:
 def states(paths: Sequence[Path]) -> dict[Path, tuple[int, int]]:
     """Returns what changes when files are written anew."""
     return {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in paths}
-
-
-def worker_processes() -> list[int]:
-    """Returns the worker processes there are on this machine, of any run."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            command = (process / "cmdline").read_bytes()
-        except OSError:
-            continue
-        if b"beam_pipeline.worker" in command:
-            found.append(int(process.name))
-    return found

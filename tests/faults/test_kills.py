@@ -18,7 +18,6 @@ from tests.faults.builds import (
     outputs,
     reports,
     states,
-    worker_processes,
 )
 
 FLAGS = ("--format", ",".join(FORMATS), *MANY_SHARDS)
@@ -56,9 +55,9 @@ def proven_shards(data_dir: Path) -> list[Path]:
     return proven
 
 
-def wait_until_gone(processes: list[int]) -> None:
+def wait_until_workers_are_gone(ended: Build) -> None:
     deadline = time.monotonic() + 30
-    while set(processes) & set(worker_processes()):
+    while ended.workers():
         assert time.monotonic() < deadline, "worker processes outlive their run"
         time.sleep(0.01)
 
@@ -74,14 +73,13 @@ def test_a_killed_build_goes_on_to_the_same_bytes(
     chain: int,
 ) -> None:
     moments = random.Random(f"{mode} {chain}")
-    before = set(worker_processes())
     proven: dict[Path, tuple[int, int]] = {}
     for _ in range(2):
         running = Build(archives, tmp_path, *FLAGS, *MODES[mode])
         # Nothing happens in the first second but imports.
         time.sleep(moments.uniform(1.0, seconds[mode]))
         running.kill()
-        wait_until_gone([p for p in worker_processes() if p not in before])
+        wait_until_workers_are_gone(running)
         assert states(list(proven)) == proven, "a shard was built twice"
         proven |= states(proven_shards(tmp_path))
     ended = build(archives, tmp_path, *FLAGS, *MODES[mode])
@@ -126,10 +124,9 @@ def test_an_interrupted_build_ends_within_seconds_and_says_how_to_go_on(
 def test_worker_processes_leave_signals_to_their_run(
     archives: Path, tmp_path: Path, undisturbed: dict[str, str]
 ) -> None:
-    before = set(worker_processes())
     running = Build(archives, tmp_path, *FLAGS, *MODES["processes"])
     running.wait_for_a_shard()
-    workers = [p for p in worker_processes() if p not in before]
+    workers = running.workers()
     for worker in workers:
         os.kill(worker, signal.SIGINT)
         os.kill(worker, signal.SIGTERM)
@@ -142,17 +139,15 @@ def test_worker_processes_leave_signals_to_their_run(
 def test_a_worker_process_that_is_killed_ends_the_build(
     archives: Path, tmp_path: Path, undisturbed: dict[str, str]
 ) -> None:
-    before = set(worker_processes())
     running = Build(archives, tmp_path, *FLAGS, *MODES["processes"])
     running.wait_for_a_shard()
-    victim = next(p for p in worker_processes() if p not in before)
-    os.kill(victim, signal.SIGKILL)
+    os.kill(running.workers()[0], signal.SIGKILL)
     ended = running.end()
     assert ended.code == 1
     assert "error: A worker process died (Worker subprocess exited" in ended.err
     assert "The same command goes on from there." in ended.err
     assert "Traceback" not in ended.err
-    wait_until_gone([p for p in worker_processes() if p not in before])
+    wait_until_workers_are_gone(running)
     assert build(archives, tmp_path, *FLAGS).code == 0
     assert hashes(tmp_path) == undisturbed
 
