@@ -187,9 +187,10 @@ class BuildConfig:
             _EXTENSIONS[policy.encoding]
             for policy in map(self.image_policy, self.versions[self.version])
         }
-        if "webdataset" in self.formats and len(found) > 1:
+        named = [name for name in self.formats if FORMATS[name].image_per_file]
+        if named and len(found) > 1:
             raise ConfigError(
-                "webdataset needs one encoding for the images of all splits, not "
+                f"{named[0]} needs one encoding for the images of all splits, not "
                 f"{' and '.join(sorted(found))}."
             )
         return min(found)

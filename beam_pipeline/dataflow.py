@@ -6,6 +6,7 @@ watched and stopped as soon as there is one.
 """
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,7 +24,6 @@ from apache_beam.runners.dataflow.dataflow_runner import (
 )
 from google.auth.exceptions import DefaultCredentialsError
 
-from beam_pipeline.config import BuildConfig
 from beam_pipeline.runners import worker_error
 from transforms.errors import BuildError, ConfigError
 
@@ -76,12 +76,12 @@ def is_dataflow(options: PipelineOptions) -> bool:
     return str(runner).rpartition(".")[2] == _RUNNER
 
 
-def prepare_job(options: PipelineOptions, config: BuildConfig) -> None:
+def prepare_job(options: PipelineOptions, directories: Mapping[str, str]) -> None:
     """Checks that a job has what it needs, before anything is read or staged.
 
     Args:
         options: Beam's; the main session is left out of the job, unless they want it.
-        config: What is to be built.
+        directories: What workers read and write, by the flag that names it.
 
     Raises:
         ConfigError: A directory is on this machine alone, an option is missing, the
@@ -91,7 +91,7 @@ def prepare_job(options: PipelineOptions, config: BuildConfig) -> None:
     if setup.save_main_session is None:
         # All that workers call is in the packages. Beam would stage the command too.
         setup.save_main_session = False
-    _require_reachable(config)
+    _require_reachable(directories)
     google_options = options.view_as(GoogleCloudOptions)
     if not google_options.project:
         raise ConfigError("--project is missing: the Google Cloud project that pays.")
@@ -105,9 +105,8 @@ def prepare_job(options: PipelineOptions, config: BuildConfig) -> None:
         _require_credentials()
 
 
-def _require_reachable(config: BuildConfig) -> None:
-    for name in ("data_dir", "manual_dir", "index_dir"):
-        directory = getattr(config, name)
+def _require_reachable(directories: Mapping[str, str]) -> None:
+    for name, directory in directories.items():
         if "://" not in directory:
             raise ConfigError(
                 f"--{name} {directory} is on this machine, and Dataflow's workers run "

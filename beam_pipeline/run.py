@@ -244,7 +244,8 @@ def _build(
         refuse()
         spare_memory()
     if is_dataflow(options):
-        prepare_job(options, config)
+        names = ("data_dir", "manual_dir", "index_dir")
+        prepare_job(options, {name: getattr(config, name) for name in names})
     output = find_output(config)
     if not config.overwrite:
         output = _without_complete(config, output)

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 from apache_beam.options.pipeline_options import SetupOptions
 
-from beam_pipeline.config import load_config
 from beam_pipeline.dataflow import Job, is_dataflow, prepare_job
 from beam_pipeline.runners import make_options
 from tests.archives import run
@@ -37,9 +36,10 @@ def test_without_a_runner_nothing_goes_to_dataflow() -> None:
 
 @pytest.mark.parametrize("name", ["data_dir", "manual_dir", "index_dir"])
 def test_directories_of_this_machine_are_refused(name: str, tmp_path: Path) -> None:
-    config = load_config("demo", {}, BUCKET | {name: str(tmp_path)})
     with pytest.raises(ConfigError) as refusal:
-        prepare_job(make_options([*OPTIONS, "--no_auth"]), config)
+        prepare_job(
+            make_options([*OPTIONS, "--no_auth"]), BUCKET | {name: str(tmp_path)}
+        )
     assert str(refusal.value) == (
         f"--{name} {tmp_path} is on this machine, and Dataflow's workers run on "
         "others. Give a directory in a bucket, gs://BUCKET/..."
@@ -66,7 +66,8 @@ def test_what_a_job_lacks_is_said(missing: str, message: str) -> None:
     flags = [flag for flag in OPTIONS if not flag.startswith(f"--{missing}=")]
     with pytest.raises(ConfigError) as refusal:
         prepare_job(
-            make_options([*flags, "--no_auth"]), load_config("demo", {}, BUCKET)
+            make_options([*flags, "--no_auth"]),
+            BUCKET,
         )
     assert str(refusal.value) == message
 
@@ -77,7 +78,8 @@ def test_what_a_job_lacks_is_said(missing: str, message: str) -> None:
 def test_the_program_may_travel_with_the_job(program: str) -> None:
     flags = [flag for flag in OPTIONS if "image" not in flag]
     prepare_job(
-        make_options([*flags, program, "--no_auth"]), load_config("demo", {}, BUCKET)
+        make_options([*flags, program, "--no_auth"]),
+        BUCKET,
     )
 
 
@@ -108,7 +110,7 @@ def test_the_main_session_is_left_out_unless_it_is_wanted(
     flags: list[str], expected: bool
 ) -> None:
     options = make_options([*OPTIONS, "--no_auth", *flags])
-    prepare_job(options, load_config("demo", {}, BUCKET))
+    prepare_job(options, BUCKET)
     assert options.view_as(SetupOptions).save_main_session is expected
 
 

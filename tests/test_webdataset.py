@@ -23,7 +23,7 @@ from transforms.formats.webdataset import (
     WebDatasetWriter,
     read_webdataset,
     record_key,
-    webdataset_documents,
+    webdataset_companions,
 )
 
 PLAIN = Schema(("n01", "n02"))
@@ -448,23 +448,14 @@ TRAIN_INDEX = """\
 """
 
 
-def test_documents_of_the_loaders() -> None:
-    configs = [
-        ConfigFacts("small", "", 0, (TRAIN, TEST)),
-        ConfigFacts("large", "", 0, (TRAIN,)),
-    ]
-    documents = webdataset_documents(FACTS, configs)
-    assert list(documents) == [
-        "small/_info.json",
-        "small/train-index.json",
-        "small/test-index.json",
-        "large/_info.json",
-        "large/train-index.json",
-    ]
-    assert documents["small/_info.json"].decode() == INFO
-    assert documents["small/train-index.json"].decode() == TRAIN_INDEX
-    assert json.loads(documents["small/test-index.json"])["shardlist"] == [
+def test_companions_of_the_tars() -> None:
+    small = webdataset_companions("d", ConfigFacts("small", "", 0, (TRAIN, TEST)))
+    assert list(small) == ["_info.json", "train-index.json", "test-index.json"]
+    assert f"{json.dumps(small['_info.json'], indent=2)}\n" == INFO
+    assert f"{json.dumps(small['train-index.json'], indent=2)}\n" == TRAIN_INDEX
+    assert small["test-index.json"]["shardlist"] == [
         {"url": "test-000000.tar", "nsamples": 1, "filesize": 30720}
     ]
-    assert json.loads(documents["large/train-index.json"])["name"] == "d/large/train"
-    assert set(json.loads(documents["large/_info.json"])["splits"]) == {"train"}
+    large = webdataset_companions("d", ConfigFacts("large", "", 0, (TRAIN,)))
+    assert large["train-index.json"]["name"] == "d/large/train"
+    assert set(large["_info.json"]["splits"]) == {"train"}

@@ -6,12 +6,14 @@ hub. What dead runs left there is removed before.
 """
 
 import base64
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
 from transforms import storage, tfds
 from transforms.card import card_html
+from transforms.croissant import croissant_documents
 from transforms.errors import StorageError
 from transforms.facts import ConfigFacts, DatasetFacts, SplitFacts, config_facts
 from transforms.formats import FORMATS, loader_line
@@ -190,8 +192,12 @@ def write_hub_documents(
         storage.publish_bytes(storage.join(directory, _FIGURE), figure)
     for name, document in described.items():
         storage.publish_bytes(storage.join(directory, name), document)
+    if kind.companions:
+        for name, companion in kind.companions(facts.name, ours).items():
+            text = f"{json.dumps(companion, indent=2)}\n"
+            storage.publish_bytes(storage.join(directory, name), text.encode())
     configs = _with_neighbours(facts, root, format_name, ours)
-    documents = dict(kind.documents(facts, configs)) if kind.documents else {}
+    documents = dict(croissant_documents(facts, configs)) if kind.typed else {}
     documents["README.md"] = hub_readme(
         facts,
         configs,

@@ -23,7 +23,6 @@ from transforms.errors import StorageError
 from transforms.facts import ConfigFacts
 from transforms.findings import FindingsBuilder
 from transforms.formats import FORMATS, Layout
-from transforms.formats.webdataset import loader_documents
 from transforms.holdings import HeldSplit, Holding, Inventory, ShardFile
 from transforms.manifest import MANIFEST, Manifest, decode_manifest
 from transforms.output import MARKS
@@ -123,8 +122,8 @@ def _take_hub(
         (format_name,) = manifest.formats
         facts = manifest.config_facts(format_name)
         by_format.setdefault(format_name, {})[manifest.config] = facts
-        if format_name == "webdataset":
-            for name, expected in loader_documents(manifest.dataset, facts).items():
+        if companions := FORMATS[format_name].companions:
+            for name, expected in companions(manifest.dataset, facts).items():
                 if (found := here.read_json(name)) is not None:
                     here.compare(name, expected, found)
         if "figure.png" in here.names:

@@ -5,15 +5,14 @@ one, write its module and add its line to ``FORMATS``; the configuration, the pl
 build and the documents go by the table.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO, Final, Literal, Protocol, TypeVar
 
 from transforms import storage
-from transforms.croissant import croissant_documents
 from transforms.examples import DamagedRecords, Example, Schema
-from transforms.facts import ConfigFacts, DatasetFacts
+from transforms.facts import ConfigFacts
 from transforms.formats.array_record import (
     ArrayRecordWriter,
     read_array_record,
@@ -30,7 +29,7 @@ from transforms.formats.webdataset import (
     WebDatasetWriter,
     read_webdataset,
     scan_webdataset,
-    webdataset_documents,
+    webdataset_companions,
     webdataset_file_name,
 )
 from transforms.storage import Publication, Sink
@@ -74,7 +73,7 @@ class OpenFile:
 Publisher = Callable[[str, Schema], AbstractContextManager[OpenFile]]
 Reader = Callable[[str], Iterator[Example]]
 Scanner = Callable[[str], Iterator[Example | DamagedRecords]]
-Documents = Callable[[DatasetFacts, Sequence[ConfigFacts]], Mapping[str, bytes]]
+Companions = Callable[[str, ConfigFacts], Mapping[str, Mapping[str, object]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +91,11 @@ class Format:
         max_bytes: Most bytes of a file; None where TFDS's formula decides.
         record_overhead: Most bytes that a record takes besides its image.
         file_overhead: Most bytes that a file takes besides its records.
-        documents: What its loaders read besides, by path beneath the hub folder.
-        typed: Whether the hub is told its columns; else loaders find them out.
+        companions: The JSON documents that its loaders read beside the files, by name,
+            from the dataset's name and the configuration; None for none.
+        typed: Whether the hub and Croissant are told its columns; else loaders find
+            them out.
+        image_per_file: Whether each image is a file of its own, with an extension.
     """
 
     layout: Layout
@@ -106,8 +108,9 @@ class Format:
     max_bytes: int | None = None
     record_overhead: int = 0
     file_overhead: int = 0
-    documents: Documents | None = None
+    companions: Companions | None = None
     typed: bool = False
+    image_per_file: bool = False
 
 
 def _in_tfds_style(suffix: str) -> FileName:
@@ -196,7 +199,6 @@ FORMATS: Final[Mapping[str, Format]] = {
         max_bytes=500_000_000,  # as the hub's own writer
         record_overhead=1024,
         file_overhead=256 << 10,
-        documents=croissant_documents,
         typed=True,
     ),
     "webdataset": Format(
@@ -210,7 +212,8 @@ FORMATS: Final[Mapping[str, Format]] = {
         max_bytes=1_000_000_000,
         record_overhead=4096,
         file_overhead=16 << 10,
-        documents=webdataset_documents,
+        companions=webdataset_companions,
+        image_per_file=True,
     ),
 }
 

@@ -13,13 +13,13 @@ Owner, mode and time are the same in every header, so the bytes depend on nothin
 import json
 import posixpath
 import tarfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from itertools import groupby, islice
 from typing import BinaryIO, Final
 
 from transforms.errors import FormatError, printable, sample
 from transforms.examples import DamagedRecords, Example, Schema, undamaged
-from transforms.facts import ConfigFacts, DatasetFacts, SplitFacts
+from transforms.facts import ConfigFacts, SplitFacts
 from transforms.header import read_header
 from transforms.storage import Sink
 
@@ -119,25 +119,13 @@ def webdataset_file_name(dataset: str, split: str, index: int, count: int) -> st
     return f"{split}-{index:06d}.tar"
 
 
-def webdataset_documents(
-    facts: DatasetFacts, configs: Sequence[ConfigFacts]
-) -> Mapping[str, bytes]:
-    """Returns what loaders read beside the tars, by path beneath the folder.
-
-    For each configuration an ``_info.json`` as timm's ``reader_wds.py`` reads it, and
-    for each of its splits an index as the ``wids`` package of webdataset 0.2 reads it.
-    """
-    return {
-        f"{config.name}/{name}": _json(document)
-        for config in configs
-        for name, document in loader_documents(facts.name, config).items()
-    }
-
-
-def loader_documents(
+def webdataset_companions(
     dataset: str, config: ConfigFacts
 ) -> Mapping[str, Mapping[str, object]]:
-    """Returns what lies beside a configuration's tars, by name.
+    """Returns what loaders read beside a configuration's tars, by name.
+
+    An ``_info.json`` as timm's ``reader_wds.py`` reads it, and for each split an index
+    as the ``wids`` package of webdataset 0.2 reads it.
 
     Args:
         dataset: The dataset's name.
@@ -218,7 +206,3 @@ def _wids_index(name: str, split: SplitFacts) -> dict[str, object]:
             for file in split.files
         ],
     }
-
-
-def _json(document: Mapping[str, object]) -> bytes:
-    return f"{json.dumps(document, indent=2)}\n".encode()
