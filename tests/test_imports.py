@@ -31,6 +31,7 @@ LADDER = (
     "lists",
     "labels",
     "subsets",
+    "kinds",
     "examples",
     "facts",
     "figure",
@@ -100,7 +101,7 @@ PURE = {
         "labels",
         "examples",
     ),
-    *("facts", "figure", "card", "croissant", "hub", "tfds"),
+    *("facts", "kinds", "figure", "card", "croissant", "hub", "tfds"),
     *("header", "histograms", "duplicates", "pixels", "statistics", "counted"),
     *(
         "thumbnails",

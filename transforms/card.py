@@ -16,6 +16,7 @@ from markdown_it import MarkdownIt
 
 from transforms.examples import Schema
 from transforms.facts import ConfigFacts, DatasetFacts
+from transforms.kinds import KINDS
 
 # TFDS keeps a dataset up to this size in memory once it is read
 # (``core/dataset_builder.py``), in bytes.
@@ -27,14 +28,6 @@ _LINK_OR_CODE: Final = re.compile(
 # Underscores within words, as file names have them, mean nothing to Markdown.
 _SPECIAL: Final = re.compile(r"[\\`*\[\]<&|~$#]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 _BLOCK_START: Final = re.compile(r"^(\d*)([+\-.)>])", re.MULTILINE)
-
-# By kind of feature: class, shape and dtype as TFDS names them.
-_TYPES: Final = {
-    "text": ("Text", "()", "string"),
-    "image": ("Image", "(None, None, 3)", "uint8"),
-    "label": ("ClassLabel", "()", "int64"),
-    "pixels": ("Scalar", "()", "int32"),
-}
 
 _FIGURE_ALT: Final = "Some of the images, each with the name and number of its class"
 
@@ -206,10 +199,11 @@ def _sections(
             (
                 (
                     f"`{feature.name}`",
-                    *_TYPES[feature.kind],
+                    *(kind.tfds_name, kind.shape, kind.dtype),
                     _line(feature.documentation),
                 )
                 for feature in facts.schema.columns
+                for kind in [KINDS[feature.kind]]
             ),
         ),
         "Supervised keys": "`('image', 'label')`",
@@ -265,14 +259,10 @@ def _autocached(config: ConfigFacts) -> str:
 def _feature_structure(schema: Schema) -> str:
     lines = []
     for feature in schema.columns:
-        name, shape, dtype = _TYPES[feature.kind]
-        count = (
-            f", num_classes={len(schema.class_names)}"
-            if feature.kind == "label"
-            else ""
-        )
+        kind = KINDS[feature.kind]
         lines.append(
-            f"    '{feature.name}': {name}(shape={shape}, dtype={dtype}{count}),\n"
+            f"    '{feature.name}': {kind.tfds_name}(shape={kind.shape}, "
+            f"dtype={kind.dtype}{kind.arguments(schema.class_names)}),\n"
         )
     return f"FeaturesDict({{\n{''.join(lines)}}})"
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 from transforms.card import description_of
 from transforms.examples import Feature
 from transforms.facts import ConfigFacts, DatasetFacts
+from transforms.kinds import KINDS
 
 FILE_NAME: Final = "croissant.json"
 
@@ -61,13 +62,6 @@ _CONTEXT: Final = {
     "source": "cr:source",
     "subField": "cr:subField",
     "transform": "cr:transform",
-}
-
-_DATA_TYPES: Final[Mapping[str, str | list[str]]] = {
-    "text": "sc:Text",
-    "image": "sc:ImageObject",
-    "label": ["sc:Integer", "cr:Label"],
-    "pixels": "sc:Integer",
 }
 
 
@@ -186,17 +180,18 @@ def _records(facts: DatasetFacts, config: ConfigFacts) -> dict[str, Any]:
 
 
 def _field(config: ConfigFacts, feature: Feature) -> dict[str, Any]:
+    kind = KINDS[feature.kind]
     source: dict[str, Any] = {
         "fileSet": {"@id": f"{config.name}-files"},
         "extract": {"column": feature.name},
     }
-    if feature.kind == "image":
-        source["transform"] = {"jsonPath": "bytes"}
+    if kind.croissant_transform:
+        source["transform"] = dict(kind.croissant_transform)
     return {
         "@type": "cr:Field",
         "@id": f"{config.name}/{feature.name}",
         "name": feature.name,
         "description": feature.documentation,
-        "dataType": _DATA_TYPES[feature.kind],
+        "dataType": kind.croissant,
         "source": source,
     }

@@ -17,7 +17,7 @@ Layout, with LD(tag, x) = tag, length of x as a varint, x (source: tensorflow's
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -31,14 +31,12 @@ class Feature:
 
     Attributes:
         name: Its name in every format.
-        kind: What it holds.
-        tfds_class: The TFDS class that reads it, beneath ``core.features``.
+        kind: What it holds, a key of ``KINDS``.
         documentation: One sentence on it.
     """
 
     name: str
-    kind: Literal["text", "image", "label", "pixels"]
-    tfds_class: str
+    kind: str
     documentation: str
 
 
@@ -46,19 +44,16 @@ FEATURES: Final = (
     Feature(
         "file_name",
         "text",
-        "text_feature.Text",
         "Name of the image's file in its archive; unique within a split.",
     ),
     Feature(
         "image",
         "image",
-        "image_feature.Image",
         "The encoded image.",
     ),
     Feature(
         "label",
         "label",
-        "class_label_feature.ClassLabel",
         "Position of the class's WordNet id in the sorted list of ids; -1 for none.",
     ),
 )
@@ -68,13 +63,11 @@ DIMENSIONS: Final = (
     Feature(
         "width",
         "pixels",
-        "scalar.Scalar",
         "Width of the stored image in pixels; null where its header can't be read.",
     ),
     Feature(
         "height",
         "pixels",
-        "scalar.Scalar",
         "Height of the stored image in pixels; null where its header can't be read.",
     ),
 )

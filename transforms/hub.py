@@ -13,8 +13,8 @@ from typing import Any, Final
 import yaml
 
 from transforms.card import card_markdown
-from transforms.examples import Feature, Schema
 from transforms.facts import ConfigFacts, DatasetFacts
+from transforms.kinds import KINDS
 
 # The hub's names for numbers of examples, by what the number stays below.
 _SIZE_CATEGORIES: Final = {
@@ -94,7 +94,10 @@ def _dataset_info(facts: DatasetFacts, config: ConfigFacts) -> dict[str, Any]:
     return {
         "config_name": config.name,
         "features": [
-            {"name": feature.name, "dtype": _dtype(feature, facts.schema)}
+            {
+                "name": feature.name,
+                "dtype": KINDS[feature.kind].hub_dtype(facts.schema.class_names),
+            }
             for feature in facts.schema.columns
         ],
         "splits": [
@@ -108,19 +111,6 @@ def _dataset_info(facts: DatasetFacts, config: ConfigFacts) -> dict[str, Any]:
         "download_size": sum(f.size for split in config.splits for f in split.files),
         "dataset_size": sum(split.example_bytes for split in config.splits),
     }
-
-
-def _dtype(feature: Feature, schema: Schema) -> str | dict[str, Any]:
-    match feature.kind:
-        case "label":
-            names = {str(i): name for i, name in enumerate(schema.class_names)}
-            return {"class_label": {"names": names}}
-        case "pixels":
-            return "int32"
-        case "image":
-            return "image"
-        case "text":
-            return "string"
 
 
 def _slug(name: str) -> str:

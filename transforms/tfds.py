@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from transforms.examples import FEATURES
 from transforms.facts import DatasetFacts, SplitFacts
+from transforms.kinds import KINDS
 
 _FEATURES_MODULE: Final = "tensorflow_datasets.core.features"
 _FILE_TEMPLATE: Final = "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}"
@@ -27,25 +28,16 @@ def labels_document(facts: DatasetFacts) -> bytes:
 
 def features_document(facts: DatasetFacts) -> bytes:
     """Returns what ``features.json`` holds."""
-    details: dict[str, dict[str, Any]] = {
-        "text": {"text": {}},
-        "image": {
-            "image": {
-                "dtype": "uint8",
-                "shape": {"dimensions": ["-1", "-1", "3"]},
-            }
-        },
-        "label": {"classLabel": {"numClasses": str(len(facts.schema.class_names))}},
-    }
     document = {
         "pythonClassName": f"{_FEATURES_MODULE}.features_dict.FeaturesDict",
         "featuresDict": {
             "features": {
                 feature.name: {
-                    "pythonClassName": f"{_FEATURES_MODULE}.{feature.tfds_class}",
-                    **details[feature.kind],
+                    "pythonClassName": f"{_FEATURES_MODULE}.{kind.tfds_class}",
+                    **kind.tfds(facts.schema.class_names),
                 }
                 for feature in FEATURES
+                for kind in [KINDS[feature.kind]]
             }
         },
     }

@@ -15,7 +15,7 @@ have checksums, as no other trace of damage to an image would be.
 import json
 from collections.abc import Iterator
 from itertools import accumulate
-from typing import Any, BinaryIO, Final
+from typing import BinaryIO, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -23,17 +23,12 @@ import pyarrow.parquet as pq
 from transforms.errors import FormatError
 from transforms.examples import DamagedRecords, Example, Schema, undamaged
 from transforms.header import read_header
+from transforms.kinds import KINDS
 from transforms.storage import Sink
 
 _GROUP_ROWS: Final = 100
 _GROUP_BYTES: Final = 5_000_000  # of images; more outgrow the caches
 
-_TYPES: Final = {
-    "text": pa.string(),
-    "image": pa.struct([("bytes", pa.binary()), ("path", pa.string())]),
-    "label": pa.int64(),
-    "pixels": pa.int32(),
-}
 # What pyarrow raises for bytes that are not what they should be.
 _DAMAGE: Final = (pa.ArrowException, UnicodeDecodeError, OSError)
 _IMAGE_LEAVES: Final = ("image.bytes", "image.path")
@@ -122,15 +117,12 @@ def arrow_schema(schema: Schema) -> pa.Schema:
 
     The metadata is what ``datasets.Features.from_arrow_schema`` reads.
     """
-    hub: dict[str, dict[str, Any]] = {
-        "text": {"dtype": "string", "_type": "Value"},
-        "image": {"_type": "Image"},
-        "label": {"names": schema.class_names, "_type": "ClassLabel"},
-        "pixels": {"dtype": "int32", "_type": "Value"},
+    features = {
+        column.name: KINDS[column.kind].hub_feature(schema.class_names)
+        for column in schema.columns
     }
-    features = {column.name: hub[column.kind] for column in schema.columns}
     return pa.schema(
-        [(column.name, _TYPES[column.kind]) for column in schema.columns],
+        [(column.name, KINDS[column.kind].arrow) for column in schema.columns],
         metadata={"huggingface": json.dumps({"info": {"features": features}})},
     )
 
