@@ -2,8 +2,6 @@
 
 PYTHON ?= python3.11
 BIN := .venv/bin
-PARITY_BIN := .venv-parity/bin
-LOADERS_BIN := .venv-loaders/bin
 
 # Seconds that each target is fuzzed; `make fuzz FUZZ_SECONDS=600` is longer.
 FUZZ_SECONDS ?= 30
@@ -74,59 +72,58 @@ clean:
 	rm -rf .venv .venv-* demo build *.egg-info
 	rm -rf .flink .prism deploy/flink/target deploy/spark/target
 
-.venv/ready: pyproject.toml setup.py
-	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --editable ".[dev]"
+# uv installs in seconds what takes pip minutes; where it cannot be had, pip does it.
+.venv-uv/ready:
+	$(PYTHON) -m venv .venv-uv
+	.venv-uv/bin/pip install --quiet uv || echo "No uv here: pip installs, in minutes."
 	touch $@
+
+# $(call install,ENVIRONMENT,WHAT) makes an environment where there is none, and installs.
+define install
+	@echo "Installing into $(1) ..."
+	@test -x $(1)/bin/python || $(PYTHON) -m venv $(1)
+	@if test -x .venv-uv/bin/uv; then \
+		.venv-uv/bin/uv pip install --quiet --python $(1)/bin/python $(2); \
+	else \
+		$(1)/bin/pip install --quiet $(2); \
+	fi
+	@touch $@
+endef
+
+.venv/ready: pyproject.toml setup.py .venv-uv/ready
+	$(call install,.venv,--editable ".[dev]")
 
 .venv/ready-report: .venv/ready tests/report/requirements.txt
-	$(BIN)/pip install --quiet --requirement tests/report/requirements.txt
-	touch $@
+	$(call install,.venv,--requirement tests/report/requirements.txt)
 
-.venv-parity/ready: tests/parity/requirements.txt
-	$(PYTHON) -m venv .venv-parity
-	$(PARITY_BIN)/pip install --quiet --requirement tests/parity/requirements.txt
-	touch $@
+.venv-parity/ready: tests/parity/requirements.txt .venv-uv/ready
+	$(call install,.venv-parity,--requirement tests/parity/requirements.txt)
 
-.venv-loaders/ready: tests/loaders/requirements.txt
-	$(PYTHON) -m venv .venv-loaders
-	$(LOADERS_BIN)/pip install --quiet --requirement tests/loaders/requirements.txt
-	touch $@
+.venv-loaders/ready: tests/loaders/requirements.txt .venv-uv/ready
+	$(call install,.venv-loaders,--requirement tests/loaders/requirements.txt)
 
-.venv-dataflow/ready: tests/dataflow/requirements.txt
-	$(PYTHON) -m venv .venv-dataflow
-	.venv-dataflow/bin/pip install --quiet --requirement tests/dataflow/requirements.txt
-	touch $@
+.venv-dataflow/ready: tests/dataflow/requirements.txt .venv-uv/ready
+	$(call install,.venv-dataflow,--requirement tests/dataflow/requirements.txt)
 
-.venv-fuzz/ready: tests/fuzz/requirements.txt
-	$(PYTHON) -m venv .venv-fuzz
-	.venv-fuzz/bin/pip install --quiet --requirement tests/fuzz/requirements.txt
-	touch $@
+.venv-fuzz/ready: tests/fuzz/requirements.txt .venv-uv/ready
+	$(call install,.venv-fuzz,--requirement tests/fuzz/requirements.txt)
 
-.venv-storage/ready: tests/storage/requirements.txt
-	$(PYTHON) -m venv .venv-storage
-	.venv-storage/bin/pip install --quiet --requirement tests/storage/requirements.txt
-	touch $@
+.venv-storage/ready: tests/storage/requirements.txt .venv-uv/ready
+	$(call install,.venv-storage,--requirement tests/storage/requirements.txt)
 
-.venv-bench/ready: benchmarks/requirements.txt
-	$(PYTHON) -m venv .venv-bench
-	.venv-bench/bin/pip install --quiet --requirement benchmarks/requirements.txt
-	touch $@
+.venv-bench/ready: benchmarks/requirements.txt .venv-uv/ready
+	$(call install,.venv-bench,--requirement benchmarks/requirements.txt)
 
-.venv-container/ready: tests/container/requirements.txt
-	$(PYTHON) -m venv .venv-container
-	.venv-container/bin/pip install --quiet --requirement tests/container/requirements.txt
-	touch $@
+.venv-container/ready: tests/container/requirements.txt .venv-uv/ready
+	$(call install,.venv-container,--requirement tests/container/requirements.txt)
 
 build/container/ready: .venv-container/ready tests/container/base.Dockerfile \
 		tests/container/make_base.sh
 	PATH="$(CURDIR)/.venv-container/bin:$$PATH" tests/container/make_base.sh $(@D)
 	touch $@
 
-.venv-engines/ready: tests/engines/requirements.txt
-	$(PYTHON) -m venv .venv-engines
-	.venv-engines/bin/pip install --quiet --requirement tests/engines/requirements.txt
-	touch $@
+.venv-engines/ready: tests/engines/requirements.txt .venv-uv/ready
+	$(call install,.venv-engines,--requirement tests/engines/requirements.txt)
 
 deploy/flink/target/flink-job-server.jar: deploy/flink/pom.xml
 	mvn --quiet --batch-mode --file deploy/flink/pom.xml package
