@@ -2,9 +2,15 @@
 
 A config may come from anywhere. So there are no tags, which could ask for objects, and
 no aliases, by which a few lines become gigabytes; nesting and numbers have bounds; and
-a key may occur once, where PyYAML would take the last without a word. Dates are text.
+a key may occur once, where PyYAML would take the last without a word.
+
+Words without quotes are read by the core schema of YAML 1.2 (section 10.3 of
+https://yaml.org/spec/1.2.2/), not by YAML 1.1 as PyYAML does, where 0224 is 148, 1:30
+is 90, and ``on`` is true. So ``yes``, ``on``, 1_000, 4:4:4 and dates are text. Keys are
+text whatever they are.
 """
 
+import re
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,16 +21,28 @@ from transforms.errors import ConfigError, printable
 _DEEPEST: Final = 20
 _LONGEST: Final = 1 << 20  # characters; the longest config that is shipped has 6,000
 
-# What PyYAML raises besides its own errors, for numbers that are too long.
-_ERRORS: Final = (yaml.YAMLError, ValueError, OverflowError)
+# What is raised besides PyYAML's own errors, for numbers that are too long.
+_ERRORS: Final = (yaml.YAMLError, ValueError)
+
+
+_TAG: Final = "tag:yaml.org,2002:"
+_NULL: Final = re.compile(r"(?:null|Null|NULL|~|)\Z")
+_BOOL: Final = re.compile(r"(?:true|True|TRUE|false|False|FALSE)\Z")
+_INT: Final = re.compile(r"(?:[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+)\Z")
+_FLOAT: Final = re.compile(
+    r"(?:[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
+    r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))\Z"
+)
+# The kinds in the order they are tried.
+_KINDS: Final = {"null": _NULL, "bool": _BOOL, "int": _INT, "float": _FLOAT}
 
 
 class _PlainLoader(yaml.SafeLoader):
     """Refuses what goes beyond plain values."""
 
+    # None: whatever character a word begins with.
     yaml_implicit_resolvers = {  # noqa: RUF012
-        first: [(tag, pattern) for tag, pattern in found if "timestamp" not in tag]
-        for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
+        None: [(f"{_TAG}{kind}", pattern) for kind, pattern in _KINDS.items()]
     }
     _depth = 0
 
@@ -42,17 +60,22 @@ class _PlainLoader(yaml.SafeLoader):
         node: yaml.nodes.Node | None = super().compose_node(parent, index)
         self._depth -= 1
         if isinstance(node, yaml.MappingNode):
-            _require_unique_keys(node)
+            _read_keys(node)
         return node
 
     def construct_yaml_int(self, node: yaml.nodes.ScalarNode) -> int:
-        value: int = super().construct_yaml_int(node)
+        base = {"0o": 8, "0x": 16}.get(node.value[:2], 10)
+        value = int(node.value, base)
         if value.bit_length() > 63:
             raise _refusal(node, "a number has more than 64 bits")
         return value
 
+    def construct_yaml_float(self, node: yaml.nodes.ScalarNode) -> float:
+        return float(node.value.lower().replace(".inf", "inf").replace(".nan", "nan"))
 
-_PlainLoader.add_constructor("tag:yaml.org,2002:int", _PlainLoader.construct_yaml_int)
+
+_PlainLoader.add_constructor(f"{_TAG}int", _PlainLoader.construct_yaml_int)
+_PlainLoader.add_constructor(f"{_TAG}float", _PlainLoader.construct_yaml_float)
 
 
 def read_mapping(path: Path) -> dict[str, Any]:
@@ -93,13 +116,15 @@ def read_yaml(text: str, subject: str) -> Any:
         raise ConfigError(f"{subject} is no YAML: {reason}") from error
 
 
-def _require_unique_keys(node: yaml.nodes.MappingNode) -> None:
+def _read_keys(node: yaml.nodes.MappingNode) -> None:
+    """Takes a mapping's keys for text, each of which may occur once."""
     seen = set()
     for key, _ in node.value:
         if isinstance(key, yaml.ScalarNode):
             if key.value in seen:
                 raise _refusal(key, f"the key {key.value} occurs twice")
             seen.add(key.value)
+            key.tag = f"{_TAG}str"
 
 
 def _refusal(place: Any, reason: str) -> yaml.MarkedYAMLError:

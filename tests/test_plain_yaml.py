@@ -1,5 +1,6 @@
 """YAML as configs have it, and all that it can do besides."""
 
+import math
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -10,9 +11,10 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from beam_pipeline.config import load_config
-from beam_pipeline.plain_yaml import read_mapping, read_yaml
+from beam_pipeline.config import load_config, parse_assignment
+from beam_pipeline.plain_yaml import _PlainLoader, read_mapping, read_yaml
 from transforms.errors import ConfigError
+from transforms.policy import ImagePolicy
 
 LAUGHS = "a: &a [lol, lol]\n" + "".join(
     f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n"
@@ -48,8 +50,130 @@ def test_plain_values_come_back(value: Any) -> None:
 
 
 class _WithoutAliases(yaml.SafeDumper):
+    # What our own reading takes for more than text is put in quotes, and no more.
+    yaml_implicit_resolvers = _PlainLoader.yaml_implicit_resolvers
+
     def ignore_aliases(self, data: Any) -> bool:
         return True
+
+
+# What words stand for in the core schema of YAML 1.2; as PyYAML reads them by YAML 1.1,
+# those marked are something else.
+WORDS = {
+    "null": None,
+    "Null": None,
+    "NULL": None,
+    "~": None,
+    "": None,
+    "nUll": "nUll",
+    "true": True,
+    "True": True,
+    "TRUE": True,
+    "false": False,
+    "tRue": "tRue",
+    "yes": "yes",  # true
+    "No": "No",  # false
+    "on": "on",  # true
+    "OFF": "OFF",  # false
+    "y": "y",
+    "0": 0,
+    "-0": 0,
+    "224": 224,
+    "0224": 224,  # 148
+    "010": 10,  # 8
+    "012": 12,  # 10
+    "08": 8,  # text
+    "-012": -12,  # -10
+    "+12": 12,
+    "1_000": "1_000",  # 1000
+    "0o17": 15,  # text
+    "0O17": "0O17",
+    "0o18": "0o18",
+    "-0o17": "-0o17",
+    "0x1F": 31,
+    "-0x1F": "-0x1F",  # -31
+    "0x": "0x",
+    "0b11": "0b11",  # 3
+    "1:30": "1:30",  # 90
+    "4:4:4": "4:4:4",  # 14644
+    "1:30.5": "1:30.5",  # 90.5
+    "12e3": 12000.0,  # text
+    "1E+3": 1000.0,  # text
+    "1.5e-3": 0.0015,
+    "1.": 1.0,
+    ".5": 0.5,
+    "-.5": -0.5,
+    "1_0.5": "1_0.5",  # 10.5
+    "0.001": 0.001,
+    "00.5": 0.5,
+    ".": ".",
+    "e3": "e3",
+    "1e": "1e",
+    ".inf": math.inf,
+    "-.INF": -math.inf,
+    ".iNf": ".iNf",
+    "inf": "inf",
+    "nan": "nan",
+    "=": "=",  # an error
+    "<<": "<<",  # an error
+    "5.0.0": "5.0.0",
+    "2012-09-10": "2012-09-10",
+    "\u0663": "\u0663",  # a digit, in Arabic
+}
+
+
+@pytest.mark.parametrize(("word", "value"), WORDS.items(), ids=map(ascii, WORDS))
+def test_words_are_read_by_yaml_1_2(word: str, value: object) -> None:
+    items = [word, f"[{word}]", f"- {word}\n", f"{{a: {word}}}", f"a: {word} # b"]
+    found = [read_yaml(text, "mine.yaml") for text in items]
+    if word == "":  # an empty list has no item
+        found[1] = [None]
+    expected = [value, [value], [value], {"a": value}, {"a": value}]
+    assert repr(found) == repr(expected)  # 1 is not 1.0 or True
+
+
+def test_not_a_number_is_read_as_such() -> None:
+    assert [repr(read_yaml(word, "x")) for word in (".nan", ".NaN")] == ["nan", "nan"]
+
+
+def test_keys_are_text() -> None:
+    text = "{on: 1, 010: 2, 5.10: 3, null: 4, true: 5, 1e3: 6, '7': 7}"
+    assert read_yaml(text, "mine.yaml") == dict(
+        zip(["on", "010", "5.10", "null", "true", "1e3", "7"], range(1, 8), strict=True)
+    )
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("overwrite=yes", "overwrite should be true or false, not 'yes'."),
+        ("dimensions=on", "dimensions should be true or false, not 'on'."),
+        ("images.quality=1:30", "images.quality should be a whole number, not '1:30'."),
+        (
+            "images.shortest_side=1_000",
+            "images.shortest_side should be a whole number, not '1_000'.",
+        ),
+        ("config=010", "config should be text, not 10. In quotes it is text."),
+        (
+            f"splits.train.subset.sha256={'1' * 9}e{'2' * 9}",
+            "splits.train.subset.sha256 should be text, not inf. In quotes it is text.",
+        ),
+    ],
+)
+def test_words_of_another_kind_are_refused(assignment: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config("demo", dict([parse_assignment(assignment)]), {})
+    assert str(caught.value).endswith(f"demo.yaml: {message}")
+
+
+def test_numbers_are_as_they_are_written() -> None:
+    given = ["images.policy=resize", "images.shortest_side=0224", "max_rejects=010"]
+    given += ["images.quality=090", "images.subsampling=4:4:4"]
+    config = load_config("demo", dict(map(parse_assignment, given)), {})
+    assert config.images == ImagePolicy(
+        policy="resize", shortest_side=224, quality=90, subsampling="4:4:4"
+    )
+    assert config.max_rejects == 10
 
 
 @pytest.mark.parametrize("text", ["2012-09-10", "2012-99-99", "2012-09-10 12:00:00"])
@@ -90,13 +214,7 @@ def test_dates_are_text(text: str) -> None:
         pytest.param("? " * 30, "it is nested deeper than 20 times", id="deep-key"),
         pytest.param("9" * 5000, "Exceeds the limit (4300 digits)", id="digits"),
         pytest.param("0x" + "f" * 17, "a number has more than 64 bits", id="bits"),
-        pytest.param("-0x" + "f" * 17, "a number has more than 64 bits", id="negative"),
-        pytest.param(
-            ":".join(["1"] * 3000), "a number has more than 64 bits", id="sexagesimal"
-        ),
-        pytest.param(
-            ":".join(["1"] * 3000) + ".5", "int too large to convert", id="float"
-        ),
+        pytest.param("-" + "9" * 20, "a number has more than 64 bits", id="negative"),
         pytest.param(
             "version: 5.0.0\nname: a\nversion: 5.1.0",
             "the key version occurs twice",

@@ -65,7 +65,10 @@ def convert(kind: Any, value: Any, key: str, source: str) -> Any:
     wanted = _IN_WORDS.get(
         origin or kind, "a list" if origin is tuple else "keys and values"
     )
-    raise ConfigError(f"{source}: {key} should be {wanted}, not {_shown(value)}.")
+    quotes = " In quotes it is text." if kind is str and _is_word(value) else ""
+    raise ConfigError(
+        f"{source}: {key} should be {wanted}, not {_shown(value)}.{quotes}"
+    )
 
 
 def _convert_dataclass(kind: type, value: Any, key: str, source: str) -> Any:
@@ -114,6 +117,11 @@ def nearest(word: str, known: list[str]) -> str:
     if close:
         return f"Did you mean {close[0]}?"
     return f"Known are: {', '.join(sorted(known))}."
+
+
+def _is_word(value: Any) -> bool:
+    """Returns whether a value is what YAML makes of a word without quotes."""
+    return isinstance(value, bool | int | float)
 
 
 def _shown(value: Any) -> str:
