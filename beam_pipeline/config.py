@@ -13,9 +13,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 from beam_pipeline.checksums import KnownArchive
+from beam_pipeline.mappings import make_paths_absolute, merge, set_dotted
 from beam_pipeline.plain_yaml import read_mapping, read_yaml
 from transforms import storage
 from transforms.archives import Layout
@@ -23,11 +24,13 @@ from transforms.errors import ConfigError, printable
 from transforms.facts import License
 from transforms.fields import convert, nearest, require_known
 from transforms.formats import FORMATS
+from transforms.label_files import LabelFile, LabelFormat
 from transforms.policy import ImagePolicy
 from transforms.subsets import SubsetFile
 
 LABEL_BY_CONTAINER: Final = "container"
 NO_LABEL: Final = "none"
+_LABELS: Final = (LABEL_BY_CONTAINER, NO_LABEL)
 
 _NAME: Final = re.compile(r"\w[\w.+-]*")
 
@@ -52,8 +55,7 @@ class SplitConfig:
     Attributes:
         archives: Names its archive may have in manual_dir; the first there is taken.
         layout: ``nested`` for a tar of one tar per class, ``flat`` for one of images.
-        labels: ``container``, ``none``, or a file with the class of image ``n`` on
-            line ``n``.
+        labels: ``container``, ``none``, or a file that tells them.
         subset: The list it is cut down to; None for all images.
         overlays: Names of an archive whose images replace those of the same name.
         optional: Whether to do without the split where its archive is not there.
@@ -64,13 +66,26 @@ class SplitConfig:
 
     archives: tuple[str, ...]
     layout: Layout
-    labels: str
+    labels: str | LabelFile
     subset: SubsetFile | None = None
     overlays: tuple[str, ...] = ()
     optional: bool = False
     images: ImagePolicy | None = None
     members: int | None = None
     examples: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuses labels that are neither one of the words nor a file with its format.
+
+        Raises:
+            ConfigError: They are a file without a format.
+        """
+        if isinstance(self.labels, str) and self.labels not in _LABELS:
+            raise ConfigError(
+                f"labels is '{printable(self.labels)}': expected {', '.join(_LABELS)}, "
+                "or a file with its format, {file: PATH, format: FORMAT}. Formats are "
+                f"{', '.join(get_args(LabelFormat))}."
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,7 +239,7 @@ def load_config(
     path = _find_config(name, Path.cwd())
     mapping = _read_with_base(path, seen=())
     for key, value in overrides.items():
-        _set_dotted(mapping, key, value)
+        set_dotted(mapping, key, value)
     mapping.update({key: value for key, value in flags.items() if value is not None})
     config = convert(BuildConfig, mapping, "", str(path))
     assert isinstance(config, BuildConfig)
@@ -316,44 +331,8 @@ def _read_with_base(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
         raise ConfigError(f"{path} is its own base.")
     mapping = read_mapping(path)
     base = mapping.pop("base", None)
-    _make_pathsabsolute(mapping, path.parent)
+    make_paths_absolute(mapping, path.parent)
     if base is None:
         return mapping
     parent = _read_with_base(_find_config(str(base), path.parent), (*seen, path))
-    return _merge(parent, mapping)
-
-
-def _make_pathsabsolute(mapping: dict[str, Any], directory: Path) -> None:
-    """Makes the files that a config names relative to where the config stands."""
-    owners = [(mapping, "class_names"), (mapping, "citation")]
-    splits = mapping.get("splits")
-    if isinstance(splits, dict):
-        owners += [
-            (split, "labels") for split in splits.values() if isinstance(split, dict)
-        ]
-    for owner, key in owners:
-        value = owner.get(key)
-        if not isinstance(value, str) or "://" in value:
-            continue
-        if value not in (LABEL_BY_CONTAINER, NO_LABEL):
-            owner[key] = str(directory / value)
-
-
-def _merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    merged = dict(base)
-    for key, value in changes.items():
-        below = merged.get(key)
-        if isinstance(below, dict) and isinstance(value, dict):
-            value = _merge(below, value)
-        merged[key] = value
-    return merged
-
-
-def _set_dotted(mapping: dict[str, Any], key: str, value: Any) -> None:
-    *parents, last = key.split(".")
-    for parent in parents:
-        below = mapping.setdefault(parent, {})
-        if not isinstance(below, dict):
-            raise ConfigError(f"--set {key}: {parent} has no keys of its own.")
-        mapping = below
-    mapping[last] = value
+    return merge(parent, mapping)

@@ -20,7 +20,8 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from beam_pipeline.config import load_config
-from transforms.labels import read_class_names, read_validation_labels
+from transforms.label_files import LabelFile, read_label_file
+from transforms.labels import read_class_names
 
 TRAIN_ARCHIVE: Final = "ILSVRC2012_img_train.tar"
 VALIDATION_ARCHIVE: Final = "ILSVRC2012_img_val.tar"
@@ -65,9 +66,9 @@ def make_archives(directory: Path, shape: DemoShape) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     config = load_config("demo", {}, {})
     class_names = read_class_names(config.class_names)
-    listed_labels = read_validation_labels(
-        config.splits["validation"].labels, class_names
-    ).listed
+    label_file = config.splits["validation"].labels
+    assert isinstance(label_file, LabelFile)
+    listed_labels = read_label_file(label_file, class_names).listed
     labels = dict(zip(*listed_labels.to_pydict().values(), strict=True))
     rng = random.Random(shape.seed)
     step = len(class_names) // shape.classes

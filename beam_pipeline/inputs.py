@@ -7,18 +7,18 @@ process: a missing archive, a wrong list, a directory that can't be written.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from beam_pipeline.config import LABEL_BY_CONTAINER, NO_LABEL, BuildConfig, SplitConfig
+from beam_pipeline.config import NO_LABEL, BuildConfig, SplitConfig
 from transforms import storage
 from transforms.archives import Archive
 from transforms.errors import ArchiveError
 from transforms.examples import Schema
 from transforms.facts import DatasetFacts
+from transforms.label_files import LabelFile, read_label_file
 from transforms.labels import (
     LabelByContainer,
     Labeller,
     Unlabelled,
     read_class_names,
-    read_validation_labels,
 )
 from transforms.layout import SplitOptions
 from transforms.output import ShardOutput
@@ -188,8 +188,8 @@ def make_labeller(split: SplitConfig, class_names: tuple[str, ...]) -> Labeller:
         LabelError: A file of labels is malformed.
         StorageError: It can't be read.
     """
-    if split.labels == LABEL_BY_CONTAINER:
-        return LabelByContainer(class_names)
+    if isinstance(split.labels, LabelFile):
+        return read_label_file(split.labels, class_names, split.members)
     if split.labels == NO_LABEL:
         return Unlabelled()
-    return read_validation_labels(split.labels, class_names)
+    return LabelByContainer(class_names)

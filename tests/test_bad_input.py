@@ -182,7 +182,7 @@ CASES = {
     ),
     "validation image without a label": Case(
         "{validation} holds 2 images that have no label in "
-        f"{load_config('demo', {}, {}).splits['validation'].labels}: "
+        f"{load_config('demo', {}, {}).splits['validation'].labels.file}: "
         "ILSVRC2012_val_00050001.JPEG, n01440764_1.JPEG. Is it the archive of the "
         "validation split?",
         validation=tar(

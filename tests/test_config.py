@@ -20,6 +20,7 @@ from beam_pipeline.config import (
 )
 from transforms.errors import ConfigError
 from transforms.facts import License
+from transforms.label_files import LabelFile
 from transforms.subsets import SubsetFile
 
 SHIPPED = Path(__file__).parents[1] / "configs"
@@ -81,7 +82,12 @@ def shipped_1pct(tmp_path: Path) -> BuildConfig:
             "validation": SplitConfig(
                 archives=("ILSVRC2012_img_val.tar",),
                 layout="flat",
-                labels=str(SHIPPED / "imagenet2012/validation_labels.txt"),
+                labels=LabelFile(
+                    file=str(SHIPPED / "imagenet2012/validation_labels.txt"),
+                    format="classes",
+                    names="ILSVRC2012_val_{:08d}.JPEG",
+                    images=50000,
+                ),
                 members=50000,
                 examples=50000,
             ),
@@ -232,15 +238,16 @@ def test_files_are_relative_to_the_config_that_names_them(
 ) -> None:
     write(
         "base: demo\nclass_names: names.txt\n"
-        "splits: {validation: {labels: ../val.txt}}\n",
+        "splits: {validation: {labels: {file: ../val.txt, map: map.txt}}}\n",
         "below/other.yaml",
     )
     path = write("base: below/other\ncitation: refs/a.bib\n")
     config = load_config(path, {}, {})
     assert config.class_names == str(tmp_path / "below/names.txt")
-    assert os.path.normpath(config.splits["validation"].labels) == str(
-        tmp_path / "val.txt"
-    )
+    labels = config.splits["validation"].labels
+    assert isinstance(labels, LabelFile)
+    assert os.path.normpath(labels.file) == str(tmp_path / "val.txt")
+    assert labels.map == str(tmp_path / "below/map.txt")
     assert config.citation == str(tmp_path / "refs/a.bib")
     # Neither of these words is a file.
     assert config.splits["train"].labels == "container"
@@ -250,12 +257,12 @@ def test_files_are_relative_to_the_config_that_names_them(
 def test_uris_stay(write: Write) -> None:
     path = write(
         "base: demo\nclass_names: gs://b/names.txt\ncitation: s3://b/a.bib\n"
-        "splits: {validation: {labels: gs://b/val.txt}}\n"
+        "splits: {validation: {labels: {file: gs://b/val.txt}}}\n"
     )
     where = {name: f"gs://b/{name}" for name in ("data_dir", "manual_dir", "index_dir")}
     config = load_config(path, {}, where)
     assert (config.class_names, config.citation) == ("gs://b/names.txt", "s3://b/a.bib")
-    assert config.splits["validation"].labels == "gs://b/val.txt"
+    assert config.splits["validation"].labels.file == "gs://b/val.txt"
     assert where == {
         "data_dir": config.data_dir,
         "manual_dir": config.manual_dir,

@@ -1,16 +1,12 @@
 """Class names, their numbers, and which label an image gets."""
 
-import hashlib
 import os
-from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from beam_pipeline.config import load_config
 from transforms.archives import MEMBER_SCHEMA, Archive, Container, MemberTable
 from transforms.errors import LabelError, StorageError
 from transforms.labels import (
@@ -18,9 +14,7 @@ from transforms.labels import (
     LabelByContainer,
     LabelByName,
     Unlabelled,
-    hint_at_task_3,
     read_class_names,
-    read_validation_labels,
 )
 from transforms.storage import FileInfo
 
@@ -118,47 +112,6 @@ def test_missing_class_names_are_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content",
-    [b"n05\nn01\nn05\n", b"n05\r\nn01\r\nn05", b"\xef\xbb\xbfn05\nn01\nn05\n"],
-)
-def test_line_n_has_the_class_of_validation_image_n(
-    content: bytes, tmp_path: Path
-) -> None:
-    path = write(tmp_path, content)
-    assert read_validation_labels(path, CLASSES) == by_name(
-        {
-            "ILSVRC2012_val_00000001.JPEG": 2,
-            "ILSVRC2012_val_00000002.JPEG": 0,
-            "ILSVRC2012_val_00000003.JPEG": 2,
-        },
-        path,
-    )
-
-
-@pytest.mark.parametrize(
-    ("content", "line", "word"),
-    [
-        pytest.param(b"n01\nn03\nn02\n", 2, "n03", id="unknown-class"),
-        pytest.param(b"n01\n\nn02\n", 2, "", id="blank-line"),  # would shift the rest
-        pytest.param(b"n01\nn02 n05\n", 2, "n02 n05", id="two-on-a-line"),
-    ],
-)
-def test_line_that_is_no_class_is_refused(
-    content: bytes, line: int, word: str, tmp_path: Path
-) -> None:
-    path = write(tmp_path, content)
-    with pytest.raises(LabelError) as caught:
-        read_validation_labels(path, CLASSES)
-    assert str(caught.value).startswith(f"{path}, line {line}: ")
-    assert word in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    "read",
-    [read_class_names, lambda path: read_validation_labels(path, CLASSES)],
-    ids=["classes", "labels"],
-)
-@pytest.mark.parametrize(
     ("content", "reason"),
     [
         (b"n01\n\xff\xfe\n", "byte 4 is not UTF-8."),
@@ -168,11 +121,11 @@ def test_line_that_is_no_class_is_refused(
     ids=["no-utf-8", "utf-16", "nul"],
 )
 def test_lines_that_are_no_text_are_refused(
-    read: Callable[[str], object], content: bytes, reason: str, tmp_path: Path
+    content: bytes, reason: str, tmp_path: Path
 ) -> None:
     path = write(tmp_path, content)
     with pytest.raises(LabelError) as caught:
-        read(path)
+        read_class_names(path)
     assert str(caught.value) == f"{path} is not a text file: {reason}"
 
 
@@ -185,52 +138,3 @@ def test_a_file_that_is_no_list_is_not_read(tmp_path: Path) -> None:
         f"{path} has 1,000,000,000,000 bytes or more; a list of names is taken up to "
         "536,870,912. Is it the right file?"
     )
-
-
-def test_a_line_of_a_megabyte_is_told_in_short(tmp_path: Path) -> None:
-    path = write(tmp_path, b"n01\n\x1b[2J" + b"x" * 1_000_000)
-    with pytest.raises(LabelError) as caught:
-        read_validation_labels(path, CLASSES)
-    assert str(caught.value) == (
-        rf"{path}, line 2: '\x1b[2J{'x' * 293}... (1,000,004 characters)' is no known "
-        "class."
-    )
-
-
-def test_shipped_files_are_those_of_tfds() -> None:
-    config = load_config("1pct", {}, {})
-    names_file = config.class_names
-    labels_file = config.splits["validation"].labels
-    digests = [
-        hashlib.sha256(Path(path).read_bytes()).hexdigest()
-        for path in (names_file, labels_file)
-    ]
-    assert digests == [
-        "70002b0ff5de60a3a17a82dbfcff291931f96225ddf941ad2e182fc39e183d15",
-        "313fc3f23c864dde9183c9a368809065765dd1b657a6904fded44e3e46d34604",
-    ]
-    names = read_class_names(names_file)
-    assert (len(names), names[0], names[-1]) == (1000, "n01440764", "n15075141")
-    assert list(names) == sorted(names)
-    listed = read_validation_labels(labels_file, names).listed
-    assert listed["name"].to_pylist() == [
-        f"ILSVRC2012_val_{number:08d}.JPEG" for number in range(1, 50_001)
-    ]
-    assert Counter(listed["label"].to_pylist()) == dict.fromkeys(range(1000), 50)
-
-
-@pytest.mark.parametrize(
-    ("containers", "hinted"),
-    [
-        ({"n02085620", "n02116738"}, True),
-        ({"n02085620", "n01440764"}, False),
-        (set(), False),  # a flat archive has none
-    ],
-    ids=["dogs", "others-too", "none"],
-)
-def test_archive_of_the_dog_task_is_hinted_at(
-    containers: set[str], hinted: bool
-) -> None:
-    hint = " All its classes are dogs: this looks like ILSVRC2012_img_train_t3.tar"
-    assert hint_at_task_3(containers).startswith(hint) is hinted
-    assert (hint_at_task_3(containers) == "") is not hinted

@@ -37,7 +37,7 @@ from transforms.policy import ImagePolicy
 
 CONFIG = load_config("demo", {}, {})
 CLASS_NAMES = Path(CONFIG.class_names).read_text().split()
-VALIDATION_LABELS = Path(CONFIG.splits["validation"].labels).read_text().split()
+VALIDATION_LABELS = Path(CONFIG.splits["validation"].labels.file).read_text().split()
 
 
 @dataclass(frozen=True)

@@ -36,10 +36,12 @@ def convert(kind: Any, value: Any, key: str, source: str) -> Any:
     """
     origin = get_origin(kind)
     if origin in (Union, types.UnionType):
-        if value is None:
+        if value is None and type(None) in get_args(kind):
             return None
-        (inner,) = (option for option in get_args(kind) if option is not type(None))
-        return convert(inner, value, key, source)
+        options = [option for option in get_args(kind) if option is not type(None)]
+        # Of text and a dataclass: a mapping is the dataclass.
+        options.sort(key=is_dataclass, reverse=isinstance(value, dict))
+        return convert(options[0], value, key, source)
     if is_dataclass(kind) and isinstance(kind, type):
         return _convert_dataclass(kind, value, key, source)
     if origin is Literal:

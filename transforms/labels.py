@@ -120,37 +120,19 @@ def read_class_names(uri: str) -> tuple[str, ...]:
         LabelError: The file is empty or names a class twice.
         StorageError: It can't be read.
     """
-    names = tuple(_read_lines(uri))
+    names = tuple(read_lines(uri))
     if not all(names) or not names or len(set(names)) < len(names):
         raise LabelError(f"{uri} should name each class once, one on a line.")
     return names
 
 
-def read_validation_labels(uri: str, class_names: tuple[str, ...]) -> LabelByName:
-    """Returns the labels of ILSVRC2012's validation images.
-
-    Args:
-        uri: A file whose line ``n`` holds the class of
-            ``ILSVRC2012_val_<n, eight digits>.JPEG``.
-        class_names: The classes in the order of their labels.
+def read_lines(uri: str) -> list[str]:
+    """Returns the lines of a file, without blanks around them or empty ones at the end.
 
     Raises:
-        LabelError: A line names an unknown class.
-        StorageError: The file can't be read.
+        LabelError: It is no text.
+        StorageError: It can't be read.
     """
-    numbers = {name: label for label, name in enumerate(class_names)}
-    names, labels = [], []
-    for line, wnid in enumerate(_read_lines(uri), 1):
-        if wnid not in numbers:  # an empty line too: it would shift those behind it
-            raise LabelError(
-                f"{uri}, line {line:,}: '{printable(wnid)}' is no known class."
-            )
-        names.append(f"ILSVRC2012_val_{line:08d}.JPEG")
-        labels.append(numbers[wnid])
-    return LabelByName(pa.table([names, labels], schema=LABEL_SCHEMA), uri)
-
-
-def _read_lines(uri: str) -> list[str]:
     text = decode_list(read_list(uri, LabelError), uri, LabelError)
     return [line.strip() for line in text.rstrip().splitlines()]
 
