@@ -51,6 +51,33 @@ def verify_archives(
         raise ArchiveError(" ".join(found))
 
 
+def refuse_mistaken(
+    archives: Iterable[FileInfo], known: Mapping[str, KnownArchive]
+) -> None:
+    """Compares the sizes of archives with those of others that are taken for them.
+
+    Args:
+        archives: The archives.
+        known: The published ones, by name.
+
+    Raises:
+        ArchiveError: One has the name of a published archive and the size of another.
+    """
+    for file in archives:
+        name = storage.base_name(file.uri)
+        size = known[name].size if name in known else None
+        if size in (None, file.size):
+            continue
+        for other, archive in known.items():
+            if archive.size == file.size:
+                remark = f", {archive.remark}" if archive.remark else ""
+                raise ArchiveError(
+                    f"{file.uri} is not the published {name}, which has {size:,} "
+                    f"bytes: it has the {file.size:,} bytes of {other}{remark}. Get "
+                    "the other one."
+                )
+
+
 def _problem(file: FileInfo, known: Mapping[str, KnownArchive]) -> str:
     """Returns what is wrong with an archive, or nothing."""
     name = storage.base_name(file.uri)

@@ -7,6 +7,7 @@ process: a missing archive, a wrong list, a directory that can't be written.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from beam_pipeline.checksums import refuse_mistaken
 from beam_pipeline.config import NO_LABEL, BuildConfig, SplitConfig
 from transforms import storage
 from transforms.archives import Archive
@@ -82,7 +83,7 @@ def find_inputs(config: BuildConfig, output: ShardOutput) -> BuildInputs:
         output: What of it is to be written, and where.
 
     Raises:
-        ArchiveError: An archive is not there.
+        ArchiveError: An archive is not there, or another one of its name.
         LabelError: A file of class names or labels is malformed.
         StorageError: A file can't be read.
         SubsetError: A subset list can't be had or is not the one described.
@@ -92,6 +93,10 @@ def find_inputs(config: BuildConfig, output: ShardOutput) -> BuildInputs:
         for split in config.versions[config.version]
         if (found := _find_archives(config, split, config.splits[split]))
     }
+    refuse_mistaken(
+        (archive.file for found in archives.values() for archive in found),
+        config.known_archives,
+    )
     class_names = output.schema.class_names
     selections = {
         split: Selection(
@@ -160,13 +165,14 @@ def _find_archives(
 ) -> list[Archive]:
     base = _first_there(config.manual_dir, wanted.archives)
     if base is None:
-        if wanted.optional:
+        folder = _folder_instead(config.manual_dir, wanted.archives)
+        if wanted.optional and not folder:
             return []
         raise ArchiveError(
             f"The archive of the {split} split is missing: there is no "
-            f"{' or '.join(wanted.archives)} in {config.manual_dir}. Get it from "
-            f"{_DOWNLOAD_PAGE} (you need to register), or say with --manual_dir where "
-            "it is."
+            f"{' or '.join(wanted.archives)} in {config.manual_dir}.{folder} Get it "
+            f"from {_DOWNLOAD_PAGE} (you need to register), or say with --manual_dir "
+            "where it is."
         )
     overlay = _first_there(config.manual_dir, wanted.overlays)
     return [
@@ -179,6 +185,18 @@ def _find_archives(
 def _first_there(directory: str, names: tuple[str, ...]) -> str | None:
     paths = (storage.join(directory, name) for name in names)
     return next((path for path in paths if storage.exists(path)), None)
+
+
+def _folder_instead(directory: str, names: tuple[str, ...]) -> str:
+    """Returns a sentence where an archive's name is there, and is no file's."""
+    for path in (storage.join(directory, name) for name in names):
+        parent, _, name = path.rpartition("/")
+        if name in storage.list_names(parent):
+            return (
+                f" {path} is a folder (or a link that leads nowhere), and an archive "
+                "is read as one file, as it was downloaded."
+            )
+    return ""
 
 
 def make_labeller(split: SplitConfig, class_names: tuple[str, ...]) -> Labeller:

@@ -263,6 +263,16 @@ def test_what_the_archive_lacks_is_counted_where_it_is_allowed(
     assert (dataset_dir(tmp_path) / "dataset_info.json").is_file()
 
 
+def test_a_test_archive_that_was_unpacked_is_told(
+    archives: Path, tmp_path: Path
+) -> None:
+    (archives / "ILSVRC2012_img_test.tar").mkdir()
+    outcome = build(archives, tmp_path / "data", "--version", "5.1.0")
+    message = error_of(outcome, tmp_path / "data")
+    assert message.startswith("The archive of the test split is missing: ")
+    assert f" {archives / 'ILSVRC2012_img_test.tar'} is a folder (or a " in message
+
+
 @pytest.mark.parametrize(
     ("split", "name"), [("train", TRAIN_ARCHIVE), ("validation", VALIDATION_ARCHIVE)]
 )
@@ -274,10 +284,28 @@ def test_a_missing_archive_is_told_with_where_to_get_it(
     if instead == "a directory":  # as unpacking may leave it
         (archives / name).mkdir()
     message = error_of(build(archives, tmp_path / "data"), tmp_path / "data")
+    folder = (
+        f" {archives / name} is a folder (or a link that leads nowhere), and an "
+        "archive is read as one file, as it was downloaded."
+    )
     assert message == (
         f"The archive of the {split} split is missing: there is no {name} in "
-        f"{archives}. Get it from https://image-net.org/download-images (you need to "
-        "register), or say with --manual_dir where it is."
+        f"{archives}.{folder if instead == 'a directory' else ''} Get it from "
+        "https://image-net.org/download-images (you need to register), or say with "
+        "--manual_dir where it is."
+    )
+
+
+def test_an_archive_of_another_ones_size_is_told_before_it_is_read(
+    archives: Path, tmp_path: Path
+) -> None:
+    path = archives / TRAIN_ARCHIVE
+    os.truncate(path, 762_460_160)  # its holes would be told when it is indexed
+    message = error_of(build(archives, tmp_path / "data"), tmp_path / "data")
+    assert message == (
+        f"{path} is not the published {TRAIN_ARCHIVE}, which has 147,897,477,120 "
+        "bytes: it has the 762,460,160 bytes of ILSVRC2012_img_train_t3.tar, the dogs "
+        "of task 3. Get the other one."
     )
 
 

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from beam_pipeline.checksums import KnownArchive, verify_archives
+from beam_pipeline.checksums import KnownArchive, refuse_mistaken, verify_archives
 from beam_pipeline.config import load_config
 from tests.archives import build
 from transforms import storage
 from transforms.errors import ArchiveError
+from transforms.storage import FileInfo
 
 TRAIN, OTHER = b"train" * 300_000, b"dogs"
 
@@ -67,6 +68,33 @@ def test_a_known_archive_in_the_place_of_another_is_named(tmp_path: Path) -> Non
         "train.tar is not the published train.tar: it has 4 bytes instead of "
         "1,500,000. It is dogs.tar, the dogs of task 3. Get the other one."
     )
+
+
+def test_an_archive_of_another_ones_size_is_refused_unread() -> None:
+    def file(name: str, size: int) -> FileInfo:
+        return FileInfo(f"/none/{name}", size, "1")
+
+    published = {
+        "train.tar": known(TRAIN),
+        "dogs.tar": known(OTHER, remark="the dogs of task 3"),
+        "val.tar": known(b"val"),
+        "old.tar": known(b"?", size=None),
+    }
+    taken = [
+        *(file("train.tar", len(TRAIN)), file("dogs.tar", len(OTHER))),
+        *(file("train.tar", 7), file("own.tar", len(OTHER)), file("old.tar", 3)),
+    ]
+    refuse_mistaken(taken, published)
+    for size, told in (
+        (len(OTHER), "4 bytes of dogs.tar, the dogs of task 3."),
+        (3, "3 bytes of val.tar."),
+    ):
+        with pytest.raises(ArchiveError) as caught:
+            refuse_mistaken([*taken, file("train.tar", size)], published)
+        assert str(caught.value) == (
+            "/none/train.tar is not the published train.tar, which has 1,500,000 "
+            f"bytes: it has the {told} Get the other one."
+        )
 
 
 def test_a_damaged_archive_is_told_by_its_hash(tmp_path: Path) -> None:
