@@ -29,8 +29,9 @@ from transforms.policy import ImagePolicy
 from transforms.subsets import SubsetFile
 
 LABEL_BY_CONTAINER: Final = "container"
+LABEL_BY_LIST: Final = "list"
 NO_LABEL: Final = "none"
-_LABELS: Final = (LABEL_BY_CONTAINER, NO_LABEL)
+_LABELS: Final = (LABEL_BY_CONTAINER, LABEL_BY_LIST, NO_LABEL)
 
 _NAME: Final = re.compile(r"\w[\w.+-]*")
 
@@ -55,7 +56,8 @@ class SplitConfig:
     Attributes:
         archives: Names its archive may have in manual_dir; the first there is taken.
         layout: ``nested`` for a tar of one tar per class, ``flat`` for one of images.
-        labels: ``container``, ``none``, or a file that tells them.
+        labels: ``container``, ``list`` for those of the subset list, ``none``, or a
+            file that tells them.
         subset: The list it is cut down to; None for all images.
         overlays: Names of an archive whose images replace those of the same name.
         optional: Whether to do without the split where its archive is not there.
@@ -75,11 +77,15 @@ class SplitConfig:
     examples: int | None = None
 
     def __post_init__(self) -> None:
-        """Refuses labels that are neither one of the words nor a file with its format.
+        """Refuses labels that nothing can tell.
 
         Raises:
-            ConfigError: They are a file without a format.
+            ConfigError: They are a file without a format, or a list that is not there.
         """
+        if self.labels == LABEL_BY_LIST and self.subset is None:
+            raise ConfigError(
+                "labels is list, and there is no subset list: subset has to name one."
+            )
         if isinstance(self.labels, str) and self.labels not in _LABELS:
             raise ConfigError(
                 f"labels is '{printable(self.labels)}': expected {', '.join(_LABELS)}, "

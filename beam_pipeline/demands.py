@@ -8,8 +8,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from beam_pipeline.config import BuildConfig, load_config, shipped_configs
-from beam_pipeline.inputs import BuildInputs, find_inputs, find_output, make_labeller
+from beam_pipeline.config import (
+    LABEL_BY_LIST,
+    BuildConfig,
+    load_config,
+    shipped_configs,
+)
+from beam_pipeline.inputs import (
+    BuildInputs,
+    find_inputs,
+    find_output,
+    find_subset,
+    make_labeller,
+)
 from transforms.conclusion import Demands
 from transforms.errors import ConfigError
 from transforms.findings import Findings, FindingsBuilder
@@ -112,7 +123,8 @@ def find_demands(inventory: Inventory, options: VerifyOptions) -> VerifyInputs:
         _check_holding(holding, config, class_names, findings)
         if options.with_archives:
             archives = _find_archives(holding, config, output)
-            demand = Demands({}, _listed(config, archives), archived=True)
+            labellers = {k: each.labeller for k, each in archives.selections.items()}
+            demand = Demands(labellers, _listed(config, archives), archived=True)
         else:
             demand = Demands(
                 _labellers(holding, config, class_names), {}, archived=False
@@ -200,9 +212,13 @@ def _labellers(
     holding: Holding, config: BuildConfig, class_names: tuple[str, ...]
 ) -> dict[str, Labeller]:
     there = {split.name for split in holding.splits} & config.splits.keys()
-    return {
-        name: make_labeller(config.splits[name], class_names) for name in sorted(there)
-    }
+    labellers = {}
+    for name in sorted(there):
+        split, subset = config.splits[name], None
+        if split.labels == LABEL_BY_LIST:
+            subset = find_subset(config, split, class_names)
+        labellers[name] = make_labeller(split, class_names, subset)
+    return labellers
 
 
 def _listed(config: BuildConfig, archives: BuildInputs) -> dict[str, frozenset[str]]:

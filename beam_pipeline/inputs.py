@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from beam_pipeline.checksums import refuse_mistaken
-from beam_pipeline.config import NO_LABEL, BuildConfig, SplitConfig
+from beam_pipeline.config import LABEL_BY_LIST, NO_LABEL, BuildConfig, SplitConfig
 from transforms import storage
 from transforms.archives import Archive
 from transforms.errors import ArchiveError
@@ -23,7 +23,12 @@ from transforms.labels import (
 )
 from transforms.layout import SplitOptions
 from transforms.output import ShardOutput
-from transforms.subsets import Selection, read_subset_list
+from transforms.subsets import (
+    Selection,
+    SubsetList,
+    labels_of_list,
+    read_subset_list,
+)
 
 _DOWNLOAD_PAGE = "https://image-net.org/download-images"
 
@@ -99,13 +104,7 @@ def find_inputs(config: BuildConfig, output: ShardOutput) -> BuildInputs:
     )
     class_names = output.schema.class_names
     selections = {
-        split: Selection(
-            labeller=make_labeller(config.splits[split], class_names),
-            subset=read_subset_list(subset, config.manual_dir, config.cache_dir)
-            if (subset := config.splits[split].subset)
-            else None,
-        )
-        for split in archives
+        split: _select(config, config.splits[split], class_names) for split in archives
     }
     return BuildInputs(
         archives=tuple(archive for found in archives.values() for archive in found),
@@ -199,15 +198,47 @@ def _folder_instead(directory: str, names: tuple[str, ...]) -> str:
     return ""
 
 
-def make_labeller(split: SplitConfig, class_names: tuple[str, ...]) -> Labeller:
-    """Returns what gives the images of a split their labels.
+def _select(
+    config: BuildConfig, split: SplitConfig, class_names: tuple[str, ...]
+) -> Selection:
+    subset = find_subset(config, split, class_names)
+    return Selection(make_labeller(split, class_names, subset), subset, class_names)
+
+
+def find_subset(
+    config: BuildConfig, split: SplitConfig, class_names: tuple[str, ...]
+) -> SubsetList | None:
+    """Returns the list that a split is cut down to, None for all images.
 
     Raises:
-        LabelError: A file of labels is malformed.
+        SubsetError: It can't be had, is not the one described, or is malformed.
+        StorageError: It can't be read.
+    """
+    if split.subset is None:
+        return None
+    return read_subset_list(
+        split.subset, config.manual_dir, config.cache_dir, class_names
+    )
+
+
+def make_labeller(
+    split: SplitConfig, class_names: tuple[str, ...], subset: SubsetList | None
+) -> Labeller:
+    """Returns what gives the images of a split their labels.
+
+    Args:
+        split: The split.
+        class_names: The name of class ``i`` at position ``i``.
+        subset: The list it is cut down to, which is needed where it has the labels.
+
+    Raises:
+        LabelError: A file of labels is malformed, or the list lacks one.
         StorageError: It can't be read.
     """
     if isinstance(split.labels, LabelFile):
         return read_label_file(split.labels, class_names, split.members)
+    if split.labels == LABEL_BY_LIST and subset is not None:
+        return labels_of_list(subset, class_names)
     if split.labels == NO_LABEL:
         return Unlabelled()
     return LabelByContainer(class_names)

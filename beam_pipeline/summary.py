@@ -75,6 +75,11 @@ def _remarks(
         )
     for counter, text in (
         ("missing", "listed images are not in the archive"),
+        ("other_class", "images have another label than their names tell of"),
+        (
+            "unknown_classes",
+            "tars of no known class skipped: the list wants none of them",
+        ),
         ("repaired_cmyk", "CMYK images made RGB"),
         ("repaired_png", "PNG images made JPEG"),
         ("rejected", "bad images left out; report.html shows them"),

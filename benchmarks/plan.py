@@ -310,8 +310,8 @@ def _arrivals(images: int) -> pa.Table:
             np.zeros(count, np.int32),
             positions,
             np.full(count, count, np.int32),
-            pc.cast(positions, pa.string()),
             np.full(count, _PER_CONTAINER),
+            pc.cast(positions, pa.string()),
         ],
         schema=ARRIVAL_SCHEMA,
     )

@@ -11,7 +11,6 @@ from transforms.archives import Archive
 from transforms.errors import ArchiveError, ConfigError, SubsetError, sample
 from transforms.examples import Example, encode_example
 from transforms.formats import FORMATS
-from transforms.labels import hint_at_task_3
 from transforms.layout import (
     SHARD_SCHEMA,
     SplitLayout,
@@ -34,7 +33,7 @@ from transforms.sharding import (
     shard_count,
     shard_ends,
 )
-from transforms.subsets import SelectedTable
+from transforms.subsets import SelectedTable, SubsetList
 
 
 @dataclass(frozen=True)
@@ -78,9 +77,7 @@ def plan_split(
         batches.append(tables[:size])
         tables = tables[size:]
     pieces = [split_by_key(batch, archives, partitions) for batch in batches]
-    listed = (
-        split_list(options.subset.names, split, partitions) if options.subset else None
-    )
+    listed = split_list(options.subset, split, partitions) if options.subset else None
     runs, summaries = [], []
     for number in range(partitions):
         rows, summary = sort_partition(
@@ -162,7 +159,20 @@ def plan_plainly(
             f"{len(twice):,} images of the {split} split occur twice: {sample(names)}. "
             f"{names[0]} begins at {places}. Remove one of each."
         )
+    below = {row[1] for row in rows if not archives[row[0]].layer}
+    useless = [
+        row for row in kept.values() if archives[row[0]].layer and row[1] not in below
+    ]
+    if useless:
+        base = " and ".join(each.file.uri for each in archives if not each.layer)
+        raise ArchiveError(
+            f"{len(useless):,} images that should replace others of the {split} split "
+            f"replace none: {sample([row[1] for row in useless])}. {useless[0][1]} "
+            f"begins at byte {useless[0][2]:,} of {archives[useless[0][0]].file.uri}, "
+            f"and {base} has no image of that name. Is it the right overlay?"
+        )
     missing = _check_complete(split, tables, uris, kept, options)
+    _check_labels(split, kept, options.subset)
     first = {*sorted((row[0], row[2]) for row in kept.values())[: options.max_examples]}
     members = [row for row in kept.values() if (row[0], row[2]) in first]
     total = sum(
@@ -216,7 +226,25 @@ def _check_complete(
             raise ArchiveError(f"{uris} holds no image for the {split} split.")
         return []
     missing = [name for name in subset.names if name not in kept]
-    hint = hint_at_task_3({table.container.name for table in tables} - {""})
+    first, *_ = [
+        table.example
+        for table in sorted(
+            tables,
+            key=lambda table: (
+                archives_of(tables).index(table.archive),
+                table.container.position,
+            ),
+        )
+        if table.example
+    ] or [""]
+    ours = missing[0].rpartition(".")[1:] if missing else ()
+    hint = ""
+    if first and missing and ours != first.rpartition(".")[1:]:
+        hint = (
+            f" {missing[0]} ends in .{ours[1]}, and names in the archive end in "
+            f".{first.rpartition('.')[2]}, as {first} does: write them as they are "
+            "there."
+        )
     if not kept:
         raise SubsetError(
             f"{subset.source} selects nothing: {uris} has none of its "
@@ -229,6 +257,25 @@ def _check_complete(
             "or pass --allow_missing to build without them."
         )
     return missing
+
+
+def _check_labels(
+    split: str, kept: dict[str, tuple], subset: SubsetList | None
+) -> None:
+    if subset is None or subset.labels is None:
+        return
+    wrong = [
+        f"{name} {label} instead of {kept[name][4]}"
+        for name, label in zip(subset.names, subset.labels, strict=True)
+        if name in kept and label not in (None, kept[name][4])
+    ]
+    if wrong:
+        raise SubsetError(
+            f"{subset.source} gives {len(wrong):,} of the {len(subset.names):,} images "
+            f"that it names another label than their class has: {sample(wrong)}. Say "
+            f"splits.{split}.labels=list, and the list decides, or take a list without "
+            "labels."
+        )
 
 
 def _cut_into_files(name: str, shards: list[list[tuple]], limit: int) -> int:

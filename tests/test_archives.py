@@ -23,7 +23,6 @@ from transforms.archives import (
     batch_containers,
     find_containers,
     image_name,
-    looks_like_task_3,
     walk_containers,
 )
 from transforms.errors import ArchiveError, StorageError
@@ -206,22 +205,6 @@ def test_containers_are_batched_in_order(make: MakeArchive) -> None:
 )
 def test_image_name(path: str, container: str, name: str | None) -> None:
     assert image_name(path, container) == name
-
-
-@pytest.mark.parametrize(
-    ("names", "expected"),
-    [
-        ({"n02085620", "n02116738"}, True),  # Chihuahua, African hunting dog
-        ({"n02099601"}, True),
-        ({"n02085619"}, False),
-        ({"n02099601", "n02116739"}, False),
-        ({f"n0209{i:04d}" for i in range(120)}, True),
-        ({f"n0209{i:04d}" for i in range(121)}, False),
-    ],
-    ids=["both-ends", "one-dog", "before", "behind", "120", "121"],
-)
-def test_looks_like_task_3(names: set[str], expected: bool) -> None:
-    assert looks_like_task_3(names) is expected
 
 
 # --- What is refused ------------------------------------------------------------------

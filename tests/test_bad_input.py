@@ -36,7 +36,7 @@ from tests.archives import (
 ROOT = Path(__file__).parents[1]
 TRAIN = nested_tar(CLASSES)
 VALIDATION = tar(FLAT)
-DOGS = Path(load_config("demo", {}, {}).class_names).read_text().split()[151:154]
+LABELS = load_config("demo", {}, {}).splits["validation"].labels
 SECOND = 512 + 10240  # where the header of TRAIN's second class stands
 
 
@@ -83,21 +83,7 @@ class Case:
 
 
 GET_AGAIN = "Compare its size and checksum with the published ones and get it again."
-TASK_3 = (
-    "All its classes are dogs: this looks like ILSVRC2012_img_train_t3.tar, the "
-    "archive of task 3 (728 MB). Get ILSVRC2012_img_train.tar, the one of tasks 1 "
-    "and 2 (147,897,477,120 bytes)."
-)
-DOG_ARCHIVE = nested_tar({dog: [(f"{dog}_1.JPEG", image(1))] for dog in DOGS})
-
 CASES = {
-    "task 3, some listed": Case(
-        "{train} lacks 2 of the 3 images that {list} names: n01440764_1.JPEG, "
-        f"n01443537_1.JPEG. {TASK_3} Get the whole archive, or pass --allow_missing to "
-        "build without them.",
-        train=DOG_ARCHIVE,
-        listed=[*LISTED, f"{DOGS[0]}_1.JPEG"],
-    ),
     "train given as validation": Case(
         "{validation} should be a flat archive of validation images, but holds tars: "
         "n01440764.tar, n01443537.tar. That is how the training archive is laid out; "
@@ -157,6 +143,29 @@ CASES = {
         "{list} selects nothing: {train} has none of its 1 names, such as x.JPEG.",
         listed=["x.JPEG"],
     ),
+    "list of names without extension": Case(
+        "{list} selects nothing: {train} has none of its 1 names, such as "
+        "n01440764_1. n01440764_1 has no extension, and names in the archive end in "
+        ".JPEG, as n01440764_1.JPEG does: write them as they are there.",
+        listed=["n01440764_1"],
+    ),
+    "list with a header": Case(
+        "{list}, line 1: expected an image name and perhaps a label, found "
+        "'filename,label'. It looks like a header: take it out.",
+        listed=["filename,label", *(f"{name},0" for name in LISTED)],
+    ),
+    "list of classes": Case(
+        "{list}, line 1: expected an image name and perhaps a label, found "
+        "'n01440764'. It looks like a class: a list names each of its images, as "
+        "n01440764_1.JPEG.",
+        listed=["n01440764", "n01443537"],
+    ),
+    "list with labels of its own": Case(
+        "{list} gives 1 of the 2 images that it names another label than their class "
+        "has: n01443537_1.JPEG 5 instead of 1. Say splits.train.labels=list, and the "
+        "list decides, or take a list without labels.",
+        listed=["n01440764_1.JPEG 0", "n01443537/n01443537_1.JPEG 5"],
+    ),
     "empty list": Case("{list} selects nothing: it names no image.", listed=[]),
     "name twice in the list": Case(
         "{list} names n01440764_1.JPEG twice, on lines 1 and 3. Remove one.",
@@ -176,13 +185,14 @@ CASES = {
     ),
     "inner tar of no known class": Case(
         "{train} holds n99999999.tar, but n99999999 is none of the 1,000 classes "
-        "(n01440764 to n15075141). Take it out of the archive, or name a list of "
-        "classes that has it.",
+        "(n01440764 to n15075141). Name with class_names a list of classes that has "
+        "it, or with subset a list of images that has none of it.",
         train=nested_tar({**CLASSES, "n99999999": [("a.JPEG", image(1))]}),
+        listed=[*LISTED, "a.JPEG"],
     ),
     "validation image without a label": Case(
         "{validation} holds 2 images that have no label in "
-        f"{load_config('demo', {}, {}).splits['validation'].labels.file}: "
+        f"{LABELS.file}: "
         "ILSVRC2012_val_00050001.JPEG, n01440764_1.JPEG. Is it the archive of the "
         "validation split?",
         validation=tar(
@@ -306,6 +316,22 @@ def test_an_archive_of_another_ones_size_is_told_before_it_is_read(
         f"{path} is not the published {TRAIN_ARCHIVE}, which has 147,897,477,120 "
         "bytes: it has the 762,460,160 bytes of ILSVRC2012_img_train_t3.tar, the dogs "
         "of task 3. Get the other one."
+    )
+
+
+def test_a_file_of_labels_with_a_line_lost_is_told(
+    archives: Path, tmp_path: Path
+) -> None:
+    lines = Path(LABELS.file).read_text().splitlines(keepends=True)
+    path = tmp_path / "val.txt"
+    path.write_text("".join(lines[:1] + lines[2:]))
+    outcome = build(
+        *(archives, tmp_path / "data", "--set", f"splits.validation.labels.file={path}")
+    )
+    assert error_of(outcome, tmp_path / "data") == (
+        f"{path} tells the class of 49,999 images, and there should be 50,000. A line "
+        "that is lost shifts the labels after it: get the file again, or say with "
+        "labels.images how many it should have."
     )
 
 

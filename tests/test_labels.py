@@ -14,6 +14,7 @@ from transforms.labels import (
     LabelByContainer,
     LabelByName,
     Unlabelled,
+    labels_by_name,
     read_class_names,
 )
 from transforms.storage import FileInfo
@@ -54,7 +55,8 @@ def test_container_of_no_class_is_refused() -> None:
         LabelByContainer(CLASSES).labels(table_of("a", container="n03"))
     assert str(caught.value) == (
         "/data/val.tar holds n03.tar, but n03 is none of the 3 classes (n01 to n05). "
-        "Take it out of the archive, or name a list of classes that has it."
+        "Name with class_names a list of classes that has it, or with subset a list of "
+        "images that has none of it."
     )
 
 
@@ -138,3 +140,14 @@ def test_a_file_that_is_no_list_is_not_read(tmp_path: Path) -> None:
         f"{path} has 1,000,000,000,000 bytes or more; a list of names is taken up to "
         "536,870,912. Is it the right file?"
     )
+
+
+def test_names_tell_classes() -> None:
+    names = ["n01_1.JPEG", "n05_", "n02", "_n02", "n02-1.JPEG", "val_n01_1", "n03_1"]
+    for table in (pa.array(names), pa.chunked_array([names[:3], names[3:]])):
+        assert labels_by_name(table, CLASSES).to_pylist() == [
+            *(0, 2, 1),
+            *(None, None, None, None),
+        ]
+    assert labels_by_name(pa.array(names), ()).null_count == len(names)
+    assert labels_by_name(pa.array([], pa.string()), CLASSES).to_pylist() == []

@@ -46,8 +46,11 @@ PATCH = Archive("train", FileInfo("/data/a_patch.tar", 10**9, "1"), "flat", laye
 PARTITIONS = [1, 2, 7, 256]
 
 
-def subset_of(names: Sequence[str]) -> SubsetList:
-    return SubsetList(tuple(names), "/data/list.txt", 1)
+def subset_of(
+    names: Sequence[str], labels: Sequence[int | None] | None = None
+) -> SubsetList:
+    own = None if labels is None else tuple(labels)
+    return SubsetList(tuple(names), "/data/list.txt", 1, own)
 
 
 def table_of(
@@ -74,6 +77,7 @@ def table_of(
 # --- The same as row by row -----------------------------------------------------------
 
 NAMES = [f"{letter}_{i}.JPEG" for letter in "abé" for i in range(12)]
+OTHERS = [f"c_{i}.{extension}" for extension in ("png", "JPEG") for i in range(2)]
 
 
 @st.composite
@@ -81,17 +85,29 @@ def splits(draw: st.DrawFn) -> tuple[list[SelectedTable], SplitOptions]:
     """Draws a split: archives that lack some names and, seldom, have some twice."""
     listed = draw(st.none() | st.lists(st.sampled_from(NAMES), min_size=1, unique=True))
     often = st.integers(0, 9).map(bool)
+    if listed and draw(st.booleans()):
+        listed.insert(0, draw(st.sampled_from(OTHERS)))
+    labels = None
+    if listed and draw(st.booleans()):
+        label = st.sampled_from([-1, None, 7] if draw(st.booleans()) else [-1, None])
+        labels = draw(st.lists(label, min_size=len(listed), max_size=len(listed)))
+        if not any(label is not None for label in labels):
+            labels = None
     tables = []
+    below: list[str] = []
     pool = draw(st.permutations(NAMES))
     for archive in (BASE, SECOND, PATCH):
         total = draw(st.integers(1, 4 if archive.layout == "nested" else 1))
         if archive is not BASE and draw(st.booleans()):
             continue
-        if archive is PATCH or not draw(often):
+        if archive is PATCH and draw(often):
+            pool = draw(st.permutations(sorted({*below})))  # which it replaces
+        elif archive is PATCH or not draw(often):
             pool = draw(st.permutations(NAMES))  # what others have, too
         for position in range(total):
             count = draw(st.integers(0, 12))
             names, pool = pool[:count], pool[count:]
+            below += names
             sizes = draw(
                 st.lists(st.integers(0, 9000), min_size=len(names), max_size=len(names))
             )
@@ -99,7 +115,7 @@ def splits(draw: st.DrawFn) -> tuple[list[SelectedTable], SplitOptions]:
     some = st.none() | st.integers(1, 40)
     limits = st.none() | st.integers(25_000, 300_000)
     options = SplitOptions(
-        subset=None if listed is None else subset_of(listed),
+        subset=None if listed is None else subset_of(listed, labels),
         num_shards=draw(some),
         max_examples=draw(some),
         allow_missing=draw(often),
@@ -129,6 +145,9 @@ OUTCOMES = {
     "holds no image": "ArchiveError",
     "selects nothing": "SubsetError",
     "lacks": "SubsetError",
+    "write them as they are there": "SubsetError",
+    "another label than": "SubsetError",
+    "replace none": "ArchiveError",
     "the split has only": "ConfigError",
     "is too little": "ConfigError",
 }
@@ -187,11 +206,15 @@ def test_partitions_share_the_rows_in_the_order_of_keys() -> None:
 def test_names_of_a_list_fall_into_the_partitions_of_their_images() -> None:
     names = [f"n{i}.JPEG" for i in range(2000)]
     pieces = split_by_key([table_of(names)], [BASE], 7)
-    listed = split_list(names, "train", 7)
+    labels = [i if i % 3 else None for i in range(2000)]
+    listed = split_list(subset_of(names, labels), "train", 7)
     for piece, own in zip(pieces, listed, strict=True):
         assert piece["name"].to_pylist() == own["name"].to_pylist()
         assert own["position"].to_pylist() == [
             names.index(name) for name in own["name"].to_pylist()
+        ]
+        assert own["label"].to_pylist() == [
+            labels[position] for position in own["position"].to_pylist()
         ]
 
 
@@ -317,7 +340,7 @@ def test_the_engine_gives_each_split_the_plan_of_its_rows_at_hand(
     names = [f"n{i}.JPEG" for i in range(500)]
     tables = {
         "train": [
-            *(table_of(names[i:400:4], BASE, i, 4) for i in range(4)),
+            *(table_of(names[i:450:4], BASE, i, 4) for i in range(4)),
             table_of(names[300:450], PATCH),
         ],
         "validation": [

@@ -543,7 +543,7 @@ def test_version_5_1_0_has_the_test_split_without_labels(
     expected = [Example(name, data, -1) for name, data in TEST_IMAGES]
     if patch:
         # One image anew, in a directory of its own as the patch of 2019 has it.
-        (archives / patch).write_bytes(tar([(f"test/{TEST_NAMES[1]}", image(99))]))
+        (archives / patch).write_bytes(tar([(f"patch/{TEST_NAMES[1]}", image(99))]))
         expected[1] = Example(TEST_NAMES[1], image(99), -1)
     outcome = build(archives, tmp_path, "--version", "5.1.0", *SIZES_DECIDE)
     assert outcome.code == 0

@@ -26,7 +26,7 @@ from transforms.subsets import (
     SelectMembers,
     SubsetFile,
     SubsetList,
-    parse_subset_list,
+    labels_of_list,
     read_subset_list,
     select_members,
 )
@@ -34,83 +34,6 @@ from transforms.subsets import (
 LIST = b"n01_1.JPEG\nn01_2.JPEG\n"
 SHA256 = hashlib.sha256(LIST).hexdigest()
 NAMES = ("n01_1.JPEG", "n01_2.JPEG")
-
-
-# --- The lines of a list --------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        pytest.param("n01_1.JPEG\nn01_2.JPEG\n", id="names"),
-        pytest.param("n01/n01_1.JPEG\nn01/n01_2.JPEG\n", id="class-and-name"),
-        pytest.param("train/n01/n01_1.JPEG\ntrain/n01/n01_2.JPEG\n", id="with-split"),
-        pytest.param("n01_1.JPEG\ntrain/n01/n01_2.JPEG\n", id="mixed"),
-        pytest.param("n01_1.JPEG 0\nn01_2.JPEG 17\n", id="label-by-space"),
-        pytest.param("n01_1.JPEG\t0\nn01_2.JPEG\tn01\n", id="label-by-tab"),
-        pytest.param("n01_1.JPEG,0\nn01_2.JPEG, 1\n", id="label-by-comma"),
-        pytest.param("n01/n01_1.JPEG 0\nn01/n01_2.JPEG 0\n", id="class-and-label"),
-        pytest.param("n01_1.JPEG\r\nn01_2.JPEG 3\r\n", id="crlf"),
-        pytest.param("\n\nn01_1.JPEG\n  \nn01_2.JPEG\n\n", id="blank-lines"),
-        pytest.param("  n01_1.JPEG\t\n n01_2.JPEG ", id="spaces-around"),
-        pytest.param("n01_1.JPEG\nn01_2.JPEG", id="no-final-newline"),
-    ],
-)
-def test_forms_of_a_line(text: str) -> None:
-    assert parse_subset_list(text, "list.txt") == NAMES
-
-
-def test_an_empty_list_has_no_names() -> None:
-    assert parse_subset_list("\n \n", "list.txt") == ()
-
-
-def test_names_stay_in_the_order_of_the_list() -> None:
-    assert parse_subset_list("c\na\nb\n", "list.txt") == ("c", "a", "b")
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        pytest.param(
-            "a\nb 1 2\n",
-            "list.txt, line 2: expected an image name and perhaps a label, found "
-            "'b 1 2'.",
-            id="three-columns",
-        ),
-        pytest.param(
-            "\nn01/ 1\n",
-            "list.txt, line 2: expected an image name and perhaps a label, found "
-            "'n01/ 1'.",
-            id="directory",
-        ),
-        pytest.param(
-            "a\nb\n\nn01/a 7\n",
-            "list.txt names a twice, on lines 1 and 4. Remove one.",
-            id="twice",
-        ),
-        pytest.param(
-            "\x1b[2J\u202e x y\n",
-            "list.txt, line 1: expected an image name and perhaps a label, found "
-            r"'\x1b[2J\u202e x y'.",
-            id="control-characters",
-        ),
-        pytest.param(
-            "\x9b2J\n\x9b2J\n",
-            r"list.txt names \x9b2J twice, on lines 1 and 2. Remove one.",
-            id="control-character-twice",
-        ),
-        pytest.param(
-            "a b " + "c" * 10_000_000,
-            "list.txt, line 1: expected an image name and perhaps a label, found "
-            f"'a b {'c' * 296}... (10,000,004 characters)'.",
-            id="endless-line",
-        ),
-    ],
-)
-def test_malformed_lists_are_refused(text: str, message: str) -> None:
-    with pytest.raises(SubsetError) as caught:
-        parse_subset_list(text, "list.txt")
-    assert str(caught.value) == message
 
 
 # --- Where a list comes from ----------------------------------------------------------
@@ -343,6 +266,17 @@ def test_an_endless_download_is_given_up(
     assert list(place.cache.rglob("*")) == []
 
 
+def test_labels_of_a_list_are_numbers_or_classes(place: Place) -> None:
+    (place.manual / "list.txt").write_bytes(b"a 1\nb\nc,n01\n")
+    subset = SubsetFile("list.txt")
+    found = read_subset_list(subset, str(place.manual), "", CLASSES)
+    assert (found.names, found.labels) == (("a", "b", "c"), (1, None, 0))
+    assert place.refusal(subset).endswith(
+        "line 3: expected an image name and perhaps a label, found 'c,n01'. n01 is "
+        "neither a number nor a known class."
+    )
+
+
 def test_messages_name_the_file_of_a_malformed_list(place: Place) -> None:
     path = place.manual / "list.txt"
     path.write_bytes(b"a\na\n")
@@ -356,9 +290,9 @@ def test_messages_name_the_file_of_a_malformed_list(place: Place) -> None:
 )
 def test_published_lists_are_read(config: str, count: int, shared: Path) -> None:
     path = shared / "data" / config
-    names = parse_subset_list(path.read_text(), str(path))
-    assert list(names) == path.read_text().split()
-    assert len(names) == count
+    found = read_subset_list(SubsetFile(config), str(path.parent), "", CLASSES)
+    assert list(found.names) == path.read_text().split()
+    assert (len(found.names), found.labels) == (count, None)
 
 
 # --- What a list selects --------------------------------------------------------------
@@ -379,7 +313,8 @@ def selected(table: MemberTable, rows: Rows, labels: list[int]) -> SelectedTable
     names, offsets, sizes = zip(*rows, strict=True) if rows else ((), (), ())
     keys = order_keys(names, table.archive.split)
     members = pa.table([names, offsets, sizes, labels, keys], schema=SELECTED_SCHEMA)
-    return SelectedTable(table.archive, table.container, members)
+    example = table.members["name"].to_pylist()[:1] or [""]
+    return SelectedTable(table.archive, table.container, members, *example)
 
 
 @pytest.mark.parametrize(
@@ -415,11 +350,67 @@ def test_an_empty_container_selects_nothing() -> None:
     assert found == selected(table, [], [])
 
 
-def test_a_container_of_no_class_is_refused_even_if_unwanted() -> None:
-    with pytest.raises(LabelError, match=r"n09 is none of the 2 classes"):
-        select_members(
-            table_of("train", "n09", ROWS), frozenset(), LabelByContainer(CLASSES)
-        )
+def test_a_container_of_no_class_is_refused_where_something_of_it_is_wanted() -> None:
+    for rows, wanted in ((ROWS, None), ([], None), (ROWS, frozenset({"n02_a"}))):
+        table = table_of("train", "n09", rows)
+        with pytest.raises(LabelError, match=r"n09 is none of the 2 classes"):
+            select_members(table, wanted, LabelByContainer(CLASSES))
+    found = select_members(
+        table_of("train", "n09", ROWS), frozenset({"x"}), LabelByContainer(CLASSES)
+    )
+    assert found.members == SELECTED_SCHEMA.empty_table()
+    assert found.example == "n02_b"
+
+
+def test_an_image_without_a_label_is_refused_where_it_is_wanted() -> None:
+    table = table_of("validation", "", ROWS)
+    labeller = by_name({"n02_a": 5}, "labels.txt")
+    found = select_members(table, frozenset({"n02_a"}), labeller)
+    assert found == selected(table, ROWS[1:2], [5])
+    with pytest.raises(LabelError, match=r"holds 1 images that have no label"):
+        select_members(table, frozenset({"n02_a", "n02_c"}), labeller)
+
+
+def test_images_of_an_overlay_go_by_their_names_without_directories() -> None:
+    rows = [("patch/n02_b", 512, 7), ("n02_a", 1024, 8), ("a/b/n02_c", 1536, 9)]
+    below = table_of("test", "", rows)
+    overlay = replace(below, archive=replace(below.archive, layer=1))
+    found = select_members(overlay, frozenset({"n02_b", "n02_c"}), Unlabelled())
+    expected = selected(overlay, [ROWS[0], ROWS[2]], [-1, -1])
+    assert found == replace(expected, example="n02_b")
+    found = select_members(below, frozenset({"n02_b", "n02_a"}), Unlabelled())
+    assert found.members["name"].to_pylist() == ["n02_a"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (None, "list.txt decides the labels, and a has none there."),
+        ((1, None), "list.txt decides the labels, and b has none there."),
+        (
+            (0, 2),
+            "list.txt decides the labels, and b has 2 there: there are 2 classes, "
+            "counted from 0. class_names says which.",
+        ),
+        ((-1, 0), "list.txt decides the labels, and a has -1 there: there are 2 "),
+    ],
+)
+def test_a_list_that_decides_has_a_label_of_each_image(
+    labels: tuple[int | None, ...] | None, message: str
+) -> None:
+    with pytest.raises(LabelError) as caught:
+        labels_of_list(SubsetList(("a", "b"), "list.txt", 1, labels), CLASSES)
+    assert str(caught.value).startswith(message)
+
+
+def test_a_list_decides_labels() -> None:
+    subset = SubsetList(("n02_c", "n02_a"), "list.txt", 1, (0, 1))
+    labeller = labels_of_list(subset, CLASSES)
+    assert labeller == by_name({"n02_c": 0, "n02_a": 1}, "list.txt")
+    # Whatever tar they lie in.
+    table = table_of("train", "n09", ROWS)
+    found = select_members(table, frozenset(subset.names), labeller)
+    assert found == selected(table, ROWS[1:], [1, 0])
 
 
 def test_select_members_goes_by_the_split() -> None:

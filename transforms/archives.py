@@ -29,8 +29,6 @@ MEMBER_SCHEMA: Final = pa.schema(
 # Walked at once: enough for a disk to have its queue full, few enough to spread.
 _CONTAINERS_PER_BATCH: Final = 64
 _PREFIXES: Final = frozenset({".", "train", "val", "test"})
-_TASK_3_CLASSES: Final = ("n02085620", "n02116738")  # 120 dogs, the first and last
-_TASK_3_COUNT: Final = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,12 +204,6 @@ def image_name(path: str, container: str) -> str | None:
         or parts[-1].startswith(".")
     )
     return None if leftover else "/".join(part for part in parts if part != ".")
-
-
-def looks_like_task_3(names: set[str]) -> bool:
-    """Returns whether class names are those of ILSVRC2012's dog archive (task 3)."""
-    first, last = _TASK_3_CLASSES
-    return len(names) <= _TASK_3_COUNT and all(first <= name <= last for name in names)
 
 
 def _member_table(

@@ -14,7 +14,13 @@ from transforms.errors import BuildError
 from transforms.examples import example_sizes
 from transforms.findings import Check, FindingsBuilder
 from transforms.holdings import HeldSplit
-from transforms.labels import UNLABELLED, LabelByName, Labeller, Unlabelled
+from transforms.labels import (
+    UNLABELLED,
+    LabelByName,
+    Labeller,
+    Unlabelled,
+    labels_by_name,
+)
 from transforms.manifest import MANIFEST
 from transforms.order import order_keys
 from transforms.verification import RECORDS, FileCheck, misplaced
@@ -168,46 +174,48 @@ def expected_labels(
     if isinstance(labeller, Unlabelled):
         none = pa.array(np.full(len(names), UNLABELLED))
         return ExpectedLabels(none, "the configuration")
-    # A class's name and an underscore, as in the training archive.
-    beginnings = pc.list_element(pc.split_pattern(names, "_", max_splits=1), 0)
-    classes = pa.array(class_names, pa.string())
-    found = pc.index_in(beginnings.combine_chunks(), value_set=classes)
-    return ExpectedLabels(found.cast(pa.int64()), "its name")
+    return ExpectedLabels(labels_by_name(names, class_names), "its name")
 
 
 def check_labels(
     checked: SplitCheck,
-    expected: ExpectedLabels,
+    expected: Sequence[ExpectedLabels],
     class_names: Sequence[str],
     findings: FindingsBuilder,
 ) -> None:
-    """Holds each record's label against the one it should have.
+    """Holds each record's label against those it should have.
 
     Args:
         checked: The records.
-        expected: The labels they should have.
+        expected: The labels they should have, by one source or several; of those that
+            contradict a label the first is told.
         class_names: The name of class ``i`` at position ``i``; empty where unknown.
         findings: Takes the problems.
     """
     names, labels = checked.rows["name"], checked.rows["label"].to_numpy()
-    known = expected.labels.is_valid().to_numpy(zero_copy_only=False)
-    wanted = expected.labels.fill_null(0).to_numpy()
     most = len(class_names) or np.iinfo(np.int64).max
     outside = (labels < UNLABELLED) | (labels >= most)
     lonely = (labels == UNLABELLED) & bool((labels != UNLABELLED).any())
-    wrong = np.where(known, wanted != labels, lonely | expected.complete) | outside
-    for row in np.flatnonzero(wrong).tolist():
-        if known[row]:
+    told = np.zeros(len(labels), np.bool_)  # by a source, right or wrong
+    said: dict[int, str] = {}
+    for source in expected:
+        known = source.labels.is_valid().to_numpy(zero_copy_only=False)
+        wanted = source.labels.fill_null(0).to_numpy()
+        for row in np.flatnonzero(known & (wanted != labels)).tolist():
             should = _in_words(wanted[row], class_names)
-            said = f"and by {expected.source} it has {should}"
-        elif outside[row]:
-            said = f"and labels end at {most - 1:,}"
-        elif expected.complete:
-            said = f"and {expected.source} does not name it"
-        else:
-            said = "and other records of the split have one"
+            said.setdefault(row, f"and by {source.source} it has {should}")
+        told |= known
+    for row in np.flatnonzero(outside).tolist():
+        said.setdefault(row, f"and labels end at {most - 1:,}")
+    for source in expected:
+        if source.complete:
+            for row in np.flatnonzero(~told).tolist():
+                said.setdefault(row, f"and {source.source} does not name it")
+    for row in np.flatnonzero(lonely & ~told).tolist():
+        said.setdefault(row, "and other records of the split have one")
+    for row, problem in sorted(said.items()):
         has = _in_words(labels[row], class_names)
-        message = f"{names[row].as_py()} has {has}, {said}."
+        message = f"{names[row].as_py()} has {has}, {problem}."
         checked.tell(findings, row, "label", message)
 
 

@@ -6,6 +6,7 @@ image's class stands in a published list, joined by the image's name: TFDS joins
 position and shifts every label behind a missing image, without a word.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -14,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from transforms.archives import MemberTable, looks_like_task_3
+from transforms.archives import MemberTable
 from transforms.errors import LabelError, printable, sample
 from transforms.lists import decode_list, read_list
 
@@ -63,8 +64,9 @@ class LabelByContainer:
             )
             raise LabelError(
                 f"{table.archive.file.uri} holds {shown}.tar, but {shown} is none of "
-                f"the {len(self.class_names):,} classes ({first} to {last}). Take it "
-                "out of the archive, or name a list of classes that has it."
+                f"the {len(self.class_names):,} classes ({first} to {last}). Name with "
+                "class_names a list of classes that has it, or with subset a list of "
+                "images that has none of it."
             )
         return np.full(
             table.members.num_rows, self.class_names.index(name), dtype=np.int64
@@ -137,12 +139,19 @@ def read_lines(uri: str) -> list[str]:
     return [line.strip() for line in text.rstrip().splitlines()]
 
 
-def hint_at_task_3(containers: set[str]) -> str:
-    """Returns a sentence for a message where an archive looks like the dog task's."""
-    if containers and looks_like_task_3(containers):
-        return (
-            " All its classes are dogs: this looks like ILSVRC2012_img_train_t3.tar, "
-            "the archive of task 3 (728 MB). Get ILSVRC2012_img_train.tar, the one of "
-            "tasks 1 and 2 (147,897,477,120 bytes)."
-        )
-    return ""
+def labels_by_name(
+    names: pa.ChunkedArray | pa.Array, class_names: Sequence[str]
+) -> pa.Array:
+    """Returns the labels that names tell, null for a name that tells none.
+
+    The training images' names begin with their class, ``n01440764_36.JPEG``.
+
+    Args:
+        names: File names.
+        class_names: The name of class ``i`` at position ``i``.
+    """
+    if isinstance(names, pa.ChunkedArray):
+        names = names.combine_chunks()
+    beginnings = pc.list_element(pc.split_pattern(names, "_", max_splits=1), 0)
+    found = pc.index_in(beginnings, value_set=pa.array(class_names, pa.string()))
+    return found.cast(pa.int64())

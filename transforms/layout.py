@@ -19,19 +19,23 @@ from transforms.errors import (
     BuildError,
     ConfigError,
     SubsetError,
-    printable,
     sample,
 )
-from transforms.labels import hint_at_task_3
 from transforms.partition import (
     ARRIVAL_SCHEMA,
     RUN_ROWS,
-    SHOWN,
     PartitionSummary,
     SortedRun,
     copy_rows,
 )
+from transforms.partition_faults import SHOWN
 from transforms.sharding import shard_count, shard_ends
+from transforms.split_faults import (
+    check_list_labels,
+    check_overlays,
+    check_repeated,
+    hint_at_spelling,
+)
 from transforms.storage import FileInfo
 from transforms.subsets import SubsetList
 
@@ -137,19 +141,23 @@ def lay_out_split(
         options: What the user decides about it.
 
     Raises:
-        ArchiveError: An archive has two images of one name, or there is none at all.
+        ArchiveError: An archive has two images of one name, an overlay one that
+            replaces none, or there is no image at all.
         BuildError: Not everything has arrived.
         ConfigError: More shards are wanted than there are examples.
-        SubsetError: The selection is empty or not complete.
+        SubsetError: The selection is empty or not complete, or the list has other
+            labels than its images.
     """
     arrived = pa.concat_tables([ARRIVAL_SCHEMA.empty_table(), *arrivals])
     summaries = sorted(summaries, key=lambda summary: summary.partition)
     _check_arrived(archives, arrived)
     _check_partitions(split, partitions, arrived, summaries)
-    _check_repeated(split, archives, summaries)
+    check_repeated(split, archives, summaries)
+    check_overlays(split, archives, summaries)
     missing, first_missing = _check_complete(
-        split, archives, set(arrived["name"].to_pylist()), summaries, options
+        split, archives, arrived, summaries, options
     )
+    check_list_labels(split, summaries, options.subset)
     kept = _keep_all(summaries)
     if options.max_examples is not None and options.max_examples < kept.examples:
         kept = _keep_first(summaries, options.max_examples)
@@ -296,29 +304,10 @@ def _check_partitions(
         )
 
 
-def _check_repeated(
-    split: str, archives: Sequence[Archive], summaries: Sequence[PartitionSummary]
-) -> None:
-    """Raises ArchiveError where two images of a layer have one name."""
-    count = sum(summary.repeated for summary in summaries)
-    if not count:
-        return
-    first = [repeat for summary in summaries for repeat in summary.first_repeated]
-    places = " and ".join(
-        f"byte {offset:,} of {archives[archive].file.uri}"
-        for archive, offset in first[0].places
-    )
-    raise ArchiveError(
-        f"{count:,} images of the {split} split occur twice: "
-        f"{sample([repeat.name for repeat in first], total=count)}. "
-        f"{printable(first[0].name)} begins at {places}. Remove one of each."
-    )
-
-
 def _check_complete(
     split: str,
     archives: Sequence[Archive],
-    containers: set[str],
+    arrived: pa.Table,
     summaries: Sequence[PartitionSummary],
     options: SplitOptions,
 ) -> tuple[int, tuple[str, ...]]:
@@ -337,7 +326,7 @@ def _check_complete(
     missing = sum(summary.missing for summary in summaries)
     positions = sorted(i for summary in summaries for i in summary.first_missing)
     names = [subset.names[i] for i in positions[:SHOWN]]
-    hint = hint_at_task_3(containers - {""})
+    hint = hint_at_spelling(names, arrived)
     if empty:
         raise SubsetError(
             f"{subset.source} selects nothing: {uris} has none of its "

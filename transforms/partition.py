@@ -17,7 +17,16 @@ import pyarrow.compute as pc
 from transforms.archives import Archive
 from transforms.examples import example_sizes
 from transforms.order import key_halves, order_keys, sort_by_key
-from transforms.subsets import SELECTED_SCHEMA, SelectedTable
+from transforms.partition_faults import (
+    SHOWN,
+    ImagePlaces,
+    find_missing,
+    find_relabelled,
+    find_repeated,
+    find_useless,
+    layers_of,
+)
+from transforms.subsets import SELECTED_SCHEMA, SelectedTable, SubsetList
 
 ROW_SCHEMA: Final = pa.schema(
     [
@@ -32,8 +41,8 @@ ARRIVAL_SCHEMA: Final = pa.schema(
         pa.field("archive", pa.int32(), nullable=False),  # position in archives
         pa.field("position", pa.int32(), nullable=False),  # among the archive's
         pa.field("total", pa.int32(), nullable=False),  # containers of the archive
-        pa.field("name", pa.string(), nullable=False),
         pa.field("rows", pa.int64(), nullable=False),
+        pa.field("example", pa.string(), nullable=False),  # name of a member, or empty
     ]
 )
 
@@ -47,11 +56,12 @@ PLACE_SCHEMA: Final = pa.schema(
     ]
 )
 
-# Names of a subset, with their positions in the list.
+# Names of a subset, with their positions in the list and their labels there.
 LISTED_SCHEMA: Final = pa.schema(
     [
         pa.field("position", pa.int64(), nullable=False),
         pa.field("name", pa.string(), nullable=False),
+        pa.field("label", pa.int64()),
     ]
 )
 
@@ -61,20 +71,6 @@ _ROWS_PER_PARTITION: Final = 1_000_000
 _BYTES_PER_IMAGE: Final = 64 << 10
 # An element between two steps: 4 MB.
 RUN_ROWS: Final = 1 << 16
-SHOWN: Final = 5  # names in a message
-
-
-@dataclass(frozen=True, slots=True)
-class Repeat:
-    """An image that occurs twice.
-
-    Attributes:
-        name: Its name.
-        places: Archive and offset of two of its occurrences.
-    """
-
-    name: str
-    places: tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +86,10 @@ class PartitionSummary:
         first_missing: Positions in the list of the first of them.
         repeated: Number of images that occur twice in one layer.
         first_repeated: The first of them in order.
+        useless: Number of images of overlays that replace none.
+        first_useless: The first of them in order.
+        relabelled: Number of images whose label is not the one that the list has.
+        first_relabelled: Positions in the list of the first of them, with their labels.
         places: Rows of ``PLACE_SCHEMA`` in order; empty unless a limit was given.
     """
 
@@ -100,7 +100,11 @@ class PartitionSummary:
     missing: int
     first_missing: tuple[int, ...]
     repeated: int
-    first_repeated: tuple[Repeat, ...]
+    first_repeated: tuple[ImagePlaces, ...]
+    useless: int
+    first_useless: tuple[ImagePlaces, ...]
+    relabelled: int
+    first_relabelled: tuple[tuple[int, int], ...]
     places: pa.Table
 
 
@@ -149,8 +153,8 @@ def list_arrivals(
             positions[table.archive],
             table.container.position,
             table.container.total,
-            table.container.name,
             table.members.num_rows,
+            table.example,
         )
         for table in tables
     ]
@@ -183,14 +187,17 @@ def split_by_key(
     return _take_parts(rows, _partition_of(rows["key"], partitions), partitions)
 
 
-def split_list(names: Sequence[str], split: str, partitions: int) -> list[pa.Table]:
+def split_list(subset: SubsetList, split: str, partitions: int) -> list[pa.Table]:
     """Returns the names of a subset by partition, as ``LISTED_SCHEMA`` has them."""
+    count = len(subset.names)
+    labels = pa.nulls(count, pa.int64()) if subset.labels is None else subset.labels
     rows = pa.table(
-        [np.arange(len(names)), pa.array(names, pa.string())], schema=LISTED_SCHEMA
+        [np.arange(count), pa.array(subset.names, pa.string()), labels],
+        schema=LISTED_SCHEMA,
     )
     if partitions == 1:
         return [rows]  # keys take a microsecond each
-    keys = pa.chunked_array([order_keys(names, split)])
+    keys = pa.chunked_array([order_keys(subset.names, split)])
     return _take_parts(rows, _partition_of(keys, partitions), partitions)
 
 
@@ -215,14 +222,16 @@ def sort_partition(
         know of them. Where images occur twice the rows are of no use.
     """
     rows = pa.concat_tables([ROW_SCHEMA.empty_table(), *pieces]).combine_chunks()
-    layers = _layers(rows, archives)
+    layers = layers_of(rows, archives)
     rows = rows.take(pa.array(sort_by_key(rows["key"], layers)))
     halves = key_halves(rows["key"])
     same_key = (halves[1:] == halves[:-1]).all(axis=1)
-    repeated, first_repeated = _find_repeated(rows, same_key, archives)
+    repeated, first_repeated = find_repeated(rows, same_key, archives)
+    useless, first_useless = find_useless(rows, same_key, archives)
     first_of_name = np.concatenate([[True], ~same_key])[: rows.num_rows]
     kept = rows.filter(pa.array(first_of_name)).drop_columns("key").combine_chunks()
-    missing = _find_missing(listed, kept)
+    missing = find_missing(listed, kept)
+    relabelled, first_relabelled = find_relabelled(listed, kept)
     sizes = _example_sizes(kept)
     summary = PartitionSummary(
         partition=number,
@@ -233,6 +242,10 @@ def sort_partition(
         first_missing=tuple(missing[:SHOWN].tolist()),
         repeated=repeated,
         first_repeated=first_repeated,
+        useless=useless,
+        first_useless=first_useless,
+        relabelled=relabelled,
+        first_relabelled=first_relabelled,
         places=PLACE_SCHEMA.empty_table()
         if limit is None
         else _first_places(kept, sizes, limit),
@@ -264,52 +277,6 @@ def _partition_of(keys: pa.ChunkedArray, partitions: int) -> npt.NDArray[np.int6
     """Returns each key's partition; like keys, partitions are in ascending order."""
     high = key_halves(keys)[:, 0] >> np.uint64(32)
     return (high * np.uint64(partitions) >> np.uint64(32)).astype(np.int64)
-
-
-def _layers(rows: pa.Table, archives: Sequence[Archive]) -> npt.NDArray[np.int8]:
-    layers = np.array([archive.layer for archive in archives], np.int8)
-    found: npt.NDArray[np.int8] = layers[rows["archive"].to_numpy()]
-    return found
-
-
-def _find_repeated(
-    rows: pa.Table, same_key: npt.NDArray[np.bool_], archives: Sequence[Archive]
-) -> tuple[int, tuple[Repeat, ...]]:
-    """Returns how many images occur twice in one layer, and the first of them.
-
-    Args:
-        rows: Rows in order of key and layer.
-        same_key: Whether a row's key is that of the row behind it.
-        archives: The archives of the split.
-    """
-    layers = _layers(rows, archives)
-    twice = np.flatnonzero(same_key & (layers[1:] == layers[:-1]))
-    if not len(twice):
-        return 0, ()
-    # Of equal rows the one that arrived first is first, which must not be seen.
-    archive, offset = rows["archive"].to_numpy(), rows["offset"].to_numpy()
-    halves = key_halves(rows["key"])
-    order = np.lexsort((offset, archive, -layers, halves[:, 1], halves[:, 0]))
-    shown = twice[:SHOWN]
-    names = rows["name"].take(pa.array(shown)).to_pylist()
-    found = [
-        Repeat(
-            name, tuple((int(archive[i]), int(offset[i])) for i in order[row : row + 2])
-        )
-        for name, row in zip(names, shown.tolist(), strict=True)
-    ]
-    return len(twice), tuple(found)
-
-
-def _find_missing(listed: pa.Table | None, kept: pa.Table) -> npt.NDArray[np.int64]:
-    """Returns the positions in the list of names that no row has, ascending."""
-    if listed is None:
-        return np.empty(0, np.int64)
-    found = pc.is_in(listed["name"], value_set=kept["name"].combine_chunks())
-    missing: npt.NDArray[np.int64] = (
-        listed["position"].filter(pc.invert(found)).to_numpy()
-    )
-    return missing
 
 
 def _first_places(kept: pa.Table, sizes: npt.NDArray[np.int64], limit: int) -> pa.Table:

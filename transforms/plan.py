@@ -108,7 +108,7 @@ class _SortFn(beam.DoFn):  # type: ignore[misc]
             return None
         if split not in self._listed:
             count = self._partitions[split]
-            self._listed[split] = split_list(subset.names, split, count)
+            self._listed[split] = split_list(subset, split, count)
         return self._listed[split][number]
 
 

@@ -2,26 +2,33 @@
 
 import hashlib
 import http.client
-import re
 import urllib.request
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import apache_beam as beam
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
+from apache_beam.metrics import Metrics
 
 from transforms import storage
-from transforms.archives import Archive, Container, MemberTable
-from transforms.errors import ConfigError, SubsetError, printable
-from transforms.labels import Labeller
+from transforms.archives import MEMBER_SCHEMA, Archive, Container, MemberTable
+from transforms.errors import ConfigError, LabelError, SubsetError, printable
+from transforms.labels import (
+    LABEL_SCHEMA,
+    LabelByContainer,
+    LabelByName,
+    Labeller,
+    labels_by_name,
+)
 from transforms.lists import MOST_BYTES, check_size, decode_list, read_list
 from transforms.order import order_keys
+from transforms.subset_lines import parse_subset_list
 
 _DOWNLOAD_TIMEOUT: Final = 60  # seconds without an answer
-_SEPARATORS: Final = re.compile(r"[\s,]+")
 
 SELECTED_SCHEMA: Final = pa.schema(
     [
@@ -72,11 +79,13 @@ class SubsetList:
         names: Names without directories, in the list's order.
         source: The file they were read from, for messages.
         size: Length of that file in bytes.
+        labels: Each one's label, None where its line has none; None if none has one.
     """
 
     names: tuple[str, ...]
     source: str
     size: int
+    labels: tuple[int | None, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +95,12 @@ class Selection:
     Attributes:
         labeller: Gives the images their labels.
         subset: The images wanted; None for all.
+        class_names: The name of class ``i`` at position ``i``.
     """
 
     labeller: Labeller
     subset: SubsetList | None = None
+    class_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,60 +111,29 @@ class SelectedTable:
         archive: The archive they lie in.
         container: The container.
         members: Rows of ``SELECTED_SCHEMA`` in archive order; may be empty.
+        example: Name of one member, wanted or not; empty where there is none.
     """
 
     archive: Archive
     container: Container
     members: pa.Table
+    example: str = ""
 
 
-def parse_subset_list(text: str, source: str) -> tuple[str, ...]:
-    """Returns the image names of a subset list.
-
-    A line is ``name``, ``wnid/name`` or ``train/wnid/name``, and may have a label
-    behind a space, tab or comma, which is ignored. Empty lines are skipped.
-
-    Args:
-        text: The list.
-        source: Its file, for messages.
-
-    Raises:
-        SubsetError: A line has more than two columns, or a name occurs twice.
-
-    Example:
-        >>> parse_subset_list("n01440764/n01440764_36.JPEG 0", "list.txt")
-        ('n01440764_36.JPEG',)
-    """
-    names: dict[str, int] = {}
-    for number, line in enumerate(text.splitlines(), 1):
-        columns = [column for column in _SEPARATORS.split(line.strip()) if column]
-        if not columns:
-            continue
-        name = columns[0].rsplit("/", 1)[-1]
-        if len(columns) > 2 or not name:
-            raise SubsetError(
-                f"{source}, line {number:,}: expected an image name and perhaps a "
-                f"label, found '{printable(line.strip())}'."
-            )
-        if name in names:
-            raise SubsetError(
-                f"{source} names {printable(name)} twice, on lines {names[name]:,} and "
-                f"{number:,}. Remove one."
-            )
-        names[name] = number
-    return tuple(names)
-
-
-def read_subset_list(subset: SubsetFile, manual_dir: str, cache_dir: str) -> SubsetList:
+def read_subset_list(
+    subset: SubsetFile, manual_dir: str, cache_dir: str, class_names: Sequence[str] = ()
+) -> SubsetList:
     """Returns a subset list from manual_dir, the cache, or its URL, in that order.
 
     Args:
         subset: The list wanted.
         manual_dir: Where the user may have put it.
         cache_dir: Where a download is kept.
+        class_names: The name of class ``i`` at position ``i``, for labels in words.
 
     Raises:
-        SubsetError: The list can't be had, or its size or hash is wrong.
+        SubsetError: The list can't be had, or its size or hash is wrong, or a line of
+            it.
         StorageError: It can't be read, or the download can't be kept.
     """
     path = storage.join(manual_dir, subset.file)
@@ -165,10 +145,37 @@ def read_subset_list(subset: SubsetFile, manual_dir: str, cache_dir: str) -> Sub
     data = read_list(path, SubsetError)
     _check(subset, data, path)
     text = decode_list(data, path, SubsetError)
-    names = parse_subset_list(text, path)
-    if not names:
+    lines = parse_subset_list(text, path, class_names)
+    if not lines.names:
         raise SubsetError(f"{path} selects nothing: it names no image.")
-    return SubsetList(names, path, len(data))
+    return SubsetList(lines.names, path, len(data), lines.labels)
+
+
+def labels_of_list(subset: SubsetList, class_names: Sequence[str]) -> LabelByName:
+    """Returns what labels a split's images as its subset list does.
+
+    Args:
+        subset: The list.
+        class_names: The name of class ``i`` at position ``i``.
+
+    Raises:
+        LabelError: An image has no label there, or one that is none of a class.
+    """
+    labels = subset.labels or (None,) * len(subset.names)
+    for name, label in zip(subset.names, labels, strict=True):
+        if label is None:
+            raise LabelError(
+                f"{subset.source} decides the labels, and {printable(name)} has none "
+                "there."
+            )
+        if not 0 <= label < len(class_names):
+            raise LabelError(
+                f"{subset.source} decides the labels, and {printable(name)} has "
+                f"{label:,} there: there are {len(class_names):,} classes, counted "
+                "from 0. class_names says which."
+            )
+    columns = [list(subset.names), list(labels)]
+    return LabelByName(pa.table(columns, schema=LABEL_SCHEMA), subset.source)
 
 
 def select_members(
@@ -177,25 +184,37 @@ def select_members(
     """Returns a container's wanted members with their labels and order keys.
 
     Args:
-        table: All members of the container.
+        table: All members of the container. Those of an overlay go by their names
+            without directories, for it may be packed in one of its own.
         wanted: Names to keep; None for all.
         labeller: Gives the members their labels.
 
     Raises:
-        LabelError: A member's class can't be told.
+        LabelError: The class of a member that is wanted can't be told.
     """
-    labels = labeller.labels(table)
-    names = table.members["name"].to_pylist()
+    members = table.members
+    names = members["name"].to_pylist()
+    if table.archive.layer:
+        names = [storage.base_name(name) for name in names]
+        members = members.set_column(
+            0, MEMBER_SCHEMA.field("name"), pa.array(names, pa.string())
+        )
+    example = names[0] if names else ""
     keep: npt.NDArray[np.bool_] = np.fromiter(
         (wanted is None or name in wanted for name in names), np.bool_, len(names)
     )
     # Copies even where all are kept: a pickled slice drags what it was cut from along.
-    members, labels = table.members.filter(pa.array(keep)), labels[keep]
+    members = members.filter(pa.array(keep))
+    if wanted is not None and not members.num_rows:
+        labels = np.empty(0, np.int64)  # whatever class it is of
+    else:
+        labels = labeller.labels(replace(table, members=members))
     keys = order_keys(members["name"].to_pylist(), table.archive.split)
     return SelectedTable(
         table.archive,
         table.container,
         pa.table([*members.columns, pa.array(labels), keys], schema=SELECTED_SCHEMA),
+        example,
     )
 
 
@@ -214,9 +233,11 @@ class _SelectFn(beam.DoFn):  # type: ignore[misc]
 
     def process(self, table: MemberTable) -> Iterator[SelectedTable]:
         split = table.archive.split
-        yield select_members(
-            table, self._wanted[split], self._selections[split].labeller
-        )
+        selection = self._selections[split]
+        selected = select_members(table, self._wanted[split], selection.labeller)
+        _count(split, "unknown_classes", _is_of_no_class(selected, selection.labeller))
+        _count(split, "other_class", _of_other_class(selected, selection.class_names))
+        yield selected
 
 
 @dataclass
@@ -234,6 +255,26 @@ class SelectMembers(beam.PTransform):  # type: ignore[misc]
     ) -> beam.PCollection[SelectedTable]:
         """Filters each container by itself."""
         return tables | "Select" >> beam.ParDo(_SelectFn(self.selections))
+
+
+def _is_of_no_class(selected: SelectedTable, labeller: Labeller) -> int:
+    """Returns 1 for a container that was passed over, whose class is not known."""
+    return int(
+        isinstance(labeller, LabelByContainer)
+        and not selected.members.num_rows
+        and selected.container.name not in labeller.class_names
+    )
+
+
+def _of_other_class(selected: SelectedTable, class_names: Sequence[str]) -> int:
+    """Returns how many images have another label than their names tell of."""
+    told = labels_by_name(selected.members["name"], class_names)
+    labels = selected.members["label"].combine_chunks()
+    return pc.sum(pc.not_equal(told, labels)).as_py() or 0
+
+
+def _count(split: str, name: str, value: int) -> None:
+    Metrics.counter(split, name).inc(value)
 
 
 def _download(subset: SubsetFile, manual: str, cached: str) -> None:
