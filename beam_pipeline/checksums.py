@@ -18,15 +18,21 @@ class KnownArchive:
 
     Attributes:
         size: Its length in bytes, if known.
+        mebibytes: Its length in MiB, rounded up, where it is known no better.
         md5: Its MD5 in hexadecimal digits.
         sha256: Its SHA-256 in hexadecimal digits, if known.
         remark: What it is, where people take it for another.
     """
 
     size: int | None = None
+    mebibytes: int | None = None
     md5: str
     sha256: str | None = None
     remark: str = ""
+
+    def may_have(self, size: int) -> bool:
+        """Returns whether it is known to be as long as a file of so many bytes."""
+        return self.size == size or self.mebibytes == -(-size // (1 << 20))
 
 
 def verify_archives(
@@ -69,12 +75,12 @@ def refuse_mistaken(
         if size in (None, file.size):
             continue
         for other, archive in known.items():
-            if archive.size == file.size:
+            if archive.may_have(file.size):
                 remark = f", {archive.remark}" if archive.remark else ""
                 raise ArchiveError(
                     f"{file.uri} is not the published {name}, which has {size:,} "
-                    f"bytes: it has the {file.size:,} bytes of {other}{remark}. Get "
-                    "the other one."
+                    f"bytes: it has {file.size:,} bytes, as {other} has{remark}. Get "
+                    f"{name}."
                 )
 
 

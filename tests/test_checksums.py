@@ -79,21 +79,29 @@ def test_an_archive_of_another_ones_size_is_refused_unread() -> None:
         "dogs.tar": known(OTHER, remark="the dogs of task 3"),
         "val.tar": known(b"val"),
         "old.tar": known(b"?", size=None),
+        "cats.tar": known(b"?", size=None, mebibytes=2),
     }
     taken = [
         *(file("train.tar", len(TRAIN)), file("dogs.tar", len(OTHER))),
-        *(file("train.tar", 7), file("own.tar", len(OTHER)), file("old.tar", 3)),
+        *(
+            file("train.tar", 7),
+            file("train.tar", 1 << 20),
+            file("own.tar", len(OTHER)),
+            file("old.tar", 3),
+        ),
     ]
     refuse_mistaken(taken, published)
     for size, told in (
-        (len(OTHER), "4 bytes of dogs.tar, the dogs of task 3."),
-        (3, "3 bytes of val.tar."),
+        (len(OTHER), "4 bytes, as dogs.tar has, the dogs of task 3."),
+        (3, "3 bytes, as val.tar has."),
+        (2 << 20, "2,097,152 bytes, as cats.tar has."),
+        ((1 << 20) + 1, "1,048,577 bytes, as cats.tar has."),
     ):
         with pytest.raises(ArchiveError) as caught:
             refuse_mistaken([*taken, file("train.tar", size)], published)
         assert str(caught.value) == (
             "/none/train.tar is not the published train.tar, which has 1,500,000 "
-            f"bytes: it has the {told} Get the other one."
+            f"bytes: it has {told} Get train.tar."
         )
 
 
