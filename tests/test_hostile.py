@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests.archives import build, dataset_dir, few_archives, image, tar, write_archives
-from transforms import jpeg, png
+from transforms import jpeg, jpeg_metadata, png
 from transforms.archives import (
     Archive,
     Layout,
@@ -25,6 +25,7 @@ from transforms.archives import (
 from transforms.errors import ArchiveError, LabelError, printable, sample
 from transforms.formats import FORMATS
 from transforms.header import read_header
+from transforms.image_metadata import Metadata, read_orientation
 from transforms.images import treat_image
 from transforms.labels import LabelByContainer
 from transforms.policy import ImagePolicy, RejectedImage
@@ -309,18 +310,18 @@ LAUGHS = b"<!DOCTYPE x [<!ENTITY a 'lol'>" + b"<!ENTITY b '&a;&a;&a;'>" * 50 + b
 def test_exif_that_leads_in_circles_asks_for_nothing(kind: str, exif: bytes) -> None:
     data = encoded(kind, exif=exif)
     assert read_header(data).orientation == 1
-    assert jpeg.read_orientation(exif) == 1
+    assert read_orientation(exif) == 1
     if kind != "WEBP":
         for policy in DECODING:
             assert treat_image(data, policy).data
 
 
 def test_xmp_is_handed_on_and_never_parsed() -> None:
-    metadata = jpeg.Metadata(xmp=LAUGHS)
-    data = jpeg.insert_metadata(encoded("JPEG"), metadata)
+    metadata = Metadata(xmp=LAUGHS)
+    data = jpeg_metadata.insert_metadata(encoded("JPEG"), metadata)
     treated = treat_image(data, ImagePolicy(policy="reencode"))
     segments = jpeg.read_segments(treated.data)
-    assert jpeg.read_metadata(treated.data, segments) == metadata
+    assert jpeg_metadata.read_metadata(treated.data, segments) == metadata
 
 
 def test_a_profile_in_parts_without_end_is_none() -> None:
@@ -332,7 +333,7 @@ def test_a_profile_in_parts_without_end_is_none() -> None:
     data = jpeg.START + parts + encoded("JPEG")[2:]
     segments = jpeg.read_segments(data)
     assert len(segments) > 5000
-    assert jpeg.read_metadata(data, segments).icc == b""  # there is a part 0
+    assert jpeg_metadata.read_metadata(data, segments).icc == b""  # there is a part 0
     assert treat_image(data, ImagePolicy(policy="reencode")).data
 
 

@@ -12,12 +12,15 @@ import pytest
 import simplejpeg
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
+from tests.jpegs import EXTENDED, THUMBNAIL
+from transforms import jpeg_metadata, png_metadata
 from transforms.codecs import WARNINGS
 from transforms.errors import ImageError
 from transforms.header import read_header
+from transforms.image_metadata import Metadata
 from transforms.images import (
     RejectedImage,
     Repair,
@@ -25,7 +28,8 @@ from transforms.images import (
     needs_decoding,
     treat_image,
 )
-from transforms.jpeg import Metadata, insert_metadata, read_metadata, read_segments
+from transforms.jpeg import read_segments
+from transforms.jpeg_metadata import insert_metadata, read_metadata
 from transforms.policy import REASONS, ImagePolicy
 
 Pixels = npt.NDArray[np.uint8]
@@ -722,13 +726,189 @@ def test_what_would_become_too_large_is_rejected(
     assert (caught.value.reason, str(caught.value)) == (reason, message)
 
 
-def test_metadata_that_no_jpeg_can_hold_reject_an_image() -> None:
+def test_metadata_that_no_jpeg_can_hold_are_dropped_and_counted() -> None:
     data = save(RGB, "PNG", exif=EXIF + bytes(70_000))
+    plain = treat_image(PNG, ENCODE)
+    assert treat_image(data, ENCODE) == replace(plain, warnings=("metadata_dropped",))
+    # What is not to stay is not missed.
+    assert treat_image(data, replace(ENCODE, exif="strip")) == plain
+    extended = BASE[:20] + EXTENDED + BASE[20:]
+    dropped = treat_image(extended, ENCODE)
+    assert dropped == replace(treat_image(BASE, ENCODE), warnings=("metadata_dropped",))
+    assert treat_image(extended, replace(ENCODE, xmp="strip")).warnings == ()
+    assert treat_image(extended, KEEP) == Treated(extended, None, ())
+
+
+SIZES = {
+    "exif": (65_527, 65_528, 1_048_575, 1_048_576),
+    "xmp": (65_504, 65_505, 1_048_575, 1_048_576),
+    "icc": (65_519, 65_520, 1_048_575, 1_048_576, 1_048_577, 16_707_345, 16_707_346),
+}
+
+
+@pytest.mark.parametrize("encoding", ["jpeg", "png", "webp"])
+@pytest.mark.parametrize(("kind", "size"), [(k, n) for k in SIZES for n in SIZES[k]])
+def test_whatever_the_metadata_pillow_opens_what_is_written(
+    kind: str, size: int, encoding: Any
+) -> None:
+    start = EXIF if kind == "exif" else PROFILES[b"RGB "] if kind == "icc" else b"<x>"
+    value = start + b" " * (size - len(start))
+    metadata = {"exif": EXIF, "xmp": PACKET, "icc": PROFILES[b"RGB "], kind: value}
+    data = png_with(**metadata)
+    policy = ImagePolicy(policy="reencode", encoding=encoding)
+    treated = treat_image(data, policy)
+    with (
+        Image.open(io.BytesIO(treated.data)) as image,
+        Image.open(io.BytesIO(treat_image(PNG, policy).data)) as plain,
+    ):
+        assert image.tobytes() == plain.tobytes()
+        found = {
+            "exif": image.info.get("exif", b"").removeprefix(b"Exif\0\0"),
+            "xmp": image.info.get("xmp", b""),
+            "icc": image.info.get("icc_profile") or b"",
+        }
+    kept = size <= {"jpeg": max(SIZES[kind][:2]) - 1, "png": 1_048_575}.get(
+        encoding, size
+    )
+    if (kind, encoding) == ("icc", "jpeg"):
+        kept = size <= 16_707_345
+    assert found == {**metadata, kind: value if kept else b""}
+    assert treated.warnings == (() if kept else ("metadata_dropped",))
+
+
+def png_with(*, exif: bytes, xmp: bytes, icc: bytes) -> bytes:
+    """Returns a PNG with metadata, which Pillow may refuse."""
+    texts = PngInfo()
+    texts.add_itxt("XML:com.adobe.xmp", xmp.decode())
+    return save(RGB, "PNG", pnginfo=texts, exif=exif, icc_profile=icc)
+
+
+TURNED_PACKET = b"""<x:xmpmeta xmlns:x='adobe:ns:meta/'><rdf:RDF
+    xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#'><rdf:Description
+    xmlns:tiff='http://ns.adobe.com/tiff/1.0/' tiff:Orientation="%d"/>
+    </rdf:RDF></x:xmpmeta>"""
+NOISE = Image.fromarray(
+    np.random.default_rng(5).integers(0, 256, (12, 16, 3), dtype=np.uint8)
+)
+
+
+def asking(kind: str, in_exif: int | None, in_xmp: int | None) -> bytes:
+    """Returns an image that asks for orientations in several ways."""
+    exif = EXIF.replace(b"\6", bytes((in_exif,))) if in_exif else b""
+    xmp = TURNED_PACKET % in_xmp if in_xmp else b""
+    if kind == "JPEG":
+        data = save(NOISE, "JPEG", quality=100, subsampling=0)
+        return insert_metadata(data, Metadata(exif, xmp))
+    texts = PngInfo()
+    if xmp:
+        texts.add_itxt("XML:com.adobe.xmp", xmp.decode())
+    if kind == "PNG":
+        return save(NOISE, "PNG", pnginfo=texts, exif=exif)
+    profile = f"\nexif\n{len(exif):8}\n{exif.hex()}\n"
+    texts.add_text("Raw profile type exif", profile, zip=True)
+    return save(NOISE, "PNG", pnginfo=texts)
+
+
+@pytest.mark.parametrize("metadata", ["keep", "exif", "xmp", "exif xmp"])
+@pytest.mark.parametrize("encoding", ["jpeg", "png", "webp"])
+@pytest.mark.parametrize(
+    ("kind", "in_exif", "in_xmp"),
+    [
+        (kind, in_exif, in_xmp)
+        for kind in ("JPEG", "PNG", "raw profile")
+        for in_exif, in_xmp in ((6, None), (6, 6), (1, 6), (8, 3), (3, 1), (None, 6))
+        if in_exif or kind != "raw profile"
+    ],
+)
+def test_an_image_is_turned_once(
+    kind: str, in_exif: int | None, in_xmp: int | None, encoding: Any, metadata: str
+) -> None:
+    data = asking(kind, in_exif, in_xmp)
+    stripped = {name: "strip" for name in metadata.split() if name != "keep"}
+    policy = ImagePolicy(
+        policy="reencode", encoding=encoding, orientation="apply", **stripped
+    )
+    treated = treat_image(data, policy)
+    bare = treat_image(data, replace(policy, exif="strip", xmp="strip"))
+    with (
+        Image.open(io.BytesIO(data)) as image,
+        Image.open(io.BytesIO(treated.data)) as written,
+        Image.open(io.BytesIO(bare.data)) as upright,
+    ):
+        wanted = ImageOps.exif_transpose(image)
+        shown = ImageOps.exif_transpose(written)
+        assert shown.size == wanted.size
+        assert shown.tobytes() == written.tobytes() == upright.tobytes()
+        if encoding == "png":
+            far = np.asarray(shown).astype(int) - np.asarray(wanted)
+            assert np.abs(far).max() == 0
+        if "xmp" not in stripped and in_xmp:
+            assert written.info["xmp"] == TURNED_PACKET % 1
+        assert ("xmp" in written.info) == ("xmp" not in stripped and bool(in_xmp))
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+@pytest.mark.parametrize(
+    ("in_exif", "in_xmp", "left"), [(1, 6, 1), (6, 1, 6), (6, 6, 6), (None, 6, 6)]
+)
+def test_without_exif_xmp_says_what_exif_said(
+    kind: str, in_exif: int | None, in_xmp: int, left: int
+) -> None:
+    data = asking(kind, in_exif, in_xmp)
+    stripped = treat_image(data, replace(KEEP, exif="strip"))
+    assert stripped.data == asking(kind, None, left)
+    with (
+        Image.open(io.BytesIO(data)) as before,
+        Image.open(io.BytesIO(stripped.data)) as after,
+    ):
+        shown = ImageOps.exif_transpose(after).tobytes()
+        assert shown == ImageOps.exif_transpose(before).tobytes()
+
+
+def test_what_cannot_be_stripped_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
+    for policy in (replace(KEEP, exif="strip"), replace(KEEP, icc="strip")):
+        with pytest.raises(RejectedImage) as caught:
+            treat_image(PNG[:-12] + PNG[-11:], policy)
+        assert (caught.value.reason, str(caught.value)) == (
+            "unstrippable",
+            "its metadata can't be cut out: its chunks do not lead to its end",
+        )
+    endless = BASE[:-2] + b"\xff\xfe\0\2" * (1 << 17) + BASE[-2:]
     with pytest.raises(RejectedImage) as caught:
-        treat_image(data, ENCODE)
-    assert caught.value.reason == "unencodable"
-    assert str(caught.value) == "it can't be encoded: its metadata have 70,032 bytes"
-    assert treat_image(data, replace(ENCODE, exif="strip")).data
+        treat_image(endless, replace(KEEP, exif="strip"))
+    assert (caught.value.reason, str(caught.value)) == (
+        "unstrippable",
+        "its metadata can't be cut out: it has more than 131,072 segments",
+    )
+    damaged = (
+        (jpeg_metadata, LADEN, BASE[:-9] + BASE[-2:]),
+        (jpeg_metadata, LADEN, BASE.replace(b"\xff\xdb", b"\xff\xe5", 1)),
+        (png_metadata, PNG, PNG[: IDAT + 4] + bytes(9) + PNG[IDAT + 13 :]),
+    )
+    for module, data, cut in damaged:
+        monkeypatch.setattr(module, "cut_metadata", lambda *_, cut=cut: cut)
+        with pytest.raises(RejectedImage) as caught:
+            treat_image(data, replace(KEEP, exif="strip"))
+        assert (caught.value.reason, str(caught.value)) == (
+            "unstrippable",
+            "its metadata can't be cut out: it would look different",
+        )
+
+
+def test_later_pictures_and_thumbnails_go_with_exif() -> None:
+    several = save(
+        *(RGB, "MPO"), save_all=True, append_images=[RGB], exif=b"Exif\0\0" + EXIF
+    )
+    laden = BASE[:20] + THUMBNAIL + BASE[20:] + several + b"GPS"
+    for policy in ("keep", "repair"):
+        stripped = treat_image(laden, ImagePolicy(policy=policy, exif="strip"))
+        assert stripped == Treated(BASE, None, ())
+        untouched = treat_image(laden, ImagePolicy(policy=policy, icc="strip"))
+        assert untouched == Treated(laden, None, ())
+    first = treat_image(several, ImagePolicy(exif="strip")).data
+    with Image.open(io.BytesIO(first)) as image:
+        assert (image.format, image.info.get("exif")) == ("JPEG", None)
+        assert image.tobytes() == Image.open(io.BytesIO(several)).tobytes()
 
 
 @pytest.mark.parametrize(

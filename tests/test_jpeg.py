@@ -1,71 +1,17 @@
-"""The segments of JPEGs: found, cut out and put in."""
+"""The segments of JPEGs: found, up to the first scan and in all of a picture."""
 
-import io
 import struct
 from itertools import pairwise
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
 
+from tests.jpegs import BASE, COMMENT, EXIF, LADEN, save, tiff, with_segments
 from transforms import jpeg
-from transforms.jpeg import Kind, Metadata
-
-NOISE = np.random.default_rng(0).integers(0, 256, (40, 56, 3), dtype=np.uint8)
-PROFILE = bytes(16) + b"RGB " + bytes(range(256)) * 600  # takes three segments
-PACKET = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'/>"
-EXTENSION = b"http://ns.adobe.com/xmp/extension/\0" + b"0" * 40 + b"more"
-PHOTOSHOP = b"Photoshop 3.0\x008BIM\x04\x04\0\0\0\0\0\0"
-
-
-def tiff(orientation: int, order: str = "<") -> bytes:
-    """Returns EXIF of two entries, the second of them an orientation."""
-    mark = {"<": b"II*\0", ">": b"MM\0*"}[order]
-    return mark + struct.pack(
-        order + "IHHHI4sHHIHHI",
-        *(8, 2, 0x010F, 2, 4, b"abc\0", 0x0112, 3, 1, orientation, 0, 0),
-    )
-
-
-def segment(marker: int, body: bytes) -> bytes:
-    return struct.pack(">BBH", 0xFF, marker, len(body) + 2) + body
-
-
-def save(**options: Any) -> bytes:
-    encoded = io.BytesIO()
-    Image.fromarray(NOISE).save(encoded, "JPEG", **options)
-    return encoded.getvalue()
-
-
-def with_segments(data: bytes, *segments: bytes) -> bytes:
-    """Puts segments behind the JFIF header."""
-    return data[:20] + b"".join(segments) + data[20:]
-
-
-def pixels(data: bytes) -> bytes:
-    with Image.open(io.BytesIO(data)) as image:
-        return image.tobytes()
-
-
-BASE = save()
-EXIF = segment(0xE1, b"Exif\0\0" + tiff(6))
-XMP = segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0" + PACKET)
-EXTENDED = segment(0xE1, EXTENSION)
-ICC = b"".join(
-    segment(0xE2, b"ICC_PROFILE\0" + bytes((n + 1, 3)) + PROFILE[n * 65519 :][:65519])
-    for n in range(3)
-)
-IPTC = segment(0xED, PHOTOSHOP)
-OTHER_APP13 = segment(0xED, b"Adobe_CM\0")
-FLASHPIX = segment(0xE2, b"FPXR\0\0")
-COMMENT = segment(0xFE, b"ICC_PROFILE\0 in a comment")
-LADEN = with_segments(
-    BASE, EXIF, XMP, EXTENDED, ICC, IPTC, OTHER_APP13, FLASHPIX, COMMENT
-)
-
+from transforms.image_metadata import read_orientation
+from transforms.jpeg_metadata import cut_metadata, read_metadata
 
 # --- Finding --------------------------------------------------------------------------
 
@@ -138,10 +84,10 @@ def test_any_bytes_can_be_walked(junk: bytes, start: bytes) -> None:
     if frame:
         jpeg.count_scans(data, segments, frame)
     jpeg.is_adobe(data, segments)
-    metadata = jpeg.read_metadata(data, segments)
-    jpeg.read_orientation(metadata.exif)
-    assert jpeg.cut_metadata(data, segments, ()) == data
-    assert len(jpeg.cut_metadata(data, segments, ("exif", "xmp", "icc"))) <= len(data)
+    metadata = read_metadata(data, segments)
+    read_orientation(metadata.exif)
+    assert cut_metadata(data, segments, ()) == data
+    assert len(cut_metadata(data, segments, ("exif", "xmp", "icc"))) <= len(data)
 
 
 def test_every_beginning_of_a_jpeg_can_be_walked() -> None:
@@ -150,7 +96,7 @@ def test_every_beginning_of_a_jpeg_can_be_walked() -> None:
         found = jpeg.read_segments(LADEN[:cut])
         assert found == whole[: len(found)]
         assert not found or found[-1][1] + 4 <= cut
-        jpeg.read_metadata(LADEN[:cut], found)
+        read_metadata(LADEN[:cut], found)
 
 
 @pytest.mark.parametrize("length", [0, 1, 2])
@@ -168,142 +114,56 @@ def test_wrong_lengths_are_survived(length: int, which: int) -> None:
     data = BASE[: start + 2] + struct.pack(">H", length) + BASE[start + 4 :]
     segments = jpeg.read_segments(data)
     jpeg.read_frame(data, segments)
-    jpeg.cut_metadata(data, segments, ("exif", "xmp", "icc"))
+    cut_metadata(data, segments, ("exif", "xmp", "icc"))
 
 
-# --- Cutting --------------------------------------------------------------------------
+# --- In all of a picture --------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("kinds", "left"),
-    [
-        (("exif",), [XMP, EXTENDED, ICC, OTHER_APP13, FLASHPIX, COMMENT]),
-        (("xmp",), [EXIF, ICC, OTHER_APP13, FLASHPIX, COMMENT]),
-        (("icc",), [EXIF, XMP, EXTENDED, IPTC, OTHER_APP13, FLASHPIX, COMMENT]),
-        (("exif", "xmp", "icc"), [OTHER_APP13, FLASHPIX, COMMENT]),
-        ((), [EXIF, XMP, EXTENDED, ICC, IPTC, OTHER_APP13, FLASHPIX, COMMENT]),
-    ],
-)
-def test_cutting_takes_the_segments_named_and_no_others(
-    kinds: tuple[Kind, ...], left: list[bytes]
-) -> None:
-    cut = jpeg.cut_metadata(LADEN, jpeg.read_segments(LADEN), kinds)
-    assert cut == with_segments(BASE, *left)
-    assert pixels(cut) == NOISE_PIXELS
-    with Image.open(io.BytesIO(cut)) as image:
-        assert ("exif" in image.info, "xmp" in image.info) == (
-            EXIF in left,
-            XMP in left,
-        )
-        assert image.info.get("icc_profile") == (PROFILE if ICC in left else None)
+def picture(data: bytes) -> tuple[list[int], int]:
+    found, end = jpeg.read_picture(data, jpeg.read_segments(data))
+    return [marker for marker, _, _, _ in found], end
 
 
-NOISE_PIXELS = pixels(BASE)
+def test_a_picture_ends_at_its_end() -> None:
+    header = [marker for marker, _, _, _ in jpeg.read_segments(BASE)]
+    assert picture(BASE) == (header, len(BASE) - 2)
+    assert picture(BASE + LADEN) == (header, len(BASE) - 2)
+    assert picture(BASE[:-2]) == (header, len(BASE) - 2)
+    # Another picture begins where this one has no end.
+    assert picture(BASE[:-2] + LADEN) == (header, len(BASE) - 2)
+    scan = jpeg.read_segments(BASE)[-1][3]
+    restarted = BASE[: scan + 9] + b"\xff\0\xff\xd3\xff\x05" + BASE[scan + 9 :]
+    assert picture(restarted) == (header, len(restarted) - 2)
 
 
-def test_what_follows_the_picture_stays() -> None:
-    data = with_segments(BASE, EXIF) + LADEN
-    cut = jpeg.cut_metadata(data, jpeg.read_segments(data), ("exif",))
-    assert cut == BASE + LADEN
+def test_segments_between_and_after_scans_are_found() -> None:
+    data = save(progressive=True)
+    markers, end = picture(data)
+    assert (markers.count(jpeg.SCAN), end) == (10, len(data) - 2)
+    last = data.rindex(b"\xff\xda")
+    laden = data[:last] + EXIF + data[last:-2] + COMMENT + data[-2:]
+    found, end = jpeg.read_picture(laden, jpeg.read_segments(laden))
+    assert [marker for marker, _, _, _ in found] == [
+        *(*markers[:-1], 0xE1, jpeg.SCAN, 0xFE)
+    ]
+    assert laden[found[-3][1] : found[-3][3]] == EXIF
+    assert laden[found[-1][1] : found[-1][3]] == COMMENT
+    assert end == len(laden) - 2
+    # One that is cut off is where the picture ends.
+    assert picture(laden[:-3]) == ([*markers[:-1], 0xE1, jpeg.SCAN], found[-1][1])
 
 
-def test_what_has_no_metadata_is_not_copied() -> None:
+def test_what_decides_pixels_is_read() -> None:
     segments = jpeg.read_segments(BASE)
-    assert jpeg.cut_metadata(BASE, segments, ("exif", "xmp", "icc")) is BASE
-
-
-# --- Reading and putting in -----------------------------------------------------------
-
-
-def test_metadata_are_read() -> None:
-    found = jpeg.read_metadata(LADEN, jpeg.read_segments(LADEN))
-    assert found == Metadata(tiff(6), PACKET, PROFILE)
-    assert jpeg.read_metadata(BASE, jpeg.read_segments(BASE)) == Metadata()
-
-
-def test_a_profile_without_one_of_its_parts_is_none() -> None:
-    parts = [ICC[:65537], ICC[65537 : 2 * 65537], ICC[2 * 65537 :]]
-    shuffled = with_segments(BASE, *reversed(parts))
-    assert jpeg.read_metadata(shuffled, jpeg.read_segments(shuffled)).icc == PROFILE
-    lacking = with_segments(BASE, parts[0], parts[2])
-    assert jpeg.read_metadata(lacking, jpeg.read_segments(lacking)).icc == b""
-
-
-@pytest.mark.parametrize("jfif", [True, False])
-def test_metadata_put_in_are_what_pillow_reads(jfif: bool) -> None:
-    data = BASE if jfif else BASE[:2] + BASE[20:]
-    metadata = Metadata(tiff(6), PACKET, PROFILE)
-    laden = jpeg.insert_metadata(data, metadata)
-    assert laden.startswith(data[: 20 if jfif else 2] + b"\xff\xe1")
-    with Image.open(io.BytesIO(laden)) as image:
-        assert image.info["exif"] == b"Exif\0\0" + tiff(6)
-        assert image.info["xmp"] == PACKET
-        assert image.info["icc_profile"] == PROFILE
-        assert ("jfif" in image.info) == jfif
-        assert image.tobytes() == NOISE_PIXELS
-    segments = jpeg.read_segments(laden)
-    assert jpeg.read_metadata(laden, segments) == metadata
-    assert jpeg.cut_metadata(laden, segments, ("exif", "xmp", "icc")) == data
-
-
-def test_no_metadata_change_nothing() -> None:
-    assert jpeg.insert_metadata(BASE, Metadata()) == BASE
-
-
-@pytest.mark.parametrize(
-    ("metadata", "message"),
-    [
-        (Metadata(exif=bytes(65_534 - 6)), "its metadata have 65,534 bytes"),
-        (Metadata(xmp=bytes(70_000)), "its metadata have 70,029 bytes"),
-        (Metadata(icc=bytes(16_707_346)), "its colour profile has 16,707,346 bytes"),
-    ],
-    ids=["exif", "xmp", "icc"],
-)
-def test_metadata_too_long_for_a_jpeg_are_an_error(
-    metadata: Metadata, message: str
-) -> None:
-    with pytest.raises(ValueError, match=f"^{message}$"):
-        jpeg.insert_metadata(BASE, metadata)
-
-
-# --- Orientation ----------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("order", ["<", ">"])
-@pytest.mark.parametrize("orientation", range(1, 9))
-def test_orientations_are_read_and_reset(orientation: int, order: str) -> None:
-    exif = tiff(orientation, order)
-    assert jpeg.read_orientation(exif) == orientation
-    assert jpeg.without_orientation(exif) == tiff(1, order)
-
-
-@pytest.mark.parametrize("order", ["<", ">"])
-def test_an_orientation_of_32_bits_is_reset_too(order: str) -> None:
-    head, tail = tiff(1, order)[:-16], bytes(4)
-    entry = struct.pack(order + "HHI", 0x0112, 4, 1)
-    one, six = struct.pack(order + "I", 1), struct.pack(order + "I", 6)
-    assert jpeg.read_orientation(head + entry + six + tail) == 6
-    reset = jpeg.without_orientation(head + entry + six + tail)
-    assert reset == head + entry + one + tail
-
-
-@pytest.mark.parametrize(
-    "exif", [tiff(0), tiff(9), b"", b"II*\0", b"XX*\0" + bytes(30)]
-)
-def test_what_is_no_orientation_is_the_first(exif: bytes) -> None:
-    assert jpeg.read_orientation(exif) == 1
-    assert jpeg.without_orientation(exif) == exif
-
-
-@settings(deadline=None, max_examples=300)
-@given(st.sampled_from([b"", b"II*\0", b"MM\0*", tiff(6)]), st.binary(max_size=60))
-def test_any_exif_has_an_orientation(start: bytes, junk: bytes) -> None:
-    assert 1 <= jpeg.read_orientation(start + junk) <= 8
-    assert jpeg.read_orientation(jpeg.without_orientation(start + junk)) == 1
-
-
-def test_truncated_exif_has_its_orientation_or_none() -> None:
-    whole = tiff(6)
-    for cut in range(len(whole)):
-        expected = 6 if cut >= 10 + 2 * 12 else 1
-        assert jpeg.read_orientation(whole[:cut]) == expected
+    coded = jpeg.read_coded(BASE)
+    assert coded == [
+        *(BASE[start:end] for marker, start, _, end in segments if marker != 0xE0),
+        BASE[segments[-1][3] : -2],
+    ]
+    assert jpeg.read_coded(LADEN + BASE) == coded
+    for at, _ in enumerate(coded):
+        changed = list(coded)
+        changed[at] = coded[at][:-1] + bytes((coded[at][-1] ^ 1,))
+        data = BASE[:20] + b"".join(changed) + BASE[-2:]
+        assert jpeg.read_coded(data) == changed

@@ -26,8 +26,8 @@ from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile, PngInfo
 
-from transforms import jpeg, png
-from transforms.jpeg import Metadata
+from transforms import jpeg, jpeg_metadata, png
+from transforms.image_metadata import KINDS, Metadata
 from transforms.policy import ImagePolicy, RejectedImage
 from transforms.resizing import Pixels
 
@@ -44,7 +44,11 @@ _WARNINGS: Final = {
     "Unknown Adobe color transform": "unknown_header",
 }
 _PREMATURE_END: Final = "Premature end of JPEG file"
-WARNINGS: Final = (*dict.fromkeys(_WARNINGS.values()), "missing_end")
+WARNINGS: Final = (
+    *dict.fromkeys(_WARNINGS.values()),
+    "missing_end",
+    "metadata_dropped",  # not libjpeg's: what an image had and its new encoding has not
+)
 
 # TurboJPEG encodes with a fast DCT below quality 96, and with the exact one from there.
 # What the fast one loses shows above quality 90.
@@ -143,15 +147,14 @@ def encode_image(pixels: Pixels, policy: ImagePolicy, metadata: Metadata) -> byt
     Args:
         pixels: In colours as ``convert_colours`` leaves them.
         policy: Says how it is encoded.
-        metadata: What to put in.
+        metadata: What to put in, as much as ``fit_metadata`` leaves for the encoding.
 
     Raises:
-        ValueError: The metadata are longer than a JPEG can hold.
         OSError: A progressive or optimised JPEG would take two bytes a pixel.
     """
     if policy.encoding == "jpeg":
         data = _encode_jpeg(pixels, policy)
-        return jpeg.insert_metadata(data, metadata)
+        return jpeg_metadata.insert_metadata(data, metadata)
     image = to_pillow(pixels)
     encoded = io.BytesIO()
     options = {"exif": metadata.exif, "icc_profile": metadata.icc or None}
@@ -161,7 +164,7 @@ def encode_image(pixels: Pixels, policy: ImagePolicy, metadata: Metadata) -> byt
     else:
         texts = PngInfo()
         if metadata.xmp:
-            texts.add_itxt("XML:com.adobe.xmp", metadata.xmp.decode("utf-8", "replace"))
+            texts.add_itxt("XML:com.adobe.xmp", metadata.xmp.decode())
         image.save(encoded, "PNG", optimize=policy.optimize, pnginfo=texts, **options)
     return encoded.getvalue()
 
@@ -221,9 +224,9 @@ def _decode(
         except ValueError as error:
             raise RejectedImage("truncated", f"it can't be decoded: {error}") from error
         return whole, ("missing_end",)
-    bare = jpeg.cut_metadata(data, segments, ("exif", "xmp", "icc"))
     size = frame.width, frame.height
     with _pillow_errors():
+        bare = jpeg_metadata.cut_metadata(data, segments, KINDS)
         image = JpegImageFile(io.BytesIO(bare))
         _load(image, size, scale)
         pixels = np.asarray(image)

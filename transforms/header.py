@@ -13,7 +13,8 @@ from bisect import bisect
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from transforms import jpeg
+from transforms import jpeg, png, png_metadata
+from transforms.image_metadata import read_orientation
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,7 @@ def _read_jpeg(data: bytes) -> Header:
         _quality(tables.get(frame[8], b"")),
         marker_of_frame in _PROGRESSIVE,
         frame[0],
-        jpeg.read_orientation(exif) if exif else 1,
+        read_orientation(exif) if exif else 1,
     )
 
 
@@ -172,15 +173,8 @@ def _read_png(data: bytes) -> Header:
     mode = {0: "L", 2: "RGB", 3: "P", 4: "LA", 6: "RGBA"}.get(colours, "unknown")
     if colours == 0:
         mode = {1: "1", 16: "I;16"}.get(bits, mode)
-    orientation = 1
-    at = 33
-    while at + 8 <= len(data):
-        size, kind = _big(data[at : at + 4]), data[at + 4 : at + 8]
-        if kind in (b"IDAT", b"IEND"):
-            break
-        if kind == b"eXIf":
-            orientation = jpeg.read_orientation(data[at + 8 : at + 8 + size])
-        at += 12 + size
+    # Unlike all else that is told here, it may stand after the pixels.
+    orientation = read_orientation(png_metadata.read_exif(data, png.read_chunks(data)))
     return Header("png", width, height, mode, bits=bits, orientation=orientation)
 
 
@@ -194,7 +188,7 @@ def _read_webp(data: bytes) -> Header:
             width, height = _little(data[24:27]) + 1, _little(data[27:30]) + 1
             alpha = bool(data[20] & 0x10)
             if data[20] & 0x08:
-                orientation = jpeg.read_orientation(_webp_exif(data))
+                orientation = read_orientation(_webp_exif(data))
         case b"VP8L":
             packed = _little(data[21:25])
             width, height = (packed & 0x3FFF) + 1, (packed >> 14 & 0x3FFF) + 1
@@ -214,7 +208,7 @@ def _webp_exif(data: bytes) -> bytes:
     while at + 8 <= len(data):
         size = _little(data[at + 4 : at + 8])
         if data[at : at + 4] == b"EXIF":
-            return data[at + 8 : at + 8 + size].removeprefix(b"Exif\0\0")
+            return data[at + 8 : at + 8 + size].removeprefix(jpeg.EXIF)
         at += 8 + size + size % 2
     return b""
 
@@ -257,7 +251,7 @@ def _read_tiff(data: bytes) -> Header:
         _pixels(tags.get(257, 0)),
         mode,
         bits=bits,
-        orientation=jpeg.read_orientation(data),
+        orientation=read_orientation(data),
     )
 
 

@@ -23,11 +23,18 @@ colours that they should have, if JPEG is the encoding: to encode them anew woul
 """
 
 import io
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from transforms import codecs, jpeg, png, resizing
-from transforms.jpeg import Metadata
+from transforms import codecs, jpeg, jpeg_metadata, png, png_metadata, resizing
+from transforms.image_metadata import (
+    Kind,
+    Metadata,
+    decide_orientation,
+    fit_metadata,
+    without_orientations,
+)
 from transforms.policy import ImagePolicy
 from transforms.policy import RejectedImage as RejectedImage
 from transforms.resizing import Fit, Pixels
@@ -35,6 +42,7 @@ from transforms.resizing import Fit, Pixels
 Repair = Literal["cmyk", "png"]
 
 _UNDECODABLE: Final = "it can't be decoded: "
+_UNSTRIPPABLE: Final = "its metadata can't be cut out: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,21 +201,39 @@ def _strip(source: _Jpeg | _Png, policy: ImagePolicy) -> bytes:
     if not kinds:
         return source.data
     if isinstance(source, _Png):
-        return png.cut_metadata(source.data, source.chunks, kinds)
-    return jpeg.cut_metadata(source.data, source.segments, kinds)
+        return _strip_png(source, kinds)
+    try:
+        cut = jpeg_metadata.cut_metadata(source.data, source.segments, kinds)
+    except ValueError as error:
+        raise RejectedImage("unstrippable", f"{_UNSTRIPPABLE}{error}") from error
+    if jpeg.read_coded(cut) != jpeg.read_coded(source.data):
+        raise RejectedImage("unstrippable", f"{_UNSTRIPPABLE}it would look different")
+    return cut
+
+
+def _strip_png(source: _Png, kinds: Collection[Kind]) -> bytes:
+    if not source.chunks or source.chunks[-1][0] != b"IEND":
+        raise RejectedImage(
+            "unstrippable", f"{_UNSTRIPPABLE}its chunks do not lead to its end"
+        )
+    cut = png_metadata.cut_metadata(source.data, source.chunks, kinds)
+    pixels = png.only_pixels(source.data, source.chunks)
+    if png.only_pixels(cut, png.read_chunks(cut)) != pixels:
+        raise RejectedImage("unstrippable", f"{_UNSTRIPPABLE}it would look different")
+    return cut
 
 
 def _orientation(source: _Jpeg | _Png, policy: ImagePolicy) -> int:
     """Returns the orientation to apply; 1 is the one that changes nothing."""
     if policy.orientation == "keep":
         return 1
-    return jpeg.read_orientation(_read_metadata(source).exif)
+    return decide_orientation(_read_metadata(source)) or 1
 
 
 def _read_metadata(source: _Jpeg | _Png) -> Metadata:
     if isinstance(source, _Png):
-        return png.read_metadata(source.data, source.chunks)
-    return jpeg.read_metadata(source.data, source.segments)
+        return png_metadata.read_metadata(source.data, source.chunks)
+    return jpeg_metadata.read_metadata(source.data, source.segments)
 
 
 def _size(source: _Jpeg | _Png, orientation: int) -> tuple[int, int]:
@@ -264,6 +290,7 @@ def _encode_anew(
     size = width / scale, height / scale
     pixels = resizing.resize_image(pixels, size, fit, policy)
     metadata = _kept_metadata(source, policy, grey=pixels.shape[2] < 3)
+    warnings += ("metadata_dropped",) if metadata.lost else ()
     try:
         return Treated(codecs.encode_image(pixels, policy, metadata), None, warnings)
     except (ValueError, OSError) as error:
@@ -275,14 +302,9 @@ def _kept_metadata(
 ) -> Metadata:
     """Returns the metadata of an image that is encoded anew."""
     found = _read_metadata(source)
-    exif, xmp, icc = found.exif, found.xmp, found.icc
     if policy.orientation == "apply":
-        exif = jpeg.without_orientation(exif)
+        found = without_orientations(found)
     # A profile of CMYK says nothing of the RGB that was made of it.
-    if icc[16:20] != (b"GRAY" if grey else b"RGB "):
-        icc = b""
-    return Metadata(
-        exif=exif if policy.exif == "keep" else b"",
-        xmp=xmp if policy.xmp == "keep" else b"",
-        icc=icc if policy.icc == "keep" else b"",
-    )
+    if found.icc[16:20] != (b"GRAY" if grey else b"RGB "):
+        found = found.without({"icc"})
+    return fit_metadata(found.without(policy.stripped), policy.encoding)

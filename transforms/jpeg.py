@@ -1,37 +1,32 @@
-"""The segments of a JPEG: found, read, cut out and put in, without decoding.
+"""The segments of a JPEG: found and read, without decoding.
 
 A JPEG is a row of segments, each a marker and mostly a length and a body, up to the
-first scan; behind it come coded pixels, in which a marker can't occur by chance.
-Everything that is not pixels stands before the first scan, and so it alone is walked,
-as libjpeg walks it: bytes between segments are passed over.
+first scan; after it come coded pixels, in which a marker can't occur by chance.
+Nearly everything that is not pixels stands before the first scan, and so mostly that
+alone is walked, as libjpeg walks it: bytes between segments are passed over.
 
-Source: ITU-T T.81 annex B for markers, EXIF 2.3 section 4.7 for APP1, Adobe's XMP
-specification part 3 section 1.1.3, ICC.1 annex B.4, Adobe's TN 5116 for APP14.
+Sources: ITU-T T.81 annex B for markers, Adobe's TN 5116 for APP14.
 """
 
+import re
 import struct
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 START: Final = b"\xff\xd8"
 END: Final = b"\xff\xd9"
 
+# What segments begin with.
 EXIF: Final = b"Exif\0\0"
 XMP: Final = b"http://ns.adobe.com/xap/1.0/\0"
 ICC: Final = b"ICC_PROFILE\0"
-_EXTENDED_XMP: Final = b"http://ns.adobe.com/xmp/extension/\0"
-_PHOTOSHOP: Final = b"Photoshop 3.0\0"
+PHOTOSHOP: Final = b"Photoshop 3.0\0"
 _ADOBE: Final = b"Adobe"
 
-_ORIENTATION: Final = 0x0112
-_NUMBERS: Final = {3: "H", 4: "I"}  # EXIF's kinds of whole numbers: 16 bits, 32 bits
-
-_APP0: Final = 0xE0
-_APP1: Final = 0xE1
-_APP2: Final = 0xE2
-_APP13: Final = 0xED
 _APP14: Final = 0xEE
+APPLICATIONS: Final = range(0xE0, 0xF0)
+COMMENT: Final = 0xFE
 SCAN: Final = 0xDA
 FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 # Baseline, extended and progressive; the two latter with arithmetic coding too.
@@ -40,9 +35,9 @@ _PROGRESSIVE: Final = frozenset({0xC2, 0xCA})
 _NO_LENGTH: Final = frozenset({0x01, *range(0xD0, 0xD9)})
 _WITH_LENGTH: Final = frozenset(range(0xC0, 0xFF)) - _NO_LENGTH - {0xD9}
 _HEAD: Final = struct.Struct(">BBH").unpack_from
-
-# Kinds of metadata.
-Kind = Literal["exif", "xmp", "icc"]
+_MOST_SEGMENTS: Final = 1 << 17  # of a picture; real ones have hundreds
+# What ends coded pixels: a marker, but no restart and none of those that mean nothing.
+_NEXT_MARKER: Final = re.compile(rb"\xff[\xc0-\xcf\xd8-\xfe]")
 
 # A segment's marker, its first byte, the first of its body, and the first behind it.
 Segment = tuple[int, int, int, int]
@@ -67,21 +62,6 @@ class Frame:
     bits: int
     decodable: bool
     progressive: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Metadata:
-    """What is stored beside the pixels; empty where there is none.
-
-    Attributes:
-        exif: EXIF, which begins with its byte order.
-        xmp: An XMP packet.
-        icc: A colour profile.
-    """
-
-    exif: bytes = b""
-    xmp: bytes = b""
-    icc: bytes = b""
 
 
 def read_segments(data: bytes) -> list[Segment]:
@@ -151,9 +131,16 @@ def count_scans(data: bytes, segments: Sequence[Segment], frame: Frame) -> int:
     """
     if not segments or segments[-1][0] != SCAN or segments[-1][3] > len(data):
         return 0
-    _, start, body, end = segments[-1]
+    start = segments[-1][1]
+    one = is_one_scan(data, segments, frame)
+    return 1 if one else data.count(b"\xff\xda", start)
+
+
+def is_one_scan(data: bytes, segments: Sequence[Segment], frame: Frame) -> bool:
+    """Returns whether a decoder takes a JPEG's first scan for all of its picture."""
+    _, _, body, end = segments[-1]
     whole = end > body and data[body] == frame.components
-    return 1 if whole and not frame.progressive else data.count(b"\xff\xda", start)
+    return whole and not frame.progressive
 
 
 def is_adobe(data: bytes, segments: Iterable[Segment]) -> bool:
@@ -164,112 +151,48 @@ def is_adobe(data: bytes, segments: Iterable[Segment]) -> bool:
     )
 
 
-def cut_metadata(
-    data: bytes, segments: Iterable[Segment], kinds: Collection[Kind]
-) -> bytes:
-    """Returns a JPEG without metadata of some kinds; everything else stays.
+def read_picture(data: bytes, segments: Iterable[Segment]) -> tuple[list[Segment], int]:
+    """Returns all segments of a JPEG's first picture, and where it ends.
 
-    The extension of XMP goes with it. Photoshop's segments, which may hold copies of
-    EXIF and of XMP, go with either.
-    """
-    cut: dict[int, tuple[bytes, ...]] = {
-        _APP1: ((EXIF[:5],) if "exif" in kinds else ())
-        + ((XMP, _EXTENDED_XMP) if "xmp" in kinds else ()),
-        _APP2: (ICC,) if "icc" in kinds else (),
-        _APP13: (_PHOTOSHOP,) if "exif" in kinds or "xmp" in kinds else (),
-    }
-    view = memoryview(data)
-    pieces = []
-    kept = 0
-    for marker, start, body, end in segments:
-        if marker in cut and data.startswith(cut[marker], body, end):
-            pieces.append(view[kept:start])
-            kept = end
-    return b"".join([*pieces, view[kept:]]) if pieces else data
-
-
-def read_metadata(data: bytes, segments: Iterable[Segment]) -> Metadata:
-    """Returns a JPEG's metadata: of each kind the first, and of XMP no extension.
-
-    A colour profile of which a part is missing counts as none.
-    """
-    exif = xmp = b""
-    parts: dict[int, bytes] = {}
-    count = 0
-    for marker, _, body, end in segments:
-        if marker == _APP1 and not exif and data.startswith(EXIF, body, end):
-            exif = data[body + len(EXIF) : end]
-        elif marker == _APP1 and not xmp and data.startswith(XMP, body, end):
-            xmp = data[body + len(XMP) : end]
-        elif marker == _APP2 and data.startswith(ICC, body, end):
-            part = data[body + len(ICC) : end]
-            if len(part) > 2:  # which part it is, of how many, and the part
-                count = part[1]
-                parts.setdefault(part[0], part[2:])
-    whole = sorted(parts) == list(range(1, count + 1))
-    icc = b"".join(parts[number] for number in sorted(parts)) if whole else b""
-    return Metadata(exif, xmp, icc)
-
-
-def insert_metadata(data: bytes, metadata: Metadata) -> bytes:
-    """Returns a JPEG with metadata, behind its JFIF header where it has one.
+    It ends at the marker that says so, at the beginning of another picture, or where
+    data are missing. Segments may stand between scans, and after the last one.
 
     Args:
-        data: A JPEG without any.
-        metadata: What to put in.
+        data: A JPEG.
+        segments: Those up to its first scan.
 
     Raises:
-        ValueError: Something is longer than a JPEG can hold; the message says what.
+        ValueError: It has segments without end.
     """
-    part = 0xFFFF - 2 - len(ICC) - 2
-    profile = metadata.icc
-    parts = [profile[at : at + part] for at in range(0, len(profile), part)]
-    if len(parts) > 255:
-        raise ValueError(f"its colour profile has {len(profile):,} bytes")
-    added = [_segment(_APP1, EXIF + metadata.exif)] if metadata.exif else []
-    added += [_segment(_APP1, XMP + metadata.xmp)] if metadata.xmp else []
-    added += [
-        _segment(_APP2, ICC + bytes((number, len(parts))) + value)
-        for number, value in enumerate(parts, 1)
-    ]
-    at = len(START)
-    if data[at + 1] == _APP0:
-        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-    return b"".join((data[:at], *added, data[at:])) if added else data
+    found = list(segments)
+    if not found or found[-1][0] != SCAN:
+        return found, len(data)
+    end = found[-1][3]
+    while match := _NEXT_MARKER.search(data, end):
+        start = match.start()
+        marker, body = data[start + 1], start + 4
+        if marker in (START[1], END[1]):
+            return found, start
+        end = max(body, start + 2 + int.from_bytes(data[start + 2 : body], "big"))
+        if end > len(data):
+            return found, start
+        found.append((marker, start, body, end))
+        if len(found) > _MOST_SEGMENTS:
+            raise ValueError(f"it has more than {_MOST_SEGMENTS:,} segments")
+    return found, len(data)
 
 
-def read_orientation(exif: bytes) -> int:
-    """Returns the orientation that EXIF asks for, 1 to 8; 1 changes nothing."""
-    return _find_orientation(exif)[0]
+def read_coded(data: bytes) -> list[bytes]:
+    """Returns what decides a JPEG's pixels: tables, headers, and what scans hold.
 
-
-def without_orientation(exif: bytes) -> bytes:
-    """Returns EXIF that asks for no orientation, of the same length."""
-    value, low = _find_orientation(exif)
-    return exif if value == 1 else exif[:low] + b"\x01" + exif[low + 1 :]
-
-
-def _find_orientation(exif: bytes) -> tuple[int, int]:
-    """Returns the orientation, and where the low byte of its number stands."""
-    order = {b"II*\0": "<", b"MM\0*": ">"}.get(exif[:4])
-    if order is None or len(exif) < 8:
-        return 1, -1
-    (at,) = struct.unpack_from(order + "I", exif, 4)
-    if at + 2 > len(exif):
-        return 1, -1
-    (count,) = struct.unpack_from(order + "H", exif, at)
-    for entry in range(at + 2, min(at + 2 + 12 * count, len(exif) - 11), 12):
-        tag, kind = struct.unpack_from(order + "HH", exif, entry)
-        if tag == _ORIENTATION and kind in _NUMBERS:
-            code = order + _NUMBERS[kind]
-            (value,) = struct.unpack_from(code, exif, entry + 8)
-            if 1 <= value <= 8:
-                high = struct.calcsize(code) - 1 if order == ">" else 0
-                return value, entry + 8 + high
-    return 1, -1
-
-
-def _segment(marker: int, body: bytes) -> bytes:
-    if len(body) > 0xFFFF - 2:
-        raise ValueError(f"its metadata have {len(body):,} bytes")
-    return struct.pack(">BBH", 0xFF, marker, len(body) + 2) + body
+    Two JPEGs of which this is equal have the same pixels.
+    """
+    found, picture_end = read_picture(data, read_segments(data))
+    coded = []
+    for position, (marker, start, _, end) in enumerate(found, 1):
+        if marker not in APPLICATIONS and marker != COMMENT:
+            coded.append(data[start:end])
+        if marker == SCAN:
+            last = position == len(found)
+            coded.append(data[end : picture_end if last else found[position][1]])
+    return coded

@@ -1,23 +1,17 @@
-"""The chunks of a PNG: found, read and cut out, without decoding.
+"""The chunks of a PNG: found and read, without decoding.
 
 A PNG is a signature and a row of chunks, each a length, a type, a body and a checksum.
 Source: the PNG specification, third edition, chapters 5 and 11.
 """
 
 import struct
-import zlib
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from transforms.jpeg import Kind, Metadata
-
 SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 
-_XMP: Final = b"XML:com.adobe.xmp\0"
-_PIXELS: Final = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
-_MOST_PROFILE: Final = 1 << 24  # bytes; real ones take less than a hundredth
-
+PIXELS: Final = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
 # A chunk's type, its first byte, the first of its body, and the first behind it.
 Chunk = tuple[bytes, int, int, int]
 
@@ -62,23 +56,6 @@ def read_chunks(data: bytes) -> list[Chunk]:
     return chunks
 
 
-def cut_metadata(
-    data: bytes, chunks: Iterable[Chunk], kinds: Collection[Kind]
-) -> bytes:
-    """Returns a PNG without metadata of some kinds; everything else stays."""
-    kept = len(SIGNATURE)
-    pieces = [data[:kept]]
-    for kind, start, body, end in chunks:
-        if (
-            (kind == b"eXIf" and "exif" in kinds)
-            or (kind == b"iCCP" and "icc" in kinds)
-            or (kind == b"iTXt" and "xmp" in kinds and data.startswith(_XMP, body))
-        ):
-            pieces.append(data[kept:start])
-            kept = end
-    return b"".join([*pieces, data[kept:]])
-
-
 def only_pixels(data: bytes, chunks: Iterable[Chunk]) -> bytes:
     """Returns a PNG with the chunks alone that decide its pixels.
 
@@ -87,31 +64,6 @@ def only_pixels(data: bytes, chunks: Iterable[Chunk]) -> bytes:
     pieces = [SIGNATURE]
     last = len(SIGNATURE)
     for kind, start, _, last in chunks:
-        if kind in _PIXELS:
+        if kind in PIXELS:
             pieces.append(data[start:last])
     return b"".join([*pieces, data[last:]])
-
-
-def read_metadata(data: bytes, chunks: Iterable[Chunk]) -> Metadata:
-    """Returns a PNG's metadata, without an XMP packet that is compressed."""
-    exif = xmp = icc = b""
-    for kind, _, body, end in chunks:
-        content = data[body : end - 4]  # a checksum ends it
-        if kind == b"eXIf":
-            exif = content
-        elif kind == b"iTXt" and content.startswith(_XMP + b"\0"):  # not compressed
-            # Behind the keyword: two bytes of compression, two texts, the packet.
-            xmp = content[len(_XMP) + 2 :].split(b"\0", 2)[-1]
-        elif kind == b"iCCP":
-            icc = _inflate(content.partition(b"\0")[2][1:])
-    return Metadata(exif, xmp, icc)
-
-
-def _inflate(data: bytes) -> bytes:
-    """Returns a compressed profile, or nothing where it is damaged or very long."""
-    stream = zlib.decompressobj()
-    try:
-        profile = stream.decompress(data, _MOST_PROFILE)
-    except zlib.error:
-        return b""
-    return profile if stream.eof else b""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Final, Literal, get_args
 
 from transforms.errors import ConfigError, ImageError
-from transforms.jpeg import Kind
+from transforms.image_metadata import KINDS, Kind
 
 Policy = Literal["keep", "repair", "reencode", "resize"]
 Encoding = Literal["jpeg", "webp", "png"]
@@ -78,13 +78,16 @@ class ImagePolicy:
             and of ``exact`` only the cutting off is left.
         filter: How pixels are averaged, in Pillow's names, over as many of them as a
             reduction takes.
-        exif: Whether EXIF stays. An orientation that it asks for goes with it, and so
-            do Photoshop's segments, which may hold a copy.
-        xmp: Whether XMP stays; the same is true of it. What exceeds 64 KB of it is lost
-            when an image is encoded anew.
+        exif: Whether EXIF stays. All that is stored beside the pixels and is neither
+            XMP nor a colour profile goes with it: comments, texts, thumbnails, later
+            pictures, segments of cameras and programs; and the orientation that it asks
+            for, unless XMP tells it too. An image that can't be rid of it is rejected.
+        xmp: Whether XMP stays. Its extension, Photoshop's data, which may hold a copy,
+            and what follows the picture go with it.
         icc: Whether the colour profile stays. Colours are never converted to another;
             a profile of CMYK is dropped where the pixels become RGB, and so on.
-        orientation: ``keep`` the pixels as stored, or ``apply`` what EXIF asks for.
+        orientation: ``keep`` the pixels as stored, or ``apply`` what EXIF asks for, or
+            XMP where EXIF does not say. Once it is applied, neither asks for it.
         colour: ``keep`` grey images grey and transparency where the encoding has it,
             or make all ``rgb``.
         check: Look at the ``header`` alone, or ``decode`` images that are otherwise
@@ -118,8 +121,7 @@ class ImagePolicy:
     @property
     def stripped(self) -> frozenset[Kind]:
         """The kinds of metadata that do not stay."""
-        kinds: tuple[Kind, ...] = ("exif", "xmp", "icc")
-        return frozenset(kind for kind in kinds if getattr(self, kind) == "strip")
+        return frozenset(kind for kind in KINDS if getattr(self, kind) == "strip")
 
     def in_words(self) -> str:
         """Returns a sentence or two on what is done, for the dataset's description."""
@@ -229,6 +231,7 @@ REASONS: Final = (
     "too_many_pixels",  # more than max_pixels, as it is or as it would become
     "too_many_scans",  # more than max_scans
     "unencodable",  # wider or higher than the encoding allows
+    "unstrippable",  # metadata can't be cut out of it without touching its pixels
 )
 
 
