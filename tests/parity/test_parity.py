@@ -6,11 +6,9 @@ beside this module: PARITY_PYTHON names it, ``make test-parity`` makes it.
 
 import io
 import json
-import os
 import random
 import shutil
 import struct
-import subprocess
 import zlib
 from collections import Counter
 from collections.abc import Iterator
@@ -39,6 +37,7 @@ from tests.parity.archives import (
     make_ten_percent_cut,
     ycck_jpeg,
 )
+from tests.parity.scripts import run_script
 from transforms.examples import Example, Schema
 from transforms.formats.tfrecord import TFRecordWriter, read_tfrecord
 from transforms.images import Treated, treat_image
@@ -135,13 +134,13 @@ class Workspace:
         archives = self.archives(case.config)
         flags = [*case.theirs] if stock else [*case.theirs, "--deterministic"]
         command = ["--config", case.config, "--manual_dir", str(archives)]
-        _run("build_with_tfds.py", *command, "--data_dir", str(data_dir), *flags)
+        run_script("build_with_tfds.py", *command, "--data_dir", str(data_dir), *flags)
         return data_dir
 
     def _read(self) -> dict[str, Any]:
         """Returns what ``tfds.load`` says of our 1pct dataset."""
         directories = self.ours(_WHOLE), self.archives("1pct")
-        output = _run("read_with_tfds.py", "1pct", *map(str, directories))
+        output = run_script("read_with_tfds.py", "1pct", *map(str, directories))
         document: dict[str, Any] = json.loads(output)
         return document
 
@@ -343,7 +342,7 @@ def test_tfds_reads_our_description(workspace: Workspace) -> None:
 
 def test_shard_counts_equal_those_of_tfds() -> None:
     cases = _shard_count_cases()
-    output = _run("shard_counts_with_tfds.py", stdin=json.dumps(cases))
+    output = run_script("shard_counts_with_tfds.py", stdin=json.dumps(cases))
     theirs = json.loads(output)
     ours = [shard_count(total, examples) for total, examples in cases]
     wrong = [
@@ -389,27 +388,6 @@ def test_refused_samplings_equal_tensorflow_with_the_accurate_dct(
         apart = np.abs(_pixels(ours[name]) - _pixels(theirs[name]))
         assert apart.max() <= 24
         assert apart.mean() < 1.5
-
-
-def _run(script: str, *arguments: str, stdin: str = "") -> str:
-    """Returns what a script prints, run by the Python that has TFDS."""
-    default = _ROOT / ".venv-parity" / "bin" / "python"
-    python = Path(os.environ.get("PARITY_PYTHON", default))
-    if not python.is_file():
-        pytest.fail(
-            f"There is no {python}: the parity tests need TFDS in an environment of "
-            "its own. «make test-parity» makes it, or PARITY_PYTHON names another."
-        )
-    done = subprocess.run(
-        [python, _HERE / script, *arguments],
-        input=stdin,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        pytest.fail(f"{script} {' '.join(arguments)} failed:\n{done.stderr[-4000:]}")
-    return done.stdout
 
 
 def _tree(data_dir: Path) -> dict[str, bytes]:
@@ -500,7 +478,7 @@ def _convert_theirs(
     )
     for file, data in images.items():
         (source / file).write_bytes(data)
-    _run("images_with_tfds.py", *map(str, (source, stock, accurate)))
+    run_script("images_with_tfds.py", *map(str, (source, stock, accurate)))
     return (
         {path.name: path.read_bytes() for path in stock.iterdir()},
         {path.name: path.read_bytes() for path in accurate.iterdir()},
