@@ -16,19 +16,24 @@ from google.protobuf.message import DecodeError
 
 from transforms.errors import FormatError
 from transforms.examples import Example, decode_example, encode_example
-from transforms.tar import Range, TarMember, walk_tars
+from transforms.tar import Range, TarMember, TarWalk, walk_tars
 
 
 def walk(data: bytes, start: int = 0) -> list[TarMember]:
     """Returns the members that the walk finds, having seen that it stays within."""
+    return walk_whole(data, start).members
+
+
+def walk_whole(data: bytes, start: int = 0) -> TarWalk:
+    """Returns the members and the end, having seen that the walk stays within."""
 
     def read_many(ranges: Sequence[Range]) -> list[bytes]:
         for offset, size in ranges:
             assert start <= offset <= offset + size <= len(data)
         return [data[offset : offset + size] for offset, size in ranges]
 
-    (members,) = walk_tars(read_many, [(start, len(data) - start)])
-    return members
+    (found,) = walk_tars(read_many, [(start, len(data) - start)])
+    return found
 
 
 def kind_of(info: tarfile.TarInfo) -> str:
@@ -36,7 +41,9 @@ def kind_of(info: tarfile.TarInfo) -> str:
         return "file"
     if info.isdir():
         return "directory"
-    return "link" if info.issym() or info.islnk() else "special"
+    if info.issym():
+        return "symbolic link"
+    return "hard link" if info.islnk() else "special"
 
 
 def members_of_tarfile(data: bytes) -> list[TarMember]:
@@ -50,17 +57,22 @@ def members_of_tarfile(data: bytes) -> list[TarMember]:
         tarfile.open(fileobj=io.BytesIO(data), mode="r:", encoding="utf-8") as tar,
     ):
         for info in tar:
-            name = info.name.encode("utf-8", "surrogateescape")
             kind = kind_of(info)
             found.append(
                 TarMember(
-                    name.decode("utf-8", "backslashreplace"),
+                    _text(info.name),
                     info.offset_data,
                     info.size if kind == "file" else 0,
                     kind,
+                    _text(info.linkname) if kind.endswith("link") else "",
                 )
             )
     return found
+
+
+def _text(name: str) -> str:
+    """Returns a name of ``tarfile``'s as the walk has it, whatever its bytes."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def check_walk(data: bytes) -> list[TarMember]:
@@ -110,13 +122,18 @@ def _names_in_tarfile(member: TarMember, data: bytes) -> set[str]:
     """Returns what ``tarfile`` may call a member, without a slash at its end.
 
     It prefixes names with the times that GNU's headers have where those of POSIX have
-    a prefix.
+    a prefix; GNU tar and Go do not.
     """
     header = _header_of(member, data)
     names = {member.name.rstrip("/")}
-    if header[257:263] != b"ustar\0":
-        times = header[345:500].partition(b"\0")[0].decode("utf-8", "backslashreplace")
-        names.add(f"{times}/{member.name}".rstrip("/"))
+    if header[257:265] == b"ustar  \0":
+        with suppress(tarfile.HeaderError):
+            for start in (345, 357):
+                tarfile.nti(header[start : start + 12])  # type: ignore[attr-defined]
+            times = (
+                header[345:500].partition(b"\0")[0].decode("utf-8", "backslashreplace")
+            )
+            names.add(f"{times}/{member.name}".rstrip("/"))
     return names
 
 

@@ -11,7 +11,7 @@ from tests.fuzz.harness import fuzz
 
 with atheris.instrument_imports(include=["transforms", "tests.oracles"]):
     from tests.oracles import check_walk
-    from transforms.tar import BLOCK, TarFormatError
+    from transforms.tar_header import BLOCK, TarFormatError
 
 _NAMES = ["a.JPEG", "d/", "é" * 60, "d/" + "n" * 150, "x" * 300]
 _KINDS = [tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.DIRTYPE, tarfile.SYMTYPE]
