@@ -16,6 +16,7 @@ from google.protobuf.message import DecodeError
 
 from transforms.errors import FormatError
 from transforms.examples import Example, decode_example, encode_example
+from transforms.links import follow_links
 from transforms.tar import Range, TarMember, TarWalk, walk_tars
 
 
@@ -87,6 +88,7 @@ def check_walk(data: bytes) -> list[TarMember]:
         assert end + tarfile.BLOCKSIZE <= member.offset
         end = member.offset + member.size
         assert member.size >= 0 <= len(data) - end
+    assert not any(data[_padded(end) :])  # nothing is left out
     listed = members_of_tarfile(data)
     assert len(listed) <= len(members)
     for ours, theirs in zip(members, listed, strict=False):
@@ -99,6 +101,48 @@ def check_walk(data: bytes) -> list[TarMember]:
         headers = _headers(data, start, members[len(listed)].offset)
         assert any(map(_has_odd_field, headers))
     return members
+
+
+def check_links(data: bytes) -> None:
+    """Walks a tar and asserts that links have the bytes that ``tarfile`` gives.
+
+    A link may be refused that it follows: out of the tar, from a hard link to a
+    symbolic one of another directory, and to no name at all. A folder does not.
+
+    Raises:
+        TarFormatError: The walk refuses the tar, which it may.
+    """
+    members = walk(data)
+    leads = follow_links(members)
+    if not leads or members != members_of_tarfile(data):
+        return  # there are names that it has otherwise
+    with tarfile.open(fileobj=io.BytesIO(data), mode="r:", encoding="utf-8") as tar:
+        for position, info in enumerate(tar.getmembers()):
+            if position not in leads:
+                assert not info.issym()
+                assert not info.islnk()
+                continue
+            lead = leads[position]
+            try:
+                file = tar.extractfile(info)
+                theirs = file.read() if file else None
+            except (KeyError, RecursionError):  # nowhere, in a circle
+                theirs = None
+            if lead.member is None:
+                assert (
+                    theirs is None
+                    or not info.linkname
+                    or lead.fault
+                    in (
+                        "which lies outside of the tar",
+                        "which is a symbolic link of another directory",
+                    )
+                )
+            elif lead.member.kind == "file":
+                start = lead.member.offset
+                assert data[start : start + lead.member.size] == theirs
+            else:
+                assert not theirs
 
 
 def _headers(data: bytes, start: int, end: int) -> Iterator[bytes]:
