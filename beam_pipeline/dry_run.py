@@ -14,7 +14,7 @@ from beam_pipeline.pipeline import estimate_build
 from beam_pipeline.runners import counters, make_pipeline
 from beam_pipeline.summary import Counters
 from beam_pipeline.terminal import print_table, silenced_workers
-from transforms.index import index_path, open_index
+from transforms.saved_index import index_path, open_index
 
 _FIXED_SECONDS: Final = 5  # of every build: the runner, the documents
 

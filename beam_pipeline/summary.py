@@ -84,6 +84,8 @@ def _remarks(
         ("repaired_png", "PNG images made JPEG"),
         ("rejected", "bad images left out; report.html shows them"),
         ("skipped_links", "links skipped"),
+        ("unmarked_ends", "tars without end-of-archive blocks"),
+        ("zeros_at_ends", "zero bytes at the end of tars, more than padding"),
         ("skipped_leftovers", "leftovers of editors and systems skipped"),
     ):
         number = counts.get((split, counter), 0)

@@ -16,19 +16,25 @@ from google.protobuf.message import DecodeError
 
 from transforms.errors import FormatError
 from transforms.examples import Example, decode_example, encode_example
-from transforms.tar import Range, TarMember, walk_tars
+from transforms.links import follow_links
+from transforms.tar import Range, TarMember, TarWalk, walk_tars
 
 
 def walk(data: bytes, start: int = 0) -> list[TarMember]:
     """Returns the members that the walk finds, having seen that it stays within."""
+    return walk_whole(data, start).members
+
+
+def walk_whole(data: bytes, start: int = 0) -> TarWalk:
+    """Returns the members and the end, having seen that the walk stays within."""
 
     def read_many(ranges: Sequence[Range]) -> list[bytes]:
         for offset, size in ranges:
             assert start <= offset <= offset + size <= len(data)
         return [data[offset : offset + size] for offset, size in ranges]
 
-    (members,) = walk_tars(read_many, [(start, len(data) - start)])
-    return members
+    (found,) = walk_tars(read_many, [(start, len(data) - start)])
+    return found
 
 
 def kind_of(info: tarfile.TarInfo) -> str:
@@ -36,7 +42,9 @@ def kind_of(info: tarfile.TarInfo) -> str:
         return "file"
     if info.isdir():
         return "directory"
-    return "link" if info.issym() or info.islnk() else "special"
+    if info.issym():
+        return "symbolic link"
+    return "hard link" if info.islnk() else "special"
 
 
 def members_of_tarfile(data: bytes) -> list[TarMember]:
@@ -50,17 +58,22 @@ def members_of_tarfile(data: bytes) -> list[TarMember]:
         tarfile.open(fileobj=io.BytesIO(data), mode="r:", encoding="utf-8") as tar,
     ):
         for info in tar:
-            name = info.name.encode("utf-8", "surrogateescape")
             kind = kind_of(info)
             found.append(
                 TarMember(
-                    name.decode("utf-8", "backslashreplace"),
+                    _text(info.name),
                     info.offset_data,
                     info.size if kind == "file" else 0,
                     kind,
+                    _text(info.linkname) if kind.endswith("link") else "",
                 )
             )
     return found
+
+
+def _text(name: str) -> str:
+    """Returns a name of ``tarfile``'s as the walk has it, whatever its bytes."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def check_walk(data: bytes) -> list[TarMember]:
@@ -75,6 +88,7 @@ def check_walk(data: bytes) -> list[TarMember]:
         assert end + tarfile.BLOCKSIZE <= member.offset
         end = member.offset + member.size
         assert member.size >= 0 <= len(data) - end
+    assert not any(data[_padded(end) :])  # nothing is left out
     listed = members_of_tarfile(data)
     assert len(listed) <= len(members)
     for ours, theirs in zip(members, listed, strict=False):
@@ -87,6 +101,48 @@ def check_walk(data: bytes) -> list[TarMember]:
         headers = _headers(data, start, members[len(listed)].offset)
         assert any(map(_has_odd_field, headers))
     return members
+
+
+def check_links(data: bytes) -> None:
+    """Walks a tar and asserts that links have the bytes that ``tarfile`` gives.
+
+    A link may be refused that it follows: out of the tar, from a hard link to a
+    symbolic one of another directory, and to no name at all. A folder does not.
+
+    Raises:
+        TarFormatError: The walk refuses the tar, which it may.
+    """
+    members = walk(data)
+    leads = follow_links(members)
+    if not leads or members != members_of_tarfile(data):
+        return  # there are names that it has otherwise
+    with tarfile.open(fileobj=io.BytesIO(data), mode="r:", encoding="utf-8") as tar:
+        for position, info in enumerate(tar.getmembers()):
+            if position not in leads:
+                assert not info.issym()
+                assert not info.islnk()
+                continue
+            lead = leads[position]
+            try:
+                file = tar.extractfile(info)
+                theirs = file.read() if file else None
+            except (KeyError, RecursionError):  # nowhere, in a circle
+                theirs = None
+            if lead.member is None:
+                assert (
+                    theirs is None
+                    or not info.linkname
+                    or lead.fault
+                    in (
+                        "which lies outside of the tar",
+                        "which is a symbolic link of another directory",
+                    )
+                )
+            elif lead.member.kind == "file":
+                start = lead.member.offset
+                assert data[start : start + lead.member.size] == theirs
+            else:
+                assert not theirs
 
 
 def _headers(data: bytes, start: int, end: int) -> Iterator[bytes]:
@@ -110,13 +166,18 @@ def _names_in_tarfile(member: TarMember, data: bytes) -> set[str]:
     """Returns what ``tarfile`` may call a member, without a slash at its end.
 
     It prefixes names with the times that GNU's headers have where those of POSIX have
-    a prefix.
+    a prefix; GNU tar and Go do not.
     """
     header = _header_of(member, data)
     names = {member.name.rstrip("/")}
-    if header[257:263] != b"ustar\0":
-        times = header[345:500].partition(b"\0")[0].decode("utf-8", "backslashreplace")
-        names.add(f"{times}/{member.name}".rstrip("/"))
+    if header[257:265] == b"ustar  \0":
+        with suppress(tarfile.HeaderError):
+            for start in (345, 357):
+                tarfile.nti(header[start : start + 12])  # type: ignore[attr-defined]
+            times = (
+                header[345:500].partition(b"\0")[0].decode("utf-8", "backslashreplace")
+            )
+            names.add(f"{times}/{member.name}".rstrip("/"))
     return names
 
 

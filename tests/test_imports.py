@@ -24,8 +24,13 @@ LADDER = (
     "arrow_fs",
     "storage",
     "claims",
+    "tar_header",
+    "tar_end",
     "tar",
+    "links",
     "archives",
+    "index_proof",
+    "saved_index",
     "index",
     "order",
     "lists",
@@ -101,8 +106,13 @@ PURE = {
         "arrow_fs",
         "storage",
         "claims",
+        "tar_header",
+        "tar_end",
         "tar",
+        "links",
         "archives",
+        "index_proof",
+        "saved_index",
         "order",
         "lists",
         "labels",
@@ -168,7 +178,7 @@ def test_all_modules_are_found() -> None:
     assert {rung(name) for name in TRANSFORMS} == set(LADDER)
     assert imported(MODULES["transforms.index"]) >= {
         "apache_beam",
-        "transforms.storage",
+        "transforms.saved_index",
         "transforms.archives",
     }
 

@@ -6,10 +6,13 @@ import json
 import logging
 import os
 import pickle
+import random
 import shutil
 from contextlib import suppress
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import apache_beam as beam
@@ -21,7 +24,7 @@ from hypothesis import strategies as st
 
 from beam_pipeline.demo import TRAIN_ARCHIVE, VALIDATION_ARCHIVE
 from beam_pipeline.runners import make_options, make_pipeline
-from tests.archives import tar
+from tests.archives import nested_tar, tar
 from transforms import storage
 from transforms.archives import (
     MEMBER_SCHEMA,
@@ -35,8 +38,9 @@ from transforms.archives import (
     walk_containers,
 )
 from transforms.errors import ArchiveError, StorageError
-from transforms.index import (
-    IndexArchives,
+from transforms.index import IndexArchives
+from transforms.index_proof import HeaderDraw
+from transforms.saved_index import (
     encode_index,
     index_path,
     open_index,
@@ -44,26 +48,47 @@ from transforms.index import (
     write_index,
 )
 from transforms.storage import FileInfo
+from transforms.tar_end import USUAL_END, TarEnd
 
-ARCHIVE = Archive("train", FileInfo("/data/train.tar", 9000, "12345"), "nested")
+_DIRECTORY = TemporaryDirectory()  # while the tests run
+
+
+def write_archive(content: bytes) -> FileInfo:
+    """Writes an archive whose time is always the same."""
+    path = Path(_DIRECTORY.name, "train.tar")
+    path.write_bytes(content)
+    os.utime(path, ns=(12345, 12345))
+    return storage.file_info(str(path))
+
+
+CONTENT = random.Random(0).randbytes(9000)
+ARCHIVE = Archive("train", write_archive(CONTENT), "nested")
 
 
 def member_table(
-    container: Container, rows: list[tuple[str, int, int]], skipped: Skipped
+    container: Container,
+    rows: list[tuple[str, int, int]],
+    skipped: Skipped,
+    end: TarEnd = USUAL_END,
 ) -> MemberTable:
     columns = list(zip(*rows, strict=True)) or [(), (), ()]
     return MemberTable(
-        ARCHIVE, container, pa.table(columns, schema=MEMBER_SCHEMA), skipped
+        ARCHIVE, container, pa.table(columns, schema=MEMBER_SCHEMA), skipped, end
     )
 
 
 TABLES = [
     member_table(
-        Container("n02", 512, 3000, 0, 3),
+        Container("n02", 512, 3000, 0, 3, TarEnd(zeros=70_000)),
         [("n02_9.JPEG", 1024, 7), ("ü.JPEG", 2048, 0)],
         Skipped(1, 2, 3),
     ),
-    member_table(Container("n01", 4096, 1024, 1, 3), [], Skipped(links=4)),
+    member_table(
+        Container("n01", 4096, 1024, 1, 3),
+        [],
+        Skipped(links=4),
+        TarEnd(unmarked=1),
+    ),
     member_table(
         Container("n03", 6000, 2500, 2, 3),
         [(f"n03_{i}.JPEG", 6512 + i, i) for i in range(40)],
@@ -139,13 +164,16 @@ def test_what_is_read_carries_its_own_rows_alone(tmp_path: Path) -> None:
 
 
 def test_an_index_is_the_same_bytes_in_memory(path: str) -> None:
-    data = encode_index(ARCHIVE, iter(TABLES))
+    data = encode_index(ARCHIVE, iter(TABLES), prove=True)
     assert Path(path).read_bytes() == data
+    part = encode_index(ARCHIVE, iter(TABLES))
+    assert read_index(io.BytesIO(part), ARCHIVE, range(3)) == TABLES
     assert read_index(io.BytesIO(data), ARCHIVE, range(3)) == TABLES
 
 
 def test_an_archive_without_any_image_is_saved(tmp_path: Path) -> None:
     index = str(tmp_path / "empty.parquet")
+    write_archive(CONTENT)
     alone = replace(CONTAINERS[1], position=0, total=1)
     table = replace(TABLES[1], container=alone)
     write_index(index, ARCHIVE, [table])
@@ -154,8 +182,9 @@ def test_an_archive_without_any_image_is_saved(tmp_path: Path) -> None:
 
 
 def test_the_index_of_each_path_has_a_name_of_its_own() -> None:
+    here = replace(ARCHIVE, file=replace(ARCHIVE.file, uri="/data/train.tar"))
     elsewhere = replace(ARCHIVE, file=replace(ARCHIVE.file, uri="/old/train.tar"))
-    assert index_path("/index", ARCHIVE) == "/index/train.tar-eb85a3a417ad.parquet"
+    assert index_path("/index", here) == "/index/train.tar-eb85a3a417ad.parquet"
     assert index_path("/index/", elsewhere) == "/index/train.tar-8d06b9799526.parquet"
 
 
@@ -212,7 +241,7 @@ def rewrite_footer(path: str, changes: dict[str, Any]) -> None:
 def test_an_index_of_another_format_is_not_used(
     path: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    rewrite_footer(path, {"format": 0})
+    rewrite_footer(path, {"format": 1})  # which knew of no links, ends and headers
     assert warning_of(path, ARCHIVE, caplog) == "it was written by another version"
 
 
@@ -314,7 +343,8 @@ def test_an_index_that_was_tampered_with_is_refused_or_lists_what_lies_within(
                 assert end <= container.offset + container.size <= ARCHIVE.file.size
 
 
-FOOTER = {"format": 1, "size": 9000, "generation": "12345", "layout": "nested"}
+FOOTER = {"format": 2, "size": 9000, "generation": "12345", "layout": "nested"}
+FOOTER |= {"headers": [0], "headers_sha256": sha256(CONTENT[:512]).hexdigest()}
 
 
 @pytest.mark.parametrize(
@@ -322,20 +352,41 @@ FOOTER = {"format": 1, "size": 9000, "generation": "12345", "layout": "nested"}
     [
         5,
         [5],
-        ["abcdefgh"],
+        ["abcdefghijklm"],
         [{}],
-        [["a", "b", "c", 0, 1, 0, 0, 0, 0]],
-        [["a", -512, 512, 0, 1, 0, 0, 0, 0]],
-        [["a", 512, 9000, 0, 1, 0, 0, 0, 0]],
-        [["a", 0, 1e400, 0, 1, 0, 0, 0, 0]],
-        [["a", 0, 512, 0, 1, 0, -1, 0, 0]],
-        [["a", 0, 512, 0, True, 0, 0, 0, 0]],
+        [["a", "b", "c", 0, 1, 0, 0, 0, 0, 0, 0, 0, 0]],
+        [["a", -512, 512, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0]],
+        [["a", 512, 9000, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0]],
+        [["a", 0, 1e400, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0]],
+        [["a", 0, 512, 0, 1, 0, 0, 0, -1, 0, 0, 0, 0]],
+        [["a", 0, 512, 0, 1, 0, 0, 0, 0, 0, 0, 0, -1]],
+        [["a", 0, 512, 0, True, 0, 0, 0, 0, 0, 0, 0, 0]],
+        [["a", 0, 512, 0, 1, 0, 0, 0, 0, 0, 0, 0]],
+        [["a", 0, 512, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]],
+        [[7, 0, 512, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0]],
     ],
 )
 def test_an_index_of_containers_that_cannot_be_is_not_used(
     containers: object, path: str
 ) -> None:
     write_footer(path, json.dumps(FOOTER | {"containers": containers}))
+    assert open_index(path, ARCHIVE) is None
+
+
+def test_an_index_of_a_container_that_can_be_is_used(path: str) -> None:
+    entry = ["a", 0, 512, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0]
+    write_footer(path, json.dumps(FOOTER | {"containers": [entry]}))
+    assert open_index(path, ARCHIVE) == (Container("a", 0, 512, 0, 1),)
+
+
+@pytest.mark.parametrize(
+    "places", [[], None, "0", [0.0], [True], [-1], [8489], [[0]], {}]
+)
+def test_an_index_of_headers_that_cannot_be_is_not_used(
+    places: object, path: str
+) -> None:
+    entry = ["a", 0, 512, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0]
+    write_footer(path, json.dumps(FOOTER | {"containers": [entry], "headers": places}))
     assert open_index(path, ARCHIVE) is None
 
 
@@ -403,12 +454,135 @@ def test_the_second_run_takes_its_tables_from_the_saved_index(
         [*saved, *(f"{path}.sha256" for path in saved)]
     )
 
-    # The archives' bytes go, but for all anyone can see they are as they were.
-    for archive in archives:
-        Path(archive.file.uri).write_bytes(bytes(archive.file.size))
-        modified = int(archive.file.generation)
-        os.utime(archive.file.uri, ns=(modified, modified))
+    # No archive is walked: every other header is spoiled, and nobody sees it.
+    for path, archive in zip(saved, archives, strict=True):
+        drawn = json.loads(pq.read_metadata(path).metadata[b"archive_index"])["headers"]
+        data = bytearray(Path(archive.file.uri).read_bytes())
+        spoiled = 0
+        for table in expected:
+            if table.archive == archive:
+                for offset in table.members["offset"].to_pylist():
+                    if offset - 512 not in drawn:
+                        data[offset - 512 : offset] = bytes(512)
+                        spoiled += 1
+        assert spoiled
+        rewrite(archive, data)
     assert by_place(collect(archives, IndexArchives(str(index_dir)))) == expected
+
+
+def told(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Returns our own part of the log."""
+    return [
+        record.getMessage()
+        for record in caplog.records
+        if record.name.startswith("transforms.")
+    ]
+
+
+def rewrite(archive: Archive, data: bytes) -> None:
+    """Replaces an archive by another that looks the same from afar."""
+    assert len(data) == archive.file.size
+    Path(archive.file.uri).write_bytes(data)
+    modified = int(archive.file.generation)
+    os.utime(archive.file.uri, ns=(modified, modified))
+    assert storage.file_info(archive.file.uri) == archive.file
+
+
+def test_an_archive_replaced_by_one_of_the_same_length_and_time_is_walked(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "train.tar"
+    classes = {
+        f"n{number:02d}": [(f"n{number:02d}_{i}.JPEG", b"x" * i) for i in range(30)]
+        for number in range(20)
+    }
+    path.write_bytes(nested_tar(classes))
+    archive = Archive("train", storage.file_info(str(path)), "nested")
+    index_dir = str(tmp_path / "index")
+    collect([archive], IndexArchives(index_dir))
+    # The same images, in another order in each class.
+    rewrite(
+        archive, nested_tar({name: images[::-1] for name, images in classes.items()})
+    )
+    caplog.clear()
+    tables = collect([archive], IndexArchives(index_dir))
+    data = path.read_bytes()
+    for table in tables:
+        for row in table.members.to_pylist():
+            number = int(row["name"].removesuffix(".JPEG").partition("_")[2])
+            assert row["size"] == number
+            assert data[row["offset"] - 512 :].startswith(row["name"].encode())
+    assert told(caplog) == [
+        f"Index {index_path(index_dir, archive)} is not used, but built anew: the "
+        "archive is another one of the same length and time, by its headers"
+    ]
+    # Of which there is an index now.
+    caplog.clear()
+    assert by_place(collect([archive], IndexArchives(index_dir))) == by_place(tables)
+    assert told(caplog) == []
+
+
+def test_headers_are_drawn_from_the_whole_archive_by_hash() -> None:
+    draw = HeaderDraw(10_000_000)
+    tables = [
+        member_table(
+            Container(f"n{i}", 100_000 * i, 100_000, i, 50),
+            [(f"{j}", 100_000 * i + 1024 + 1000 * j, 5) for j in range(90)],
+            Skipped(),
+        )
+        for i in range(50)
+    ]
+    for table in tables:
+        draw.add(table)
+    headers = {
+        *(table.container.offset for table in tables),
+        *(o - 512 for table in tables for o in table.members["offset"].to_pylist()),
+    }
+    drawn = draw.places()
+    assert len(drawn) == 16
+    assert set(drawn) <= headers
+    assert drawn[0] < 1_500_000
+    assert drawn[-1] > 3_500_000
+    again = HeaderDraw(10_000_000)  # the same, however they come
+    for table in tables[::-1]:
+        again.add(table)
+    assert again.places() == drawn
+
+
+def test_odd_ends_are_told_of_a_walk_and_of_an_index(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "train.tar"
+    whole = tar([("a.JPEG", b"1")])
+    outer = tar(
+        [
+            ("n01.tar", whole[:1024]),
+            ("n02.tar", whole),
+            ("n03.tar", whole + bytes(90_000)),
+        ]
+    )
+    path.write_bytes(outer + bytes(1 << 20))
+    archive = Archive("train", storage.file_info(str(path)), "nested")
+    end = TarEnd(zeros=len(outer) + (1 << 20) - 113_152)
+    assert end.zeros == 1_058_304
+    said = [
+        f"{path}: without end-of-archive blocks after the last member: n01.tar. So "
+        "ends what was cut off there, by a download that stopped; if it was, images "
+        "are missing.",
+        f"{path}: more zero bytes at its end than padding takes: 1,058,304 in it, "
+        "99,216 in n03.tar. So ends a download that stopped in a file of the full "
+        "length; if it did, images are missing.",
+    ]
+    for _ in range(2):
+        caplog.clear()
+        tables = by_place(collect([archive], IndexArchives(str(tmp_path / "index"))))
+        assert [table.end for table in tables] == [
+            TarEnd(unmarked=1),
+            TarEnd(),
+            TarEnd(zeros=99_216),
+        ]
+        assert {table.container.outer for table in tables} == {end}
+        assert told(caplog) == said
 
 
 def test_a_stale_index_is_written_anew(tmp_path: Path) -> None:

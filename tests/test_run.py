@@ -12,11 +12,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from beam_pipeline.config import load_config
 from beam_pipeline.demo import SUBSET_LIST, TRAIN_ARCHIVE, VALIDATION_ARCHIVE
 from tests.archives import (
+    FLAT,
     PNG_START,
     SIZES_DECIDE,
     Outcome,
@@ -469,12 +471,16 @@ def test_the_index_of_each_archive_is_saved_and_used(copy: Built) -> None:
     own = sorted(set(index_files(copy.data_dir)) - {train, validation})
     assert len(own) == 2
 
-    # Spoil every header behind the same size and time: only the index tells now.
-    for name in (TRAIN_ARCHIVE, VALIDATION_ARCHIVE):
+    # Spoil a header behind the same size and time, which is none of those that prove
+    # the index: it alone tells now.
+    for name, index in zip((TRAIN_ARCHIVE, VALIDATION_ARCHIVE), own, strict=True):
         path = copy.archives / name
         status = path.stat()
         data = bytearray(path.read_bytes())
-        data[148:156] = b"badcheck"
+        footer = pq.read_metadata(index).metadata[b"archive_index"]
+        headers = {at - 512 for at in pq.read_table(index)["offset"].to_pylist()}
+        spoiled = min(headers - set(json.loads(footer)["headers"]))
+        data[spoiled + 148 : spoiled + 156] = b"badcheck"
         path.write_bytes(data)
         os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
     before = {path: path.stat().st_mtime_ns for path in own}
@@ -560,13 +566,19 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Built:
     directory = tmp_path_factory.mktemp("odd")
     buffer = io.BytesIO(tar([("n01440764_1.JPEG", image(1)), ("._x.JPEG", b"mac")]))
     with tarfile.open(fileobj=buffer, mode="a") as inner:
-        link = tarfile.TarInfo("n01440764_2.JPEG")
-        link.type, link.linkname = tarfile.SYMTYPE, "n01440764_1.JPEG"
-        inner.addfile(link)
+        for name, kind, target in (
+            ("n01440764_2.JPEG", tarfile.SYMTYPE, "n01440764_1.JPEG"),
+            ("n01440764_3.JPEG", tarfile.LNKTYPE, "n01440764_2.JPEG"),
+            ("pictures", tarfile.SYMTYPE, "."),
+        ):
+            link = tarfile.TarInfo(name)
+            link.type, link.linkname = kind, target
+            inner.addfile(link)
     archives = write_archives(
         few_archives(directory / "archives"),
-        train=tar([("n01440764.tar", buffer.getvalue())]),
-        listed=["n01440764_1.JPEG"],
+        train=tar([("n01440764.tar", buffer.getvalue())]) + bytes(1 << 20),
+        validation=tar(FLAT)[: 3 * (512 + 1024)],  # three members and no end
+        listed=["n01440764_1.JPEG", "n01440764_3.JPEG"],
     )
     outcome = build(archives, directory, "--version", "5.1.0", *SIZES_DECIDE)
     return Built(archives, directory, outcome)
@@ -577,14 +589,40 @@ def test_version_5_1_0_without_the_test_archive_is_train_and_validation(
 ) -> None:
     assert odd.outcome.code == 0
     directory = dataset_dir(odd.data_dir, version="5.1.0")
-    assert shard_lengths(directory) == {"train": [1], "validation": [3]}
+    assert shard_lengths(directory) == {"train": [2], "validation": [3]}
 
 
 def test_leftovers_and_links_are_skipped_and_counted(odd: Built) -> None:
     lines = odd.outcome.out.splitlines()
     assert "train: 1 links skipped." in lines
     assert "train: 1 leftovers of editors and systems skipped." in lines
-    assert "train: 1 images indexed; the published archive has 600." in lines
+    assert "train: 3 images indexed; the published archive has 600." in lines
+
+
+def test_links_to_images_are_images(odd: Built) -> None:
+    examples = [
+        Example(name, image(1), 0) for name in ("n01440764_1.JPEG", "n01440764_3.JPEG")
+    ]
+    directory = dataset_dir(odd.data_dir, version="5.1.0")
+    assert reread(directory, "train") == [in_order(examples, "train")]
+
+
+def test_archives_that_end_oddly_are_built_from_with_remarks(odd: Built) -> None:
+    lines = odd.outcome.out.splitlines()
+    assert "train: 1,058,304 zero bytes at the end of tars, more than padding." in lines
+    assert "validation: 1 tars without end-of-archive blocks." in lines
+    train, validation = (
+        odd.archives / name for name in (TRAIN_ARCHIVE, VALIDATION_ARCHIVE)
+    )
+    warnings = [line for line in odd.outcome.err.splitlines() if ".tar: " in line]
+    assert sorted(warnings) == [
+        f"{train}: more zero bytes at its end than padding takes: 1,058,304 in it. So "
+        "ends a download that stopped in a file of the full length; if it did, images "
+        "are missing.",
+        f"{validation}: without end-of-archive blocks after the last member: it. So "
+        "ends what was cut off there, by a download that stopped; if it was, images "
+        "are missing.",
+    ]
 
 
 def test_version_5_0_0_ignores_the_test_archive(tmp_path: Path) -> None:

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.oracles import check_walk, kind_of, walk
-from transforms.tar import BLOCK, Range, TarFormatError, TarMember, walk_tars
+from tests.oracles import check_walk, kind_of, members_of_tarfile, walk, walk_whole
+from transforms.tar import TarMember, TarWalk, walk_tars
+from transforms.tar_end import TarEnd
+from transforms.tar_header import BLOCK, Range, TarFormatError
 
 END_OF_ARCHIVE = bytes(2 * BLOCK)
 POSIX_MAGIC = b"ustar\x0000"
@@ -46,12 +48,14 @@ def header(
     magic: bytes = POSIX_MAGIC,
     prefix: bytes = b"",
     signed: bool = False,
+    target: bytes = b"",
 ) -> bytes:
     block = bytearray(BLOCK)
     block[: len(name)] = name
     block[124:136] = b"%011o\0" % size if isinstance(size, int) else size
     block[148:156] = b" " * 8
     block[156:157] = kind
+    block[157 : 157 + len(target)] = target
     block[257:265] = magic
     block[345 : 345 + len(prefix)] = prefix
     values = (byte - 256 if signed and byte > 127 else byte for byte in block)
@@ -120,7 +124,10 @@ def test_members_are_those_tarfile_lists(
     with tarfile.open(fileobj=buffer) as tar:
         # tarfile takes the slash off directories.
         expected = [
-            (info.name, start + info.offset_data, info.size, kind_of(info))
+            (
+                *(info.name, start + info.offset_data, info.size, kind_of(info)),
+                info.linkname,
+            )
             for info in tar.getmembers()
         ]
     found = walk(b"\xff" * start + archive, start)
@@ -130,6 +137,7 @@ def test_members_are_those_tarfile_lists(
             m.offset,
             m.size,
             m.kind,
+            m.target,
         )
         for m in found
     ] == expected
@@ -159,18 +167,18 @@ def test_base_256_size_of_a_tebibyte_is_skipped_over_unread() -> None:
     second = BLOCK + (1 << 40) + BLOCK
     pieces = {
         (0, BLOCK): header(b"huge", b"\x80" + size.to_bytes(11, "big")),
-        (second, BLOCK): header(b"after", 3),
-        (second + 2 * BLOCK, BLOCK): bytes(BLOCK),
+        # So near to the end all that is left is read at once.
+        (second, 4 * BLOCK): header(b"after", 3) + blocks(b"abc") + END_OF_ARCHIVE,
+        (second + 2 * BLOCK, 2 * BLOCK): END_OF_ARCHIVE,
     }
 
     def read_many(ranges: Sequence[Range]) -> list[bytes]:
         return [pieces[wanted] for wanted in ranges]
 
-    assert walk_tars(read_many, [(0, second + 4 * BLOCK)]) == [
-        [
-            TarMember("huge", BLOCK, size, "file"),
-            TarMember("after", second + BLOCK, 3, "file"),
-        ]
+    (found,) = walk_tars(read_many, [(0, second + 4 * BLOCK)])
+    assert found.members == [
+        TarMember("huge", BLOCK, size, "file"),
+        TarMember("after", second + BLOCK, 3, "file"),
     ]
 
 
@@ -191,7 +199,7 @@ def test_tars_of_one_file_are_walked_side_by_side() -> None:
     found = walk_tars(
         read_many, [(start, len(tar)) for start, tar in zip(starts, tars, strict=True)]
     )
-    assert found == [
+    assert [tar.members for tar in found] == [
         [
             TarMember("a", 512, 1, "file"),
             TarMember("b", 1536, 600, "file"),
@@ -247,15 +255,28 @@ def test_checksum_over_signed_bytes_is_accepted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("magic", "name"),
-    [(POSIX_MAGIC, "dir/a"), (GNU_MAGIC, "a"), (V7_MAGIC, "a")],
-    ids=["posix", "gnu", "v7"],
+    ("magic", "prefix", "name"),
+    [
+        pytest.param(POSIX_MAGIC, b"dir", "dir/a", id="posix"),
+        pytest.param(POSIX_MAGIC, b"777", "777/a", id="posix-digits"),
+        # As Go's writer had it before version 1.8.
+        pytest.param(GNU_MAGIC, b"b" * 30, f"{'b' * 30}/a", id="gnu-by-go"),
+        pytest.param(GNU_MAGIC, b"14112345670\0" * 2, "a", id="gnu-times"),
+        pytest.param(GNU_MAGIC, b"\x80" + bytes(9) + b"\1\2", "a", id="gnu-base-256"),
+        pytest.param(GNU_MAGIC, b"\xff" * 24, "a", id="gnu-before-1970"),
+    ],
 )
-def test_prefix_field_counts_under_the_posix_magic_alone(
-    magic: bytes, name: str
+def test_a_prefix_is_part_of_the_name_where_the_header_has_no_times(
+    magic: bytes, prefix: bytes, name: str
 ) -> None:
-    archive = header(b"a", 0, magic=magic, prefix=b"dir") + END_OF_ARCHIVE
-    assert walk(archive) == [TarMember(name, 512, 0, "file")]
+    archive = header(b"a", 0, magic=magic, prefix=prefix) + END_OF_ARCHIVE
+    assert check_walk(archive) == [TarMember(name, 512, 0, "file")]
+
+
+def test_a_prefix_in_a_header_that_has_none_is_refused() -> None:
+    error = fault(FIRST + header(b"a", 0, magic=V7_MAGIC, prefix=b"dir"))
+    assert error.reason == "a prefix of its name in a header that has none"
+    assert (error.offset, error.member) == (len(FIRST), "first")
 
 
 def test_name_that_is_not_utf8_is_escaped() -> None:
@@ -293,7 +314,7 @@ SIZE_7 = pax_record(b"size", b"7")
         pytest.param(
             extended(b"K", b"a long target\0"),
             TarMember("a", 1536, 0, "file"),
-            id="gnu-long-link",
+            id="gnu-long-link-of-a-file",
         ),
         pytest.param(
             extended(b"g", pax_record(b"comment", b"a1b2c3")),  # by git archive
@@ -316,9 +337,27 @@ def test_extended_headers_apply_to_the_next_member_alone(
     assert walk(archive) == [member, following]
 
 
-def test_what_lies_behind_the_end_of_archive_block_is_not_read() -> None:
-    archive = pack([("a", b"1")])
-    assert walk(archive + b"junk" * 300) == [TarMember("a", 512, 1, "file")]
+@pytest.mark.parametrize(
+    ("before", "field", "target"),
+    [
+        pytest.param(b"", b"b", "b", id="field"),
+        pytest.param(b"", b"b" * 100, "b" * 100, id="whole-field"),
+        pytest.param(extended(b"K", b"long\0"), b"b", "long", id="gnu-long-link"),
+        pytest.param(
+            extended(b"x", pax_record(b"linkpath", b"long")), b"b", "long", id="pax"
+        ),
+        pytest.param(b"", b"\xff", "\\xff", id="no-utf-8"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("kind", "name"), [(b"1", "hard link"), (b"2", "symbolic link")], ids=["1", "2"]
+)
+def test_the_target_of_a_link(
+    kind: bytes, name: str, before: bytes, field: bytes, target: str
+) -> None:
+    archive = before + header(b"a", 0, kind, target=field) + END_OF_ARCHIVE
+    offset = len(before) + BLOCK
+    assert check_walk(archive) == [TarMember("a", offset, 0, name, target)]
 
 
 # --- Damage ---------------------------------------------------------------------------
@@ -445,12 +484,23 @@ FIRST = header(b"first", 3) + blocks(b"abc")
                 "a global header that names members, or gives their size",
                 id=f"global-{key.decode()}",
             )
-            for key in (b"path", b"size")
+            for key in (b"path", b"linkpath", b"size")
         ),
-        pytest.param(
-            header(b"a", 512, b"V") + bytes(BLOCK),
-            "a volume's label with a body",
-            id="volume-with-a-body",
+        *(
+            pytest.param(
+                header(b"a", 512, kind) + bytes(BLOCK),
+                f"a is {what} and states a size of 512 bytes: readers of tars do not "
+                "agree whether they follow",
+                id=f"{what.split()[-1]}-with-a-size",
+            )
+            for kind, what in {
+                b"1": "a hard link",
+                b"2": "a symbolic link",
+                b"3": "a character device",
+                b"4": "a block device",
+                b"6": "a FIFO",
+                b"V": "a volume's label",
+            }.items()
         ),
         pytest.param(
             header(b"\x1b[2Jnow" + b"\n" * 30, 2000),
@@ -512,6 +562,19 @@ NAME_TWICE = extended(b"L", b"one\0") + extended(b"x", pax_record(b"path", b"two
             extended(b"g", pax_record(b"comment", b"a")) * 1000,
             "more than 16 extended headers in a row",
             id="no-end-of-them",
+        ),
+        pytest.param(
+            extended(b"x", pax_record(b"size", b"5")),
+            header(b"a", 0, b"1"),
+            "a is a hard link and states a size of 5 bytes: readers of tars do not "
+            "agree whether they follow",
+            id="link-with-a-pax-size",
+        ),
+        pytest.param(
+            extended(b"K", b"one\0"),
+            extended(b"x", pax_record(b"linkpath", b"two")),
+            "two targets for one link",
+            id="two-targets",
         ),
         pytest.param(
             extended(b"L", b"a/\0"),
@@ -589,11 +652,28 @@ def test_compressed_data_is_called_so(magic: bytes, name: str) -> None:
     )
 
 
-@pytest.mark.parametrize("data", [b"", FIRST], ids=["nothing", "one-member"])
-def test_archive_without_an_end_of_archive_block_is_refused(data: bytes) -> None:
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(FIRST + bytes(511), id="part-of-a-block"),
+        pytest.param(FIRST[:-1], id="part-of-the-padding"),
+    ],
+)
+def test_an_archive_that_ends_elsewhere_than_after_a_member_is_refused(
+    data: bytes,
+) -> None:
     error = fault(data)
     assert error.reason == "it ends without an end-of-archive block"
-    assert (error.offset, error.member) == (len(data), "first" if data else "")
+    end = min(len(data), len(FIRST))
+    assert (error.offset, error.member) == (end, "first" if data else "")
+
+
+def test_an_archive_that_ends_exactly_after_a_member_is_taken_with_a_remark() -> None:
+    first = TarMember("first", 512, 3, "file")
+    assert walk_whole(FIRST) == TarWalk([first], TarEnd(unmarked=1))
+    assert walk_whole(FIRST + bytes(BLOCK)) == TarWalk([first], TarEnd())
+    assert members_of_tarfile(FIRST) == [first]
 
 
 @pytest.mark.parametrize("tar_format", FORMATS.values(), ids=FORMATS)
@@ -605,11 +685,16 @@ def test_every_cut_before_the_end_of_the_end_block_is_noticed(tar_format: int) -
         ("b", b"y" * 512),
     ]
     archive = pack(members, tar_format)
-    last = walk(archive)[-1]
-    whole = last.offset + last.size + BLOCK
-    for cut in range(whole):
-        assert 0 <= fault(archive[:cut]).offset <= cut
-    assert len(walk(archive[:whole])) == len(members)
+    found = walk(archive)
+    # At the end of a member the members before it are read, as by all readers.
+    ends = {m.offset + (m.size + 511) // 512 * 512: i for i, m in enumerate(found, 1)}
+    for cut in range(max(ends) + BLOCK):
+        if cut in ends:
+            here = walk_whole(archive[:cut])
+            assert here == TarWalk(found[: ends[cut]], TarEnd(unmarked=1))
+        else:
+            assert 0 <= fault(archive[:cut]).offset <= cut
+    assert walk_whole(archive[: max(ends) + BLOCK]) == TarWalk(found, TarEnd())
 
 
 def test_every_flipped_bit_of_a_header_is_noticed() -> None:
@@ -678,7 +763,7 @@ MEMBERS = st.builds(
     st.sampled_from([0, 5, 600, b"\x80" + bytes(10) + b"\5", b"5 ", b"5_0", b"-1"]),
     st.sampled_from([bytes([kind]) for kind in b"\x000123567VSDN"]),
     st.sampled_from([POSIX_MAGIC, GNU_MAGIC, V7_MAGIC]),
-    st.sampled_from([b"", b"p"]),
+    st.sampled_from([b"", b"p", b"777", b"\x80", b"p" * 155]),
     st.sampled_from([b"", b"bytes", bytes(600)]),
 )
 RECORDS = st.sampled_from(
@@ -686,6 +771,7 @@ RECORDS = st.sampled_from(
         *(pax_record(b"path", name) for name in (b"one", b"two/", b"", b"a\0b")),
         *(pax_record(b"size", size) for size in (b"0", b"5", b"600", b"-1", b"1_0")),
         pax_record(b"comment", b"a"),
+        pax_record(b"linkpath", b"one"),
         pax_record(b"hdrcharset", b"BINARY"),
         b"5 =a\n",
         b"9 path=a\n\0",

@@ -13,8 +13,11 @@ import pyarrow as pa
 
 from transforms import storage
 from transforms.errors import ArchiveError, printable, sample
+from transforms.links import follow_links
 from transforms.storage import FileInfo
-from transforms.tar import COMPRESSIONS, TarFormatError, TarMember, walk_tars
+from transforms.tar import TarMember, TarWalk, walk_tars
+from transforms.tar_end import USUAL_END, TarEnd
+from transforms.tar_header import COMPRESSIONS, TarFormatError
 
 Layout = Literal["nested", "flat"]
 
@@ -60,6 +63,8 @@ class Container:
         position: Its place among the archive's containers.
         total: Number of the archive's containers, so that a later step can tell
             whether all of them have arrived.
+        outer: How the tar ends that the container lies in, for it has no table of
+            its own; of a flat archive, as one that has nothing to tell.
     """
 
     name: str
@@ -67,6 +72,7 @@ class Container:
     size: int
     position: int
     total: int
+    outer: TarEnd = USUAL_END
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +110,14 @@ class MemberTable:
         container: The container.
         members: Rows of ``MEMBER_SCHEMA`` in archive order.
         skipped: What the container held besides.
+        end: How the container ends.
     """
 
     archive: Archive
     container: Container
     members: pa.Table
     skipped: Skipped = field(default_factory=Skipped)
+    end: TarEnd = USUAL_END
 
 
 def find_containers(archive: Archive) -> tuple[Container, ...]:
@@ -127,21 +135,25 @@ def find_containers(archive: Archive) -> tuple[Container, ...]:
     if archive.layout == "flat":
         return (Container("", 0, archive.file.size, 0, 1),)
     whole = Container("", 0, archive.file.size, 0, 1)
-    (members,) = _walk(archive, (whole,))
-    files = [member for member in members if member.kind == "file"]
-    tars = [
-        (name.removesuffix(".tar"), member)
-        for member in files
-        if (name := image_name(member.name, "")) is not None and name.endswith(".tar")
-    ]
+    (walk,) = _walk(archive, (whole,))
+    files = [member.name for member in walk.members if member.kind == "file"]
+    tars, _ = _find_files(archive, whole, walk, ".tar")
+    held = sample(files, 3) if files else "no files"
     if not tars:
         raise ArchiveError(
             f"{archive.file.uri} is not the training archive: it should be a tar of "
-            f"one tar per class, but holds {_first_names(files)}. A flat archive of "
+            f"one tar per class, but holds {held}. A flat archive of "
             "images may be the validation or the test archive."
         )
     return tuple(
-        Container(name, member.offset, member.size, position, len(tars))
+        Container(
+            name.removesuffix(".tar"),
+            member.offset,
+            member.size,
+            position,
+            len(tars),
+            walk.end,
+        )
         for position, (name, member) in enumerate(tars)
     )
 
@@ -167,8 +179,8 @@ def walk_containers(batch: ContainerBatch) -> list[MemberTable]:
     """
     walks = _walk(batch.archive, batch.containers)
     return [
-        _member_table(batch.archive, container, members)
-        for container, members in zip(batch.containers, walks, strict=True)
+        _member_table(batch.archive, container, walk)
+        for container, walk in zip(batch.containers, walks, strict=True)
     ]
 
 
@@ -206,53 +218,89 @@ def image_name(path: str, container: str) -> str | None:
     return None if leftover else "/".join(part for part in parts if part != ".")
 
 
-def _member_table(
-    archive: Archive, container: Container, members: list[TarMember]
-) -> MemberTable:
+def _member_table(archive: Archive, container: Container, walk: TarWalk) -> MemberTable:
     """Returns what of a container's members is images."""
-    names: list[str] = []
-    offsets: list[int] = []
-    sizes: list[int] = []
-    skipped = {"directory": 0, "link": 0, "special": 0, "leftover": 0}
-    for member in members:
-        if member.kind != "file":
-            skipped[member.kind] += 1
-            continue
-        name = image_name(member.name, container.name)
-        if name is None:
-            skipped["leftover"] += 1
-            continue
-        names.append(name)
-        offsets.append(member.offset)
-        sizes.append(member.size)
+    files, skipped = _find_files(archive, container, walk)
+    names = [name for name, _ in files]
     if names and all(name.endswith(".tar") for name in names):
         raise ArchiveError(
             f"{archive.file.uri} should be a flat archive of {archive.split} images, "
             f"but holds tars: {sample(names, 3)}. That is how the training archive is "
             "laid out; check which file is which."
         )
+    offsets = [member.offset for _, member in files]
+    sizes = [member.size for _, member in files]
     return MemberTable(
         archive=archive,
         container=container,
         members=pa.table([names, offsets, sizes], schema=MEMBER_SCHEMA),
-        skipped=Skipped(
-            directories=skipped["directory"],
-            links=skipped["link"] + skipped["special"],
-            leftovers=skipped["leftover"],
-        ),
+        skipped=skipped,
+        end=walk.end,
     )
 
 
-def _walk(archive: Archive, containers: tuple[Container, ...]) -> list[list[TarMember]]:
+def _find_files(
+    archive: Archive, container: Container, walk: TarWalk, suffix: str = ""
+) -> tuple[list[tuple[str, TarMember]], Skipped]:
+    """Returns a tar's files by the names they go by, links as what they lead to.
+
+    Args:
+        archive: The archive.
+        container: The tar.
+        walk: What it holds.
+        suffix: The end of the names wanted.
+    """
+    leads = follow_links(walk.members)
+    files: list[tuple[str, TarMember]] = []
+    skipped = {"directory": 0, "link": 0, "leftover": 0}
+    for position, member in enumerate(walk.members):
+        if member.kind in ("directory", "special"):
+            skipped["directory" if member.kind == "directory" else "link"] += 1
+            continue
+        name = image_name(member.name, container.name)
+        if name is None:
+            skipped["leftover"] += 1
+        elif not name.endswith(suffix):
+            continue
+        elif member.kind == "file":
+            files.append((name, member))
+        else:
+            lead = leads[position]
+            if lead.member is None:
+                raise _broken_link(archive, container, member, lead.fault)
+            if lead.member.kind == "file":
+                files.append((name, lead.member))
+            else:
+                skipped["link"] += 1
+    return files, Skipped(skipped["directory"], skipped["link"], skipped["leftover"])
+
+
+def _broken_link(
+    archive: Archive, container: Container, member: TarMember, fault: str
+) -> ArchiveError:
+    return ArchiveError(
+        f"{archive.file.uri}{_place_of(container)}: {printable(member.name)} is a "
+        f"{member.kind} to {printable(member.target)}, {fault}. Pack the archive "
+        "again with the files themselves (tar --dereference --hard-dereference), or "
+        "take the link out."
+    )
+
+
+def _place_of(container: Container) -> str:
+    return f" (in {printable(container.name)}.tar)" if container.name else ""
+
+
+def _walk(archive: Archive, containers: tuple[Container, ...]) -> list[TarWalk]:
     reader = storage.open_reader(archive.file)
     try:
         return walk_tars(
             reader.read_many,
             [(container.offset, container.size) for container in containers],
+            reader.next_data,
         )
     except TarFormatError as error:
         inner = next(
-            f" (in {printable(container.name)}.tar)" if container.name else ""
+            _place_of(container)
             for container in containers
             if container.offset <= error.offset <= container.offset + container.size
         )
@@ -279,7 +327,3 @@ def _refuse_compression(archive: Archive) -> None:
                 f"{archive.file.uri} is compressed with {name}. Members of a "
                 "compressed archive can't be read in place; decompress it first."
             )
-
-
-def _first_names(members: list[TarMember]) -> str:
-    return sample([member.name for member in members], 3) if members else "no files"

@@ -52,6 +52,14 @@ class RangeReader(Protocol):
         """Announces ranges, each of which is going to be read soon, by itself."""
         ...
 
+    def next_data(self, offset: int) -> int:
+        """Returns an offset at or after the given one, before which are only zeros.
+
+        A file system may know of holes without reading them; the offset itself is
+        always right, and the file's length where nothing but a hole follows.
+        """
+        ...
+
     def close(self) -> None:
         """Releases the file."""
         ...

@@ -64,6 +64,15 @@ class LocalReader:
         for offset, size in ranges:
             os.posix_fadvise(self._descriptor, offset, size, os.POSIX_FADV_WILLNEED)
 
+    def next_data(self, offset: int) -> int:
+        """Returns an offset at or after the given one, before which are only zeros."""
+        try:
+            return os.lseek(self._descriptor, offset, os.SEEK_DATA)
+        except OSError as error:
+            if error.errno == errno.ENXIO:  # a hole up to the file's end
+                return max(offset, os.fstat(self._descriptor).st_size)
+            return offset  # a file system that does not know
+
     def close(self) -> None:
         """Closes the file."""
         os.close(self._descriptor)

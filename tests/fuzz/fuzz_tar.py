@@ -1,4 +1,4 @@
-"""Any bytes: a tar that ``tarfile`` lists alike, or refused."""
+"""Any bytes: a tar that ``tarfile`` lists alike, links too, or refused."""
 
 import io
 import tarfile
@@ -10,11 +10,19 @@ import atheris
 from tests.fuzz.harness import fuzz
 
 with atheris.instrument_imports(include=["transforms", "tests.oracles"]):
-    from tests.oracles import check_walk
-    from transforms.tar import BLOCK, TarFormatError
+    from tests.oracles import check_links, check_walk
+    from transforms.tar_header import BLOCK, TarFormatError
 
-_NAMES = ["a.JPEG", "d/", "é" * 60, "d/" + "n" * 150, "x" * 300]
-_KINDS = [tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.DIRTYPE, tarfile.SYMTYPE]
+_MEMBERS = [  # of all kinds: name, type, and what a link leads to
+    ("a.JPEG", tarfile.REGTYPE, ""),
+    ("d/", tarfile.AREGTYPE, ""),
+    ("é" * 60, tarfile.DIRTYPE, ""),
+    ("d/b.JPEG", tarfile.SYMTYPE, "../a.JPEG"),
+    ("c.JPEG", tarfile.LNKTYPE, "d/b.JPEG"),
+    ("d/" + "n" * 150, tarfile.LNKTYPE, "a.JPEG"),
+    ("y" * 120, tarfile.SYMTYPE, "x" * 300),
+    ("x" * 300, tarfile.REGTYPE, ""),
+]
 
 
 def check(data: bytes) -> None:
@@ -27,6 +35,7 @@ def check(data: bytes) -> None:
         archive = _seal(archive)
     with suppress(TarFormatError):
         check_walk(archive)
+        check_links(archive)
 
 
 def _seal(archive: bytes) -> bytes:
@@ -52,6 +61,12 @@ def _seeds() -> Iterator[bytes]:
             yield bytes([first]) + _pack(tar_format, {})
         yield b"\1" + _pack(tar_format, {"comment": "by git archive"})
     yield b"\1" + _pack(tarfile.PAX_FORMAT, {"path": "all"})
+    whole = _pack(tarfile.GNU_FORMAT, {})
+    yield b"\1" + whole.rstrip(b"\0").ljust(len(whole) - 1024, b"\0")  # no end
+    yield b"\1" + whole + bytes(20_000)
+    yield b"\1" + whole + whole
+    hole = len(whole) // 2 // BLOCK * BLOCK
+    yield b"\1" + whole[:hole] + bytes(4096) + whole[hole + 4096 :]
 
 
 def _pack(tar_format: int, global_headers: dict[str, str]) -> bytes:
@@ -59,9 +74,9 @@ def _pack(tar_format: int, global_headers: dict[str, str]) -> bytes:
     with tarfile.open(
         fileobj=file, mode="w", format=tar_format, pax_headers=global_headers
     ) as tar:
-        for name, kind in zip(_NAMES, [*_KINDS, tarfile.REGTYPE], strict=True):
+        for name, kind, target in _MEMBERS:
             header = tarfile.TarInfo(name)
-            header.type = kind
+            header.type, header.linkname = kind, target
             header.size = 5 if header.isreg() else 0
             if tar_format == tarfile.PAX_FORMAT:
                 header.pax_headers = {"size": str(header.size), "mtime": "1.5"}

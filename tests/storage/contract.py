@@ -109,6 +109,16 @@ def test_a_read_of_many_ranges_is_refused_if_one_is_short(digits: FileInfo) -> N
     reader.close()
 
 
+def test_bytes_that_are_skipped_are_zeros(place: str, digits: FileInfo) -> None:
+    reader = storage.open_reader(digits)
+    assert [reader.next_data(offset) for offset in range(11)] == list(range(11))
+    uri = f"{place}/zeros"
+    storage.publish_bytes(uri, bytes(70_000) + b"x" + bytes(70_000))
+    reader = storage.open_reader(storage.file_info(uri))
+    assert 0 <= reader.next_data(0) <= 70_000
+    assert 90_000 <= reader.next_data(90_000) <= 140_001
+
+
 def test_empty_files_are_files(place: str) -> None:
     uri = written(place, "empty", b"")
     file = storage.file_info(uri)
