@@ -11,18 +11,17 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from beam_pipeline.checksums import KnownArchive
+from beam_pipeline.formats import file_limits
 from beam_pipeline.plain_yaml import read_mapping, read_yaml
 from transforms import storage
 from transforms.archives import Layout
 from transforms.errors import ConfigError, printable
 from transforms.facts import License
 from transforms.fields import convert, nearest, require_known
-from transforms.formats import FORMATS
 from transforms.policy import ImagePolicy
 from transforms.subsets import SubsetFile
 
@@ -58,8 +57,9 @@ class SplitConfig:
         overlays: Names of an archive whose images replace those of the same name.
         optional: Whether to do without the split where its archive is not there.
         images: What is done to its images; None for what is done to those of all.
-        members: Number of images in the published archive, if known.
-        examples: Number of examples of the published dataset, if known.
+        members: Number of images that its archive should have; None for any.
+        examples: Number of examples that it should come to, before any limit or
+            rejection; None for any.
     """
 
     archives: tuple[str, ...]
@@ -71,6 +71,13 @@ class SplitConfig:
     images: ImagePolicy | None = None
     members: int | None = None
     examples: int | None = None
+
+    @property
+    def expected_examples(self) -> int | None:
+        """Number of examples that it should come to, as far as that is stated."""
+        if self.examples is None and self.subset is None:
+            return self.members
+        return self.examples
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +167,8 @@ class BuildConfig:
         _check_names(self)
         if not 0 <= self.max_rejects < math.inf:
             raise ConfigError(f"max_rejects is {self.max_rejects}: expected 0 or more.")
-        _check_formats(self)
+        limits = file_limits(self.formats, self.dimensions, self.max_file_bytes)
+        object.__setattr__(self, "max_file_bytes", limits)
         for split in (*self.versions[self.version], *self.num_shards):
             require_known("split", split, self.splits)
         for split, number in self.num_shards.items():
@@ -252,39 +260,6 @@ def _check_names(config: BuildConfig) -> None:
                 f"{printable(key)} is '{printable(name)}': expected letters and "
                 "digits, with dots, dashes, plus signs and underscores between them."
             )
-
-
-def _check_formats(config: BuildConfig) -> None:
-    """Checks the formats and their limits; fills in the limits they have by default."""
-    for name in config.formats:
-        require_known("format", name, FORMATS)
-        needs = FORMATS[name].needs
-        if needs and find_spec(needs) is None:
-            raise ConfigError(
-                f"The format {name} needs the package {needs}. Install it with "
-                f"pip install 'imagenet2012-subset-beam[{needs.replace('_', '-')}]'."
-            )
-    if not config.formats or len(set(config.formats)) < len(config.formats):
-        raise ConfigError("Name at least one format, and each once.")
-    limits = {
-        name: most for name in config.formats if (most := FORMATS[name].max_bytes)
-    }
-    if config.dimensions and not limits:
-        raise ConfigError(
-            "dimensions asks for columns that "
-            f"{' and '.join(config.formats)} can't have. Build "
-            "parquet or webdataset too, or leave it out."
-        )
-    for name, most in config.max_file_bytes.items():
-        require_known("format in max_file_bytes", name, FORMATS)
-        if FORMATS[name].max_bytes is None:
-            raise ConfigError(
-                f"max_file_bytes {name}: {name} has the shards that TFDS gives it; "
-                "num_shards sets another number."
-            )
-        if name in limits:
-            limits[name] = most
-    object.__setattr__(config, "max_file_bytes", limits)
 
 
 def absolute(directory: str) -> str:

@@ -10,6 +10,8 @@ from typing import Any
 
 from beam_pipeline.config import BuildConfig, load_config, shipped_configs
 from beam_pipeline.inputs import BuildInputs, find_inputs, find_output, make_labeller
+from beam_pipeline.numbers import check_numbers
+from transforms.completeness import StatedNumbers
 from transforms.conclusion import Demands
 from transforms.errors import ConfigError
 from transforms.findings import Findings, FindingsBuilder
@@ -110,9 +112,10 @@ def find_demands(inventory: Inventory, options: VerifyOptions) -> VerifyInputs:
         output = find_output(config)
         class_names = output.schema.class_names
         _check_holding(holding, config, class_names, findings)
+        remarks += check_numbers(holding, config, findings)
         if options.with_archives:
             archives = _find_archives(holding, config, output)
-            demand = Demands({}, _listed(config, archives), archived=True)
+            demand = Demands({}, _listed(holding, config, archives), archived=True)
         else:
             demand = Demands(
                 _labellers(holding, config, class_names), {}, archived=False
@@ -205,14 +208,18 @@ def _labellers(
     }
 
 
-def _listed(config: BuildConfig, archives: BuildInputs) -> dict[str, frozenset[str]]:
+def _listed(
+    holding: Holding, config: BuildConfig, archives: BuildInputs
+) -> dict[str, frozenset[str]]:
     """Returns the names that no split may lack, as far as it is cut to a list."""
-    if config.allow_missing or config.max_examples_per_split is not None:
+    if config.allow_missing:
         return {}
     return {
         split: frozenset(selection.subset.names)
         for split, selection in archives.selections.items()
         if selection.subset is not None
+        and archives.options[split].max_examples is None
+        and not (split in holding.counts and holding.counts[split].missing)
     }
 
 
@@ -234,6 +241,17 @@ def _find_archives(
         )
     return replace(
         inputs,
+        # The dataset is held against the numbers that are stated, not the archives.
+        options={
+            split: replace(
+                options,
+                stated=StatedNumbers(),
+                max_examples=holding.counts[split].limit
+                if split in holding.counts
+                else options.max_examples,
+            )
+            for split, options in inputs.options.items()
+        },
         archives=tuple(a for a in inputs.archives if a.split in there),
         output=replace(inputs.output, images=images),
     )

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from beam_pipeline.config import LABEL_BY_CONTAINER, NO_LABEL, BuildConfig, SplitConfig
 from transforms import storage
 from transforms.archives import Archive
-from transforms.errors import ArchiveError
+from transforms.completeness import StatedNumbers
+from transforms.errors import ArchiveError, SubsetError
 from transforms.examples import Schema
 from transforms.facts import DatasetFacts
 from transforms.labels import (
@@ -22,7 +23,7 @@ from transforms.labels import (
 )
 from transforms.layout import SplitOptions
 from transforms.output import ShardOutput
-from transforms.subsets import Selection, read_subset_list
+from transforms.subsets import Selection, SubsetList, read_subset_list
 
 _DOWNLOAD_PAGE = "https://image-net.org/download-images"
 
@@ -96,9 +97,7 @@ def find_inputs(config: BuildConfig, output: ShardOutput) -> BuildInputs:
     selections = {
         split: Selection(
             labeller=make_labeller(config.splits[split], class_names),
-            subset=read_subset_list(subset, config.manual_dir, config.cache_dir)
-            if (subset := config.splits[split].subset)
-            else None,
+            subset=_read_subset(config, split),
         )
         for split in archives
     }
@@ -111,6 +110,9 @@ def find_inputs(config: BuildConfig, output: ShardOutput) -> BuildInputs:
                 subset=selection.subset,
                 num_shards=config.num_shards.get(split),
                 max_examples=config.max_examples_per_split,
+                stated=StatedNumbers(
+                    config.splits[split].members, config.splits[split].examples
+                ),
                 allow_missing=config.allow_missing,
                 max_file_bytes=config.max_file_bytes,
             )
@@ -143,6 +145,22 @@ def find_inputs(config: BuildConfig, output: ShardOutput) -> BuildInputs:
         ),
         max_rejects=config.max_rejects,
     )
+
+
+def _read_subset(config: BuildConfig, split: str) -> SubsetList | None:
+    """Returns a split's list, if it has one, of as many names as are stated."""
+    wanted = config.splits[split]
+    if wanted.subset is None:
+        return None
+    found = read_subset_list(wanted.subset, config.manual_dir, config.cache_dir)
+    if wanted.examples not in (None, len(found.names)):
+        raise SubsetError(
+            f"{found.source} names {len(found.names):,} images, and "
+            f"splits.{split}.examples of the configuration states {wanted.examples:,}. "
+            "It may be another list, or one that was cut off or edited. For a list of "
+            f"your own, state its number as splits.{split}.examples, or null."
+        )
+    return found
 
 
 def _describe(config: BuildConfig, splits: Iterable[str]) -> str:

@@ -10,6 +10,7 @@ import pyarrow as pa
 from transforms.archives import Archive
 from transforms.errors import ArchiveError, ConfigError, SubsetError, sample
 from transforms.examples import Example, encode_example
+from transforms.facts import SplitCounts
 from transforms.formats import FORMATS
 from transforms.labels import hint_at_task_3
 from transforms.layout import (
@@ -99,7 +100,7 @@ def plan_split(
     return Plan(
         _make_shards(layout, shuffled(runs), options),
         layout.examples,
-        layout.missing,
+        layout.counts.missing,
         layout.first_missing,
     )
 
@@ -118,6 +119,7 @@ def _make_shards(
             len(layout.ends),
             layout.archives,
             join_pieces(index, found, layout),
+            counts=layout.counts,
         )
         for index, found in pieces.items()
     ]
@@ -162,7 +164,7 @@ def plan_plainly(
             f"{len(twice):,} images of the {split} split occur twice: {sample(names)}. "
             f"{names[0]} begins at {places}. Remove one of each."
         )
-    missing = _check_complete(split, tables, uris, kept, options)
+    counts, missing = _check_complete(split, tables, uris, kept, options)
     first = {*sorted((row[0], row[2]) for row in kept.values())[: options.max_examples]}
     members = [row for row in kept.values() if (row[0], row[2]) in first]
     total = sum(
@@ -190,11 +192,12 @@ def plan_plainly(
                 tuple(archive.file for archive in archives),
                 pa.table(list(zip(*shard, strict=True)), schema=SHARD_SCHEMA),
                 files,
+                counts,
             )
             for index, shard in enumerate(cut)
         ),
         len(members),
-        len(missing),
+        counts.missing,
         tuple(missing[:5]),
     )
 
@@ -209,12 +212,12 @@ def _check_complete(
     uris: str,
     kept: dict[str, tuple],
     options: SplitOptions,
-) -> list[str]:
+) -> tuple[SplitCounts, list[str]]:
     subset = options.subset
     if subset is None:
         if not kept:
             raise ArchiveError(f"{uris} holds no image for the {split} split.")
-        return []
+        return _check_stated(split, tables, uris, kept, options, 0), []
     missing = [name for name in subset.names if name not in kept]
     hint = hint_at_task_3({table.container.name for table in tables} - {""})
     if not kept:
@@ -228,7 +231,47 @@ def _check_complete(
             f"{subset.source} names: {sample(missing)}.{hint} Get the whole archive, "
             "or pass --allow_missing to build without them."
         )
-    return missing
+    return _check_stated(split, tables, uris, kept, options, len(missing)), missing
+
+
+def _check_stated(
+    split: str,
+    tables: Sequence[SelectedTable],
+    uris: str,
+    kept: dict[str, tuple],
+    options: SplitOptions,
+    missing: int,
+) -> SplitCounts:
+    base = [archive for archive in archives_of(tables) if archive.layer == 0]
+    members = sum(table.indexed for table in tables if table.archive in base)
+    what = " and ".join(archive.file.uri for archive in base)
+    looked_at = [("members", members, f"{what} has {members:,} images")]
+    if options.subset is None:
+        said = f"{uris} gives the {split} split {len(kept):,} examples"
+        looked_at.append(("examples", len(kept), said))
+    lacking = {"members": 0, "examples": missing}
+    for key, number, said in looked_at:
+        expected = getattr(options.stated, key)
+        if expected is None or expected == number:
+            continue
+        key_name = f"splits.{split}.{key}"
+        own = f"For an archive of your own, state its number as {key_name}, or null."
+        begin = f"{said}, and {key_name} of the configuration states {expected:,}."
+        if number > expected:
+            raise ArchiveError(
+                f"{begin} It may be another archive, or images were added to it. {own}"
+            )
+        if not options.allow_missing:
+            raise ArchiveError(
+                f"{begin} The download may have stopped before its end, or it may be "
+                "another archive. Get the whole archive and look at it with "
+                "--verify_archives, or pass --allow_missing to build from what is "
+                f"there. {own}"
+            )
+        lacking[key] = expected - number
+    return SplitCounts(
+        members, lacking["members"], lacking["examples"], options.max_examples
+    )
 
 
 def _cut_into_files(name: str, shards: list[list[tuple]], limit: int) -> int:

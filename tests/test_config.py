@@ -605,7 +605,7 @@ def test_nearest_offers_one_or_all(word: str, known: list[str], question: str) -
 def test_a_format_whose_package_is_missing_names_the_extra(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("beam_pipeline.config.find_spec", lambda name: None)
+    monkeypatch.setattr("beam_pipeline.formats.find_spec", lambda name: None)
     load_config("1pct", {}, {"formats": ["tfrecord", "parquet", "webdataset"]})
     with pytest.raises(ConfigError) as caught:
         load_config("1pct", {}, {"formats": ["tfrecord", "array_record"]})

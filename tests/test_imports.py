@@ -61,6 +61,7 @@ LADDER = (
     "output",
     "sharding",
     "partition",
+    "completeness",
     "layout",
     "plan",
     "members",
@@ -116,7 +117,7 @@ PURE = {
         "codecs",
     ),
     *("images", "formats.*", "formats", "output", "sharding", "progress"),
-    *("partition", "layout"),
+    *("partition", "completeness", "layout"),
     *("findings", "holdings", "agreement", "inventory", "comparison"),
 }
 LONGEST = 360  # lines

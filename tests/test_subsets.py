@@ -379,7 +379,9 @@ def selected(table: MemberTable, rows: Rows, labels: list[int]) -> SelectedTable
     names, offsets, sizes = zip(*rows, strict=True) if rows else ((), (), ())
     keys = order_keys(names, table.archive.split)
     members = pa.table([names, offsets, sizes, labels, keys], schema=SELECTED_SCHEMA)
-    return SelectedTable(table.archive, table.container, members)
+    return SelectedTable(
+        table.archive, table.container, members, table.members.num_rows
+    )
 
 
 @pytest.mark.parametrize(

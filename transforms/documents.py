@@ -13,7 +13,13 @@ from typing import Final
 from transforms import storage, tfds
 from transforms.card import card_html
 from transforms.errors import StorageError
-from transforms.facts import ConfigFacts, DatasetFacts, SplitFacts, config_facts
+from transforms.facts import (
+    ConfigFacts,
+    DatasetFacts,
+    SplitCounts,
+    SplitFacts,
+    config_facts,
+)
 from transforms.formats import FORMATS, loader_line
 from transforms.hub import hub_readme
 from transforms.manifest import MANIFEST, Manifest, decode_manifest, encode_manifest
@@ -32,6 +38,7 @@ def write_tfds_documents(
     facts: DatasetFacts,
     output: ShardOutput,
     built: Mapping[str, Splits],
+    counts: Mapping[str, SplitCounts],
     figure: bytes | None,
     documents: Mapping[str, bytes],
 ) -> None:
@@ -41,6 +48,7 @@ def write_tfds_documents(
         facts: What is said of the dataset.
         output: Where its shards are.
         built: The splits in each format that was just built.
+        counts: How each split came to its number of examples.
         figure: A picture of the first examples, as a PNG.
         documents: What each directory gets, by name.
 
@@ -86,7 +94,9 @@ def write_tfds_documents(
         "features.json": tfds.features_document(facts),
         "card.html": card.encode(),
         **documents,
-        MANIFEST: _manifest(facts, output, {name: known[name] for name in formats}),
+        MANIFEST: _manifest(
+            facts, output, {name: known[name] for name in formats}, counts
+        ),
         MARKS["tfds"]: tfds.info_document(facts, formats, splits),
     }.items():
         storage.publish_bytes(storage.join(directory, name), document)
@@ -143,7 +153,10 @@ def _hash_files(
 
 
 def _manifest(
-    facts: DatasetFacts, output: ShardOutput, formats: Mapping[str, Splits]
+    facts: DatasetFacts,
+    output: ShardOutput,
+    formats: Mapping[str, Splits],
+    counts: Mapping[str, SplitCounts],
 ) -> bytes:
     return encode_manifest(
         Manifest(
@@ -155,6 +168,7 @@ def _manifest(
             images={split: output.images[split] for split in facts.splits},
             class_names=facts.schema.class_names,
             formats=formats,
+            counts=counts,
         )
     )
 
@@ -164,6 +178,7 @@ def write_hub_documents(
     output: ShardOutput,
     format_name: str,
     splits: Splits,
+    counts: Mapping[str, SplitCounts],
     figure: bytes | None,
     described: Mapping[str, bytes],
 ) -> None:
@@ -174,6 +189,7 @@ def write_hub_documents(
         output: Where its shards are.
         format_name: The format.
         splits: The splits that were just built.
+        counts: How each split came to its number of examples.
         figure: A picture of the first examples, as a PNG.
         described: What each directory gets, by name.
 
@@ -210,7 +226,8 @@ def write_hub_documents(
     for name, document in documents.items():
         storage.publish_bytes(storage.join(root, name), document)
     storage.publish_bytes(
-        output.manifest(format_name), _manifest(facts, output, {format_name: splits})
+        output.manifest(format_name),
+        _manifest(facts, output, {format_name: splits}, counts),
     )
 
 

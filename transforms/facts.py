@@ -105,6 +105,29 @@ class SplitFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class SplitCounts:
+    """How a split came to its number of examples.
+
+    It has ``min(E - missing, limit) - rejected`` of them, where E is the number that it
+    should have.
+
+    Attributes:
+        members: Number of images in its archive.
+        missing_members: How many fewer that is than the configuration states.
+        missing: Number of images that the subset list names, or the configuration
+            states, and the archive lacks.
+        limit: Most images that were taken, the first in archive order; None for all.
+        rejected: Number of images that were left out as bad.
+    """
+
+    members: int = 0
+    missing_members: int = 0
+    missing: int = 0
+    limit: int | None = None
+    rejected: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class ConfigFacts:
     """One finished configuration in one format.
 

@@ -207,6 +207,7 @@ def _hold(
         class_names=manifest.class_names,
         splits=splits,
         hashed=True,
+        counts=manifest.counts,
     )
 
 

@@ -6,11 +6,11 @@ without the program that built it, and a later run knows what was built before.
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Final
 
 from transforms.errors import ConfigError, StorageError
-from transforms.facts import ConfigFacts, SplitFacts
+from transforms.facts import ConfigFacts, SplitCounts, SplitFacts
 from transforms.fields import convert
 from transforms.policy import ImagePolicy
 
@@ -30,6 +30,8 @@ class Manifest:
         images: What was done to the images of each split.
         class_names: The name of class ``i`` at position ``i``.
         formats: The splits in each format that is there, in the order they are listed.
+        counts: How each split came to its number of examples; empty in a manifest of
+            an earlier version.
     """
 
     dataset: str
@@ -40,6 +42,7 @@ class Manifest:
     images: Mapping[str, ImagePolicy]
     class_names: tuple[str, ...]
     formats: Mapping[str, tuple[SplitFacts, ...]]
+    counts: Mapping[str, SplitCounts] = field(default_factory=dict)
 
     def config_facts(self, format_name: str) -> ConfigFacts:
         """Returns what there is to say of the configuration in a format."""

@@ -33,7 +33,8 @@ ARRIVAL_SCHEMA: Final = pa.schema(
         pa.field("position", pa.int32(), nullable=False),  # among the archive's
         pa.field("total", pa.int32(), nullable=False),  # containers of the archive
         pa.field("name", pa.string(), nullable=False),
-        pa.field("rows", pa.int64(), nullable=False),
+        pa.field("rows", pa.int64(), nullable=False),  # images of it that are wanted
+        pa.field("members", pa.int64(), nullable=False),  # images in it
     ]
 )
 
@@ -151,6 +152,7 @@ def list_arrivals(
             table.container.total,
             table.container.name,
             table.members.num_rows,
+            table.indexed,
         )
         for table in tables
     ]

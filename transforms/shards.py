@@ -23,7 +23,7 @@ from apache_beam.metrics import Metrics
 from transforms import storage
 from transforms.duplicates import Source
 from transforms.examples import Example, Schema
-from transforms.facts import FileFacts
+from transforms.facts import FileFacts, SplitCounts
 from transforms.formats import FORMATS, OpenFile
 from transforms.members import Accepted, Rejected, treated_members
 from transforms.output import ShardOutput
@@ -51,6 +51,7 @@ class ShardReport:
         files: Its files in order, by format.
         statistics: What was counted of the images that were written.
         rejected: The images that were not, in order.
+        counts: How its split came to its number of examples.
     """
 
     split: str
@@ -61,6 +62,7 @@ class ShardReport:
     files: Mapping[str, tuple[FileFacts, ...]]
     statistics: Statistics
     rejected: tuple[Rejected, ...]
+    counts: SplitCounts = field(default_factory=SplitCounts)
 
 
 def build_shard(
@@ -87,7 +89,11 @@ def build_shard(
         there.append(_write_shard(spec, output, missing, meter))
     meter.publish(resumed=not missing)
     files = dict(chain.from_iterable(report.files.items() for report in there))
-    return replace(there[-1], files={name: files[name] for name in output.formats})
+    return replace(
+        there[-1],
+        files={name: files[name] for name in output.formats},
+        counts=spec.counts,  # an earlier run may have been given other numbers
+    )
 
 
 def shard_fingerprint(spec: ShardSpec, output: ShardOutput, format_name: str) -> str:
@@ -263,6 +269,7 @@ def decode_report(
             name: tuple(FileFacts(**file) for file in files)
             for name, files in found["files"].items()
         }
+        found["counts"] = SplitCounts(**found["counts"])
         found["statistics"] = from_json(found["statistics"])
         found["rejected"] = tuple(
             Rejected(Source(**each.pop("source")), **each) for each in found["rejected"]

@@ -100,11 +100,13 @@ class SelectedTable:
         archive: The archive they lie in.
         container: The container.
         members: Rows of ``SELECTED_SCHEMA`` in archive order; may be empty.
+        indexed: Number of images in the container, those that are not wanted too.
     """
 
     archive: Archive
     container: Container
     members: pa.Table
+    indexed: int
 
 
 def parse_subset_list(text: str, source: str) -> tuple[str, ...]:
@@ -196,6 +198,7 @@ def select_members(
         table.archive,
         table.container,
         pa.table([*members.columns, pa.array(labels), keys], schema=SELECTED_SCHEMA),
+        table.members.num_rows,
     )
 
 
