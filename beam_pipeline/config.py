@@ -8,12 +8,17 @@ there is: a typo must not build another dataset than the one asked for.
 
 import math
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from beam_pipeline.checks import (
+    require_names,
+    require_paths,
+    require_positive,
+    require_splits,
+)
 from beam_pipeline.checksums import KnownArchive
 from beam_pipeline.formats import file_limits
 from beam_pipeline.plain_yaml import read_mapping, read_yaml
@@ -27,8 +32,6 @@ from transforms.subsets import SubsetFile
 
 LABEL_BY_CONTAINER: Final = "container"
 NO_LABEL: Final = "none"
-
-_NAME: Final = re.compile(r"\w[\w.+-]*")
 
 _EXTENSIONS: Final = {"jpeg": "jpg", "webp": "webp", "png": "png"}
 
@@ -138,7 +141,9 @@ class BuildConfig:
     release_notes: Mapping[str, str] = field(default_factory=dict)
     default_config: str = ""
     data_dir: str = field(
-        default_factory=lambda: os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")
+        default_factory=lambda: (
+            os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
+        )
     )
     manual_dir: str = ""
     index_dir: str = ""
@@ -156,6 +161,8 @@ class BuildConfig:
 
     def __post_init__(self) -> None:
         """Fills in directories and checks what depends on several fields."""
+        for key in ("class_names", "citation", "data_dir"):
+            require_paths(key, getattr(self, key))
         data_dir = absolute(self.data_dir)
         downloads = storage.join(data_dir, "downloads")
         manual_dir = self.manual_dir or storage.join(downloads, "manual")
@@ -164,13 +171,13 @@ class BuildConfig:
         object.__setattr__(self, "manual_dir", absolute(manual_dir))
         object.__setattr__(self, "index_dir", absolute(index_dir))
         require_known("version", self.version, self.versions)
-        _check_names(self)
+        names = {key: getattr(self, key) for key in ("name", "config", "version")}
+        require_names(names | {f"splits.{split}": split for split in self.splits})
         if not 0 <= self.max_rejects < math.inf:
             raise ConfigError(f"max_rejects is {self.max_rejects}: expected 0 or more.")
         limits = file_limits(self.formats, self.dimensions, self.max_file_bytes)
         object.__setattr__(self, "max_file_bytes", limits)
-        for split in (*self.versions[self.version], *self.num_shards):
-            require_known("split", split, self.splits)
+        _check_splits(self)
         for split, number in self.num_shards.items():
             if number < 1:
                 raise ConfigError(f"num_shards {split}={number}: expected 1 or more.")
@@ -250,16 +257,18 @@ def parse_assignment(text: str) -> tuple[str, Any]:
     return key, read_yaml(value, f"--set {printable(text)}: the value")
 
 
-def _check_names(config: BuildConfig) -> None:
-    """Checks what becomes part of paths: no name may lead to another directory."""
-    names = {"name": config.name, "config": config.config, "version": config.version}
-    names |= {f"splits.{split}": split for split in config.splits}
-    for key, name in names.items():
-        if not _NAME.fullmatch(name):
-            raise ConfigError(
-                f"{printable(key)} is '{printable(name)}': expected letters and "
-                "digits, with dots, dashes, plus signs and underscores between them."
-            )
+def _check_splits(config: BuildConfig) -> None:
+    """Checks all that is said of splits."""
+    require_splits(config.version, config.versions[config.version], config.splits)
+    for name in config.num_shards:
+        require_known("split", name, config.splits)
+    for name, split in config.splits.items():
+        key = f"splits.{name}"
+        require_paths(f"{key}.labels", split.labels)
+        require_paths(f"{key}.archives", *split.archives or [""])
+        require_paths(f"{key}.overlays", *split.overlays)
+        require_positive(f"{key}.members", split.members)
+        require_positive(f"{key}.examples", split.examples)
 
 
 def absolute(directory: str) -> str:
