@@ -67,6 +67,7 @@ LADDER = (
     "members",
     "progress",
     "estimate",
+    "reports",
     "shards",
     "tally",
     "quarantine",

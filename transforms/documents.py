@@ -240,6 +240,11 @@ def _with_neighbours(
         mark = storage.join(root, name, MARKS["hub"])
         if name != ours.name and storage.exists(mark):
             manifest = decode_manifest(storage.read_bytes(mark), mark)
+            if format_name not in manifest.formats:
+                raise StorageError(
+                    f"{mark} lists no {format_name}. Remove its folder, or build the "
+                    "configuration again with --overwrite."
+                )
             configs[name] = manifest.config_facts(format_name)
     return sorted(
         configs.values(), key=lambda c: (c.name != facts.default_config, c.name)

@@ -20,8 +20,8 @@ from transforms.figure import draw_figure
 from transforms.formats import FORMATS
 from transforms.output import ShardOutput
 from transforms.quarantine import FILE_NAME, check_rejected, write_quarantine
+from transforms.reports import ShardReport
 from transforms.review import first_examples, review_dataset
-from transforms.shards import ShardReport
 from transforms.tally import ReadSource, Tally, add_up, open_sources
 
 

@@ -10,7 +10,7 @@ from transforms.duplicates import Source
 from transforms.errors import BuildError, StorageError
 from transforms.facts import SplitCounts, SplitFacts
 from transforms.members import Rejected
-from transforms.shards import ShardReport
+from transforms.reports import ShardReport
 from transforms.statistics import Statistics, merge
 from transforms.storage import FileInfo
 
