@@ -101,6 +101,11 @@ def find_demands(inventory: Inventory, options: VerifyOptions) -> VerifyInputs:
                 f"{holding.config}: there is no manifest.json, so no hash of a file is "
                 "known."
             )
+        elif not holding.documented:
+            remarks.append(
+                f"{holding.config}: manifest.json is of an earlier version, so no hash "
+                "of a document is known."
+            )
         config = _find_config(holding, options)
         if config is None:
             remarks.append(

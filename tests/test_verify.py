@@ -237,6 +237,27 @@ def test_numbers_are_held_against_those_of_the_configuration(
         ]
 
 
+def test_documents_of_an_earlier_version_have_no_hashes(
+    every_format: Path, tmp_path: Path
+) -> None:
+    directory = place(copy(every_format, tmp_path / "data"), "parquet")
+
+    def make_older(manifest: dict[str, Any]) -> None:
+        for name in ("counts", "settings", "documents"):
+            del manifest[name]
+
+    edit_json(directory / "manifest.json", make_older)
+    document = document_of(directory)
+    assert document["whole"]
+    assert document["remarks"] == [
+        "demo: manifest.json is of an earlier version, so no hash of a document is "
+        "known.",
+        "Images were not held against archives; --manual_dir does that.",
+    ]
+    (directory / "figure.png").unlink()
+    assert document_of(directory)["whole"]
+
+
 def test_numbers_of_what_tfds_built_are_held_against_the_configurations(
     every_format: Path, tmp_path: Path
 ) -> None:

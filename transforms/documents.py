@@ -19,10 +19,17 @@ from transforms.facts import (
     SplitCounts,
     SplitFacts,
     config_facts,
+    document_facts,
 )
 from transforms.formats import FORMATS, loader_line
 from transforms.hub import hub_readme
-from transforms.manifest import MANIFEST, Manifest, decode_manifest, encode_manifest
+from transforms.manifest import (
+    MANIFEST,
+    SHARED,
+    Manifest,
+    decode_manifest,
+    encode_manifest,
+)
 from transforms.output import MARKS, ShardOutput, finished_formats, published_file
 
 _FIGURE: Final = "figure.png"
@@ -89,15 +96,24 @@ def write_tfds_documents(
     storage.publish_bytes(
         storage.join(beside, "metadata.json"), tfds.default_config_document(facts)
     )
-    for name, document in {
+    described = {
         "label.labels.txt": tfds.labels_document(facts),
         "features.json": tfds.features_document(facts),
         "card.html": card.encode(),
         **documents,
-        MANIFEST: _manifest(
-            facts, output, {name: known[name] for name in formats}, counts
-        ),
-        MARKS["tfds"]: tfds.info_document(facts, formats, splits),
+    }
+    info_document = tfds.info_document(facts, formats, splits)
+    manifest = _manifest(
+        facts,
+        output,
+        {name: known[name] for name in formats},
+        counts,
+        described | {MARKS["tfds"]: info_document},
+    )
+    for name, document in {
+        **described,
+        MANIFEST: manifest,
+        MARKS["tfds"]: info_document,
     }.items():
         storage.publish_bytes(storage.join(directory, name), document)
 
@@ -157,7 +173,18 @@ def _manifest(
     output: ShardOutput,
     formats: Mapping[str, Splits],
     counts: Mapping[str, SplitCounts],
+    documents: Mapping[str, bytes],
 ) -> bytes:
+    """Returns the manifest.
+
+    Args:
+        facts: What is said of the dataset.
+        output: Where its shards are.
+        formats: The splits in each format that the directory has.
+        counts: How each split came to its number of examples.
+        documents: All other documents, by path from its directory.
+    """
+    unlike = tuple(f"formats.{name}." for name in FORMATS if name not in formats)
     return encode_manifest(
         Manifest(
             dataset=facts.name,
@@ -169,6 +196,12 @@ def _manifest(
             class_names=facts.schema.class_names,
             formats=formats,
             counts=counts,
+            settings={
+                key: value
+                for key, value in facts.settings.items()
+                if not key.startswith(unlike)
+            },
+            documents={name: document_facts(data) for name, data in documents.items()},
         )
     )
 
@@ -202,13 +235,22 @@ def write_hub_documents(
     names = {file.name for split in splits for file in split.files}
     extension = "." + splits[0].files[0].name.rpartition(".")[2]
     _remove_strangers(directory, names, lambda name: name.endswith(extension))
-    if figure:
-        storage.publish_bytes(storage.join(directory, _FIGURE), figure)
-    for name, document in described.items():
-        storage.publish_bytes(storage.join(directory, name), document)
+    documents = dict(described) | ({_FIGURE: figure} if figure else {})
     configs = _with_neighbours(facts, root, format_name, ours)
-    documents = dict(kind.documents(facts, configs)) if kind.documents else {}
-    documents["README.md"] = hub_readme(
+    figures = {
+        config.name: f"{config.name}/{_FIGURE}"
+        for config in configs
+        if (figure and config.name == facts.config)
+        or storage.exists(storage.join(root, config.name, _FIGURE))
+    }
+    of_loaders = kind.documents(facts, configs) if kind.documents else {}
+    for path, document in of_loaders.items():
+        folder, slash, name = path.rpartition("/")
+        if not slash:
+            documents[SHARED + name] = document
+        elif folder == facts.config:  # the others have theirs
+            documents[name] = document
+    documents[SHARED + "README.md"] = hub_readme(
         facts,
         configs,
         extension,
@@ -216,18 +258,16 @@ def write_hub_documents(
             config.name: _loader_lines(facts, config, [format_name], _ANY_FOLDER)
             for config in configs
         },
-        {
-            config.name: f"{config.name}/{_FIGURE}"
-            for config in configs
-            if storage.exists(storage.join(root, config.name, _FIGURE))
-        },
+        figures,
         kind.typed,
     ).encode()
     for name, document in documents.items():
-        storage.publish_bytes(storage.join(root, name), document)
+        place = root if name.startswith(SHARED) else directory
+        uri = storage.join(place, name.removeprefix(SHARED))
+        storage.publish_bytes(uri, document)
     storage.publish_bytes(
         output.manifest(format_name),
-        _manifest(facts, output, {format_name: splits}, counts),
+        _manifest(facts, output, {format_name: splits}, counts, documents),
     )
 
 

@@ -5,8 +5,9 @@ TFDS's metadata, the card, Croissant and the loaders' indexes are made of the tw
 they can't disagree.
 """
 
+import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from transforms.examples import Schema
 
@@ -47,6 +48,8 @@ class DatasetFacts:
         schema: What its records have.
         download_size: Bytes downloaded, which is the subset list's length.
         splits: The splits in the order they are listed.
+        settings: What else the build was given that decides what is in the dataset,
+            by key, as text.
     """
 
     name: str
@@ -67,6 +70,7 @@ class DatasetFacts:
     schema: Schema
     download_size: int
     splits: tuple[str, ...]
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,19 @@ class FileFacts:
     name: str
     size: int
     examples: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentFacts:
+    """One published document.
+
+    Attributes:
+        size: Its length in bytes.
+        sha256: Its SHA-256 in hexadecimal digits.
+    """
+
+    size: int
     sha256: str
 
 
@@ -142,6 +159,11 @@ class ConfigFacts:
     description: str
     download_size: int
     splits: tuple[SplitFacts, ...]
+
+
+def document_facts(data: bytes) -> DocumentFacts:
+    """Returns what there is to say of a document's bytes."""
+    return DocumentFacts(len(data), hashlib.sha256(data).hexdigest())
 
 
 def config_facts(facts: DatasetFacts, splits: tuple[SplitFacts, ...]) -> ConfigFacts:

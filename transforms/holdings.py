@@ -77,6 +77,7 @@ class Holding:
         hashed: Whether a manifest knows the files' hashes.
         counts: How each split came to its number of examples, as far as the manifest
             tells.
+        documented: Whether a manifest knows the documents' hashes.
     """
 
     dataset: str
@@ -86,6 +87,7 @@ class Holding:
     splits: tuple[HeldSplit, ...]
     hashed: bool
     counts: Mapping[str, SplitCounts] = field(default_factory=dict)
+    documented: bool = False
 
 
 @dataclass(frozen=True, slots=True)
