@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from beam_pipeline.config import LABEL_BY_CONTAINER, NO_LABEL, BuildConfig, SplitConfig
+from beam_pipeline.settings import config_settings, input_settings
 from transforms import storage
 from transforms.archives import Archive
 from transforms.completeness import StatedNumbers
@@ -101,8 +102,9 @@ def find_inputs(config: BuildConfig, output: ShardOutput) -> BuildInputs:
         )
         for split in archives
     }
+    every = tuple(archive for found in archives.values() for archive in found)
     return BuildInputs(
-        archives=tuple(archive for found in archives.values() for archive in found),
+        archives=every,
         index_dir=config.index_dir,
         selections=selections,
         options={
@@ -142,6 +144,7 @@ def find_inputs(config: BuildConfig, output: ShardOutput) -> BuildInputs:
                 if selection.subset
             ),
             splits=tuple(archives),
+            settings=config_settings(config) | input_settings(every, selections),
         ),
         max_rejects=config.max_rejects,
     )
