@@ -8,14 +8,19 @@ there is: a typo must not build another dataset than the one asked for.
 
 import math
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
+from beam_pipeline.checks import (
+    require_names,
+    require_paths,
+    require_positive,
+    require_splits,
+)
 from beam_pipeline.checksums import KnownArchive
+from beam_pipeline.formats import file_limits
 from beam_pipeline.mappings import make_paths_absolute, merge, set_dotted
 from beam_pipeline.plain_yaml import read_mapping, read_yaml
 from transforms import storage
@@ -32,8 +37,6 @@ LABEL_BY_CONTAINER: Final = "container"
 LABEL_BY_LIST: Final = "list"
 NO_LABEL: Final = "none"
 _LABELS: Final = (LABEL_BY_CONTAINER, LABEL_BY_LIST, NO_LABEL)
-
-_NAME: Final = re.compile(r"\w[\w.+-]*")
 
 _EXTENSIONS: Final = {"jpeg": "jpg", "webp": "webp", "png": "png"}
 
@@ -62,8 +65,9 @@ class SplitConfig:
         overlays: Names of an archive whose images replace those of the same name.
         optional: Whether to do without the split where its archive is not there.
         images: What is done to its images; None for what is done to those of all.
-        members: Number of images in the published archive, if known.
-        examples: Number of examples of the published dataset, if known.
+        members: Number of images that its archive should have; None for any.
+        examples: Number of examples that it should come to, before any limit or
+            rejection; None for any.
     """
 
     archives: tuple[str, ...]
@@ -92,6 +96,13 @@ class SplitConfig:
                 "or a file with its format, {file: PATH, format: FORMAT}. Formats are "
                 f"{', '.join(get_args(LabelFormat))}."
             )
+
+    @property
+    def expected_examples(self) -> int | None:
+        """Number of examples that it should come to, as far as that is stated."""
+        if self.examples is None and self.subset is None:
+            return self.members
+        return self.examples
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +163,9 @@ class BuildConfig:
     release_notes: Mapping[str, str] = field(default_factory=dict)
     default_config: str = ""
     data_dir: str = field(
-        default_factory=lambda: os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")
+        default_factory=lambda: (
+            os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
+        )
     )
     manual_dir: str = ""
     index_dir: str = ""
@@ -170,6 +183,8 @@ class BuildConfig:
 
     def __post_init__(self) -> None:
         """Fills in directories and checks what depends on several fields."""
+        for key in ("class_names", "citation", "data_dir"):
+            require_paths(key, getattr(self, key))
         data_dir = absolute(self.data_dir)
         downloads = storage.join(data_dir, "downloads")
         manual_dir = self.manual_dir or storage.join(downloads, "manual")
@@ -178,12 +193,13 @@ class BuildConfig:
         object.__setattr__(self, "manual_dir", absolute(manual_dir))
         object.__setattr__(self, "index_dir", absolute(index_dir))
         require_known("version", self.version, self.versions)
-        _check_names(self)
+        names = {key: getattr(self, key) for key in ("name", "config", "version")}
+        require_names(names | {f"splits.{split}": split for split in self.splits})
         if not 0 <= self.max_rejects < math.inf:
             raise ConfigError(f"max_rejects is {self.max_rejects}: expected 0 or more.")
-        _check_formats(self)
-        for split in (*self.versions[self.version], *self.num_shards):
-            require_known("split", split, self.splits)
+        limits = file_limits(self.formats, self.dimensions, self.max_file_bytes)
+        object.__setattr__(self, "max_file_bytes", limits)
+        _check_splits(self)
         for split, number in self.num_shards.items():
             if number < 1:
                 raise ConfigError(f"num_shards {split}={number}: expected 1 or more.")
@@ -264,49 +280,19 @@ def parse_assignment(text: str) -> tuple[str, Any]:
     return key, read_yaml(value, f"--set {printable(text)}: the value")
 
 
-def _check_names(config: BuildConfig) -> None:
-    """Checks what becomes part of paths: no name may lead to another directory."""
-    names = {"name": config.name, "config": config.config, "version": config.version}
-    names |= {f"splits.{split}": split for split in config.splits}
-    for key, name in names.items():
-        if not _NAME.fullmatch(name):
-            raise ConfigError(
-                f"{printable(key)} is '{printable(name)}': expected letters and "
-                "digits, with dots, dashes, plus signs and underscores between them."
-            )
-
-
-def _check_formats(config: BuildConfig) -> None:
-    """Checks the formats and their limits; fills in the limits they have by default."""
-    for name in config.formats:
-        require_known("format", name, FORMATS)
-        needs = FORMATS[name].needs
-        if needs and find_spec(needs) is None:
-            raise ConfigError(
-                f"The format {name} needs the package {needs}. Install it with "
-                f"pip install 'imagenet2012-subset-beam[{needs.replace('_', '-')}]'."
-            )
-    if not config.formats or len(set(config.formats)) < len(config.formats):
-        raise ConfigError("Name at least one format, and each once.")
-    limits = {
-        name: most for name in config.formats if (most := FORMATS[name].max_bytes)
-    }
-    if config.dimensions and not limits:
-        raise ConfigError(
-            "dimensions asks for columns that "
-            f"{' and '.join(config.formats)} can't have. Build "
-            "parquet or webdataset too, or leave it out."
-        )
-    for name, most in config.max_file_bytes.items():
-        require_known("format in max_file_bytes", name, FORMATS)
-        if FORMATS[name].max_bytes is None:
-            raise ConfigError(
-                f"max_file_bytes {name}: {name} has the shards that TFDS gives it; "
-                "num_shards sets another number."
-            )
-        if name in limits:
-            limits[name] = most
-    object.__setattr__(config, "max_file_bytes", limits)
+def _check_splits(config: BuildConfig) -> None:
+    """Checks all that is said of splits."""
+    require_splits(config.version, config.versions[config.version], config.splits)
+    for name in config.num_shards:
+        require_known("split", name, config.splits)
+    for name, split in config.splits.items():
+        key = f"splits.{name}"
+        if isinstance(split.labels, LabelFile):
+            require_paths(f"{key}.labels.file", split.labels.file)
+        require_paths(f"{key}.archives", *split.archives or [""])
+        require_paths(f"{key}.overlays", *split.overlays)
+        require_positive(f"{key}.members", split.members)
+        require_positive(f"{key}.examples", split.examples)
 
 
 def absolute(directory: str) -> str:

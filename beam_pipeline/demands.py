@@ -21,6 +21,8 @@ from beam_pipeline.inputs import (
     find_subset,
     make_labeller,
 )
+from beam_pipeline.numbers import check_numbers
+from transforms.completeness import StatedNumbers
 from transforms.conclusion import Demands
 from transforms.errors import ConfigError
 from transforms.findings import Findings, FindingsBuilder
@@ -110,6 +112,11 @@ def find_demands(inventory: Inventory, options: VerifyOptions) -> VerifyInputs:
                 f"{holding.config}: there is no manifest.json, so no hash of a file is "
                 "known."
             )
+        elif not holding.documented:
+            remarks.append(
+                f"{holding.config}: manifest.json is of an earlier version, so no hash "
+                "of a document is known."
+            )
         config = _find_config(holding, options)
         if config is None:
             remarks.append(
@@ -121,10 +128,12 @@ def find_demands(inventory: Inventory, options: VerifyOptions) -> VerifyInputs:
         output = find_output(config)
         class_names = output.schema.class_names
         _check_holding(holding, config, class_names, findings)
+        remarks += check_numbers(holding, config, findings)
         if options.with_archives:
             archives = _find_archives(holding, config, output)
             labellers = {k: each.labeller for k, each in archives.selections.items()}
-            demand = Demands(labellers, _listed(config, archives), archived=True)
+            listed = _listed(holding, config, archives)
+            demand = Demands(labellers, listed, archived=True)
         else:
             demand = Demands(
                 _labellers(holding, config, class_names), {}, archived=False
@@ -216,19 +225,23 @@ def _labellers(
     for name in sorted(there):
         split, subset = config.splits[name], None
         if split.labels == LABEL_BY_LIST:
-            subset = find_subset(config, split, class_names)
+            subset = find_subset(config, name, class_names)
         labellers[name] = make_labeller(split, class_names, subset)
     return labellers
 
 
-def _listed(config: BuildConfig, archives: BuildInputs) -> dict[str, frozenset[str]]:
+def _listed(
+    holding: Holding, config: BuildConfig, archives: BuildInputs
+) -> dict[str, frozenset[str]]:
     """Returns the names that no split may lack, as far as it is cut to a list."""
-    if config.allow_missing or config.max_examples_per_split is not None:
+    if config.allow_missing:
         return {}
     return {
         split: frozenset(selection.subset.names)
         for split, selection in archives.selections.items()
         if selection.subset is not None
+        and archives.options[split].max_examples is None
+        and not (split in holding.counts and holding.counts[split].missing)
     }
 
 
@@ -250,6 +263,17 @@ def _find_archives(
         )
     return replace(
         inputs,
+        # The dataset is held against the numbers that are stated, not the archives.
+        options={
+            split: replace(
+                options,
+                stated=StatedNumbers(),
+                max_examples=holding.counts[split].limit
+                if split in holding.counts
+                else options.max_examples,
+            )
+            for split, options in inputs.options.items()
+        },
         archives=tuple(a for a in inputs.archives if a.split in there),
         output=replace(inputs.output, images=images),
     )

@@ -100,7 +100,7 @@ def _remarks(
     missing = {split: counts.get((split, "missing"), 0) for split in splits}
     remarks = [
         *(
-            f"{split}: {number:,} listed images are not in the archive."
+            f"{split}: {number:,} images are missing in the archive."
             for split, number in missing.items()
             if number
         ),

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 
 from beam_pipeline.checksums import refuse_mistaken
 from beam_pipeline.config import LABEL_BY_LIST, NO_LABEL, BuildConfig, SplitConfig
+from beam_pipeline.settings import config_settings, input_settings
 from transforms import storage
 from transforms.archives import Archive
-from transforms.errors import ArchiveError
+from transforms.completeness import StatedNumbers
+from transforms.errors import ArchiveError, SubsetError
 from transforms.examples import Schema
 from transforms.facts import DatasetFacts
 from transforms.label_files import LabelFile, read_label_file
@@ -103,11 +105,10 @@ def find_inputs(config: BuildConfig, output: ShardOutput) -> BuildInputs:
         config.known_archives,
     )
     class_names = output.schema.class_names
-    selections = {
-        split: _select(config, config.splits[split], class_names) for split in archives
-    }
+    selections = {split: _select(config, split, class_names) for split in archives}
+    every = tuple(archive for found in archives.values() for archive in found)
     return BuildInputs(
-        archives=tuple(archive for found in archives.values() for archive in found),
+        archives=every,
         index_dir=config.index_dir,
         selections=selections,
         options={
@@ -115,6 +116,9 @@ def find_inputs(config: BuildConfig, output: ShardOutput) -> BuildInputs:
                 subset=selection.subset,
                 num_shards=config.num_shards.get(split),
                 max_examples=config.max_examples_per_split,
+                stated=StatedNumbers(
+                    config.splits[split].members, config.splits[split].examples
+                ),
                 allow_missing=config.allow_missing,
                 max_file_bytes=config.max_file_bytes,
             )
@@ -144,6 +148,7 @@ def find_inputs(config: BuildConfig, output: ShardOutput) -> BuildInputs:
                 if selection.subset
             ),
             splits=tuple(archives),
+            settings=config_settings(config) | input_settings(every, selections),
         ),
         max_rejects=config.max_rejects,
     )
@@ -198,27 +203,41 @@ def _folder_instead(directory: str, names: tuple[str, ...]) -> str:
     return ""
 
 
-def _select(
-    config: BuildConfig, split: SplitConfig, class_names: tuple[str, ...]
-) -> Selection:
+def _select(config: BuildConfig, split: str, class_names: tuple[str, ...]) -> Selection:
     subset = find_subset(config, split, class_names)
-    return Selection(make_labeller(split, class_names, subset), subset, class_names)
+    labeller = make_labeller(config.splits[split], class_names, subset)
+    return Selection(labeller, subset, class_names)
 
 
 def find_subset(
-    config: BuildConfig, split: SplitConfig, class_names: tuple[str, ...]
+    config: BuildConfig, split: str, class_names: tuple[str, ...]
 ) -> SubsetList | None:
-    """Returns the list that a split is cut down to, None for all images.
+    """Returns the list that a split is cut down to, if there is one.
+
+    Args:
+        config: What is asked for.
+        split: The split's name.
+        class_names: The name of class ``i`` at position ``i``.
 
     Raises:
-        SubsetError: It can't be had, is not the one described, or is malformed.
+        SubsetError: It can't be had, is not the one described, is malformed, or names
+            another number of images than is stated.
         StorageError: It can't be read.
     """
-    if split.subset is None:
+    wanted = config.splits[split]
+    if wanted.subset is None:
         return None
-    return read_subset_list(
-        split.subset, config.manual_dir, config.cache_dir, class_names
+    found = read_subset_list(
+        wanted.subset, config.manual_dir, config.cache_dir, class_names
     )
+    if wanted.examples not in (None, len(found.names)):
+        raise SubsetError(
+            f"{found.source} names {len(found.names):,} images, and "
+            f"splits.{split}.examples of the configuration states {wanted.examples:,}. "
+            "It may be another list, or one that was cut off or edited. For a list of "
+            f"your own, state its number as splits.{split}.examples, or null."
+        )
+    return found
 
 
 def make_labeller(

@@ -17,7 +17,9 @@ from transforms import storage
 from transforms.claims import sweep
 from transforms.errors import StorageError
 from transforms.output import ShardOutput
+from transforms.reports import FORMAT
 from transforms.shards import VERSION
+from transforms.statistics import kinds
 
 _BUILD: Final = "build.json"
 
@@ -141,6 +143,7 @@ def _build_facts(inputs: BuildInputs) -> dict[str, Any]:
     output = inputs.output
     facts: dict[str, Any] = {
         "program": VERSION,
+        "reports": _digest(json.dumps([FORMAT, kinds()])),
         "statistics": "full" if output.pixels else "cheap",
         "dimensions": output.schema.dimensions,
         "class_names": _digest("\n".join(output.schema.class_names)),

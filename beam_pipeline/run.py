@@ -5,7 +5,6 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
@@ -24,6 +23,7 @@ from beam_pipeline.config import (
 from beam_pipeline.dataflow import is_dataflow, prepare_job, wait_for_job
 from beam_pipeline.dry_run import print_estimate
 from beam_pipeline.engines import ENGINES
+from beam_pipeline.finished import without_finished
 from beam_pipeline.inputs import BuildInputs, find_inputs, find_output
 from beam_pipeline.memory import spare_memory
 from beam_pipeline.pipeline import build_dataset
@@ -35,7 +35,7 @@ from beam_pipeline.resume import (
     sweep_own,
 )
 from beam_pipeline.runners import counters, is_local, make_options, make_pipeline
-from beam_pipeline.summary import loader_line_of, print_summary
+from beam_pipeline.summary import print_summary
 from beam_pipeline.supervision import supervised
 from beam_pipeline.terminal import silenced_workers
 from transforms import storage
@@ -43,7 +43,6 @@ from transforms.claims import exclusive
 from transforms.direct import stop_writing
 from transforms.errors import ConfigError
 from transforms.formats import FORMATS
-from transforms.output import ShardOutput, is_complete
 
 
 def _parse_switch(text: str) -> bool:
@@ -248,7 +247,7 @@ def _build(
         prepare_job(options, {name: getattr(config, name) for name in names})
     output = find_output(config)
     if not config.overwrite:
-        output = _without_complete(config, output)
+        output = without_finished(config, output)
         if not output.formats:
             return
     inputs = find_inputs(config, output)
@@ -336,21 +335,6 @@ def _supervised(
         )
 
     return supervised(interrupted, worker_died, FAILED)
-
-
-def _without_complete(config: BuildConfig, output: ShardOutput) -> ShardOutput:
-    """Leaves out the formats in which the dataset is there, and says so."""
-    complete = [name for name in output.formats if is_complete(output, name)]
-    for name in complete:
-        # A run that was killed in its last moment left them.
-        storage.remove_tree(output.reports(name))
-        print(
-            f"{output.directory(name)} is complete as {name} and left as it is; "
-            "--overwrite builds it anew."
-        )
-        print(loader_line_of(config, output, name))
-    formats = tuple(name for name in output.formats if name not in complete)
-    return replace(output, formats=formats)
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ def print_summary(
             counted = [""] * len(counted)
     print_table(table)
     for split in splits:
-        for remark in _remarks(config, split, counts[split, "examples"], counts):
+        for remark in _remarks(config, split, counts):
             print(remark)
     print(f"Built in {seconds:.1f} s.")
     for name in output.formats:
@@ -56,25 +56,22 @@ def print_summary(
         print(loader_line_of(config, output, name))
 
 
-def _remarks(
-    config: BuildConfig, split: str, examples: int, counts: Counters
-) -> list[str]:
+def _remarks(config: BuildConfig, split: str, counts: Counters) -> list[str]:
     """Returns what is worth saying of a split: odd counts, repairs, members skipped."""
     wanted = config.splits[split]
-    members = counts.get((split, "members"), 0)
     remarks = []
-    if wanted.members not in (None, members):
-        remarks.append(
-            f"{split}: {members:,} images indexed; the published archive has "
-            f"{wanted.members:,}."
-        )
-    if wanted.examples not in (None, examples):
-        remarks.append(
-            f"{split}: {examples:,} examples; the published dataset has "
-            f"{wanted.examples:,}."
-        )
     for counter, text in (
-        ("missing", "listed images are not in the archive"),
+        (
+            "missing_members",
+            f"of the {wanted.members or 0:,} images that its archive should have are "
+            "missing",
+        ),
+        (
+            "missing",
+            f"of its {wanted.expected_examples or 0:,} examples are missing"
+            if wanted.subset is None
+            else "listed images are not in the archive",
+        ),
         ("other_class", "images have another label than their names tell of"),
         (
             "unknown_classes",

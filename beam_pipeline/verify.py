@@ -40,10 +40,10 @@ from transforms.findings import Findings, FindingsBuilder, Problem
 from transforms.inventory import take_inventory
 from transforms.verification import ImageCheck
 
-# Flags that say which images of the archives should be there.
-_OF_ARCHIVES: Final = (
-    *("data_dir", "index_dir", "max_examples_per_split", "allow_missing"),
-)
+# Flags that say where what is known of the archives lies.
+_OF_ARCHIVES: Final = ("data_dir", "index_dir")
+# Flags that say what a build was given that noted none of it.
+_OF_BUILD: Final = ("max_examples_per_split", "allow_missing")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -121,6 +121,18 @@ def make_parser() -> argparse.ArgumentParser:
         help="any key of the config, as it was built with",
     )
     parser.add_argument(
+        "--max_examples_per_split",
+        type=int,
+        metavar="N",
+        help="as it was built with, where its manifest does not tell",
+    )
+    parser.add_argument(
+        "--allow_missing",
+        action="store_true",
+        default=None,
+        help="it may lack images that the list names or the configuration states",
+    )
+    parser.add_argument(
         "--json", action="store_true", help="print one JSON document instead"
     )
     parser.add_argument("--verbose", action="store_true", help="show all of Beam's log")
@@ -136,18 +148,6 @@ def make_parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="saved indexes of archives (default: beneath DATA_DIR/downloads)",
     )
-    archives.add_argument(
-        "--max_examples_per_split",
-        type=int,
-        metavar="N",
-        help="as it was built with",
-    )
-    archives.add_argument(
-        "--allow_missing",
-        action="store_true",
-        default=None,
-        help="the archives may lack images that the subset list names",
-    )
     return parser
 
 
@@ -155,7 +155,8 @@ def _read_arguments(arguments: argparse.Namespace) -> VerifyOptions:
     for name in _OF_ARCHIVES:
         if getattr(arguments, name) is not None and not arguments.manual_dir:
             raise ConfigError(f"--{name} has no effect without --manual_dir.")
-    flags = {name: getattr(arguments, name) for name in (*_OF_ARCHIVES, "manual_dir")}
+    names = (*_OF_ARCHIVES, *_OF_BUILD, "manual_dir")
+    flags = {name: getattr(arguments, name) for name in names}
     return VerifyOptions(
         directory=absolute(arguments.directory).rstrip("/"),
         images=arguments.images,

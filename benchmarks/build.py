@@ -19,6 +19,7 @@ from benchmarks.measure import (
     make_parser,
     measure,
     print_table,
+    stated_numbers,
     take_turns,
     tidy,
 )
@@ -44,6 +45,7 @@ def _run(archives: Path, arguments: argparse.Namespace) -> dict[str, list[Measur
     copy, log = arguments.work / "copy", arguments.work / "log.txt"
     build: list[str | Path] = [sys.executable, "-m", "beam_pipeline.run"]
     build += ["--config", "1pct", "--manual_dir", archives, "--data_dir", ours]
+    build += stated_numbers(arguments.scale)
     tfds = ROOT / ".venv-parity" / "bin" / "python"
     script = ROOT / "tests" / "parity" / "build_with_tfds.py"
 

@@ -18,6 +18,7 @@ from benchmarks.measure import (
     make_parser,
     measure,
     print_table,
+    stated_numbers,
     take_turns,
     tidy,
 )
@@ -44,6 +45,7 @@ def main() -> int:
         tidy(arguments, *(path for path in ours.glob("*") if path.name != "downloads"))
         command: list[str | Path] = [sys.executable, "-m", "beam_pipeline.run"]
         command += ["--config", "1pct", "--manual_dir", archives, "--data_dir", ours]
+        command += stated_numbers(arguments.scale)
         return measure([*command, "--format", formats], log)
 
     build("tfrecord")  # saves the index, and reads what will be read into the cache

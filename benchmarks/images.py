@@ -24,7 +24,14 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.measure import ROOT, find_archives, make_parser, measure, tidy
+from benchmarks.measure import (
+    ROOT,
+    find_archives,
+    make_parser,
+    measure,
+    stated_numbers,
+    tidy,
+)
 from transforms.images import treat_image
 from transforms.policy import ImagePolicy
 
@@ -108,6 +115,7 @@ def _build(name: str, archives: Path, arguments: argparse.Namespace) -> float:
         values.append(f"images.shortest_side={policy.shortest_side}")
     command: list[str | Path] = [sys.executable, "-m", "beam_pipeline.run"]
     command += ["--config", "1pct", "--manual_dir", archives, "--data_dir", ours]
+    command += stated_numbers(arguments.scale)
     return measure([*command, "--set", *values], arguments.work / "log.txt").seconds
 
 

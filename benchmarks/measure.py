@@ -24,6 +24,7 @@ _SCALES: Final = {  # train members, validation members; see make_ilsvrc.py
     "tenth": ("10pct", "50000"),
     "full": ("full", "50000"),
 }
+_MEMBERS: Final = {"1pct": 12_811, "10pct": 128_116, "full": 1_281_167}
 _SAMPLE_EVERY: Final = 0.05  # seconds
 _DROP_CACHES: Final = Path("/proc/sys/vm/drop_caches")
 
@@ -40,6 +41,17 @@ class Measurement:
 
     seconds: float
     peak_bytes: int
+
+
+def stated_numbers(scale: str) -> list[str]:
+    """Returns flags that state how many images the archives of a scale have."""
+    train, validation = _SCALES[scale]
+    numbers = {
+        "train.members": _MEMBERS[train],
+        "validation.members": validation,
+        "validation.examples": validation,
+    }
+    return ["--set", *(f"splits.{key}={number}" for key, number in numbers.items())]
 
 
 def make_parser(documentation: str) -> argparse.ArgumentParser:

@@ -35,6 +35,7 @@ from beam_pipeline.memory import spare_memory
 from beam_pipeline.runners import counters, make_options, make_pipeline
 from benchmarks.measure import find_archives, make_parser, measure, tidy
 from transforms.archives import MEMBER_SCHEMA, Archive, Container, MemberTable
+from transforms.completeness import StatedNumbers
 from transforms.index import IndexArchives
 from transforms.labels import Unlabelled
 from transforms.layout import (
@@ -136,7 +137,7 @@ def _plan_archives(arguments: argparse.Namespace) -> dict[str, object]:
         for split, selection in inputs.selections.items()
     }
     options = {
-        split: replace(options, subset=None)
+        split: replace(options, subset=None, stated=StatedNumbers())
         for split, options in inputs.options.items()
     }
     pipeline = make_pipeline(make_options([]))
@@ -312,6 +313,7 @@ def _arrivals(images: int) -> pa.Table:
             np.full(count, count, np.int32),
             np.full(count, _PER_CONTAINER),
             pc.cast(positions, pa.string()),
+            np.full(count, _PER_CONTAINER),
         ],
         schema=ARRIVAL_SCHEMA,
     )

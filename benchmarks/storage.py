@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from benchmarks.measure import find_archives, make_parser, tidy
+from benchmarks.measure import find_archives, make_parser, stated_numbers, tidy
 from tests.storage import servers
 from transforms import storage
 from transforms.archives import (
@@ -46,11 +46,12 @@ def main() -> None:
     with servers.google(servers.free_port(), objects) as address:
         os.environ |= servers.variables("gs", address)
         bucket = f"gs://{servers.BUCKET}"
-        _build(address, bucket, "no index", 0, images, wanted)
+        numbers = stated_numbers(arguments.scale)
+        _build(address, bucket, "no index", 0, images, wanted, numbers)
         for _ in range(arguments.rounds):
             for latency in (0, _LATENCY):
                 name = f"index, {1000 * latency:.0f} ms"
-                _build(address, bucket, name, latency, images, wanted)
+                _build(address, bucket, name, latency, images, wanted, numbers)
 
 
 def _wanted(archives: Path) -> tuple[int, int]:
@@ -69,13 +70,19 @@ def _wanted(archives: Path) -> tuple[int, int]:
 
 
 def _build(
-    address: str, bucket: str, name: str, latency: float, images: int, wanted: int
+    address: str,
+    bucket: str,
+    name: str,
+    latency: float,
+    images: int,
+    wanted: int,
+    numbers: list[str],
 ) -> None:
     """Builds once and prints what it took."""
     command = [
         *(sys.executable, "-m", "beam_pipeline.run", "--config", "1pct"),
         *("--manual_dir", f"{bucket}/manual", "--data_dir", f"{bucket}/datasets"),
-        "--overwrite",
+        *("--overwrite", *numbers),
     ]
     with servers.proxy(address, "--latency", str(latency)) as proxy:
         environment = {**os.environ, **servers.variables("gs", proxy)}

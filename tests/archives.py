@@ -2,7 +2,7 @@
 
 import io
 import tarfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ from PIL import Image
 from beam_pipeline.demo import SUBSET_LIST, TRAIN_ARCHIVE, VALIDATION_ARCHIVE
 from beam_pipeline.run import main
 
+TEST_ARCHIVE = "ILSVRC2012_img_test.tar"
 PNG_START = b"\x89PNG\r\n\x1a\n"
 
 
@@ -36,14 +37,69 @@ def run(*argv: object) -> Outcome:
 
 
 def build(manual_dir: Path, data_dir: Path, *flags: object) -> Outcome:
-    """Builds the demo configuration from archives in a directory.
+    """Builds the demo configuration from archives in a directory, of their numbers.
 
     One worker thread, for it starts sooner than several and these builds are small.
     """
     return run(
         *("--config", "demo", "--manual_dir", manual_dir, "--data_dir", data_dir),
-        *("--direct_num_workers=1", *flags),
+        *(*stated(manual_dir), "--direct_num_workers=1", *flags),
     )
+
+
+def stated(manual_dir: Path) -> tuple[str, ...]:
+    """Returns flags that state how many images archives and lists in a directory have.
+
+    The demo configuration states the numbers of the archives that the demo makes. Of an
+    archive that Python can't read nothing is stated.
+    """
+    numbers = {
+        "train.members": _count(_nested_names, manual_dir / TRAIN_ARCHIVE),
+        "train.examples": _count(_lines, manual_dir / SUBSET_LIST),
+    }
+    for split, name in (("validation", VALIDATION_ARCHIVE), ("test", TEST_ARCHIVE)):
+        number = _count(_flat_names, manual_dir / name)
+        numbers |= {f"{split}.members": number, f"{split}.examples": number}
+    return ("--set", *(f"splits.{key}={number}" for key, number in numbers.items()))
+
+
+def _count(names: Callable[[Path], list[str]], path: Path) -> str:
+    try:
+        return str(len(names(path)) or "null")
+    except (OSError, tarfile.TarError, ValueError):
+        return "null"
+
+
+def _flat_names(path: Path, data: bytes | None = None) -> list[str]:
+    with tarfile.open(path, fileobj=None if data is None else io.BytesIO(data)) as tar:
+        names = [member.name for member in tar if _is_file(tar, member)]
+    return [
+        name
+        for name in names
+        if not name.rpartition("/")[2].startswith(".")
+        and not name.startswith(("/", "__MACOSX"))
+        and not name.endswith("~")
+    ]
+
+
+def _is_file(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bool:
+    """Returns whether a member is a file, or a link to one of the tar."""
+    try:
+        return tar.extractfile(member) is not None
+    except KeyError:
+        return False
+
+
+def _nested_names(path: Path) -> list[str]:
+    with tarfile.open(path) as outer:
+        inner = [outer.extractfile(member) for member in outer if member.isfile()]
+        return [
+            name for file in inner if file for name in _flat_names(path, file.read())
+        ]
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8").split("\n")[:-1]
 
 
 def dataset_dir(data_dir: Path, config: str = "demo", version: str = "5.0.0") -> Path:

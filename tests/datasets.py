@@ -13,7 +13,7 @@ from tests.archives import build, dataset_dir
 from transforms import storage
 from transforms.conclusion import Demands, conclude_split
 from transforms.examples import Example, Schema, encode_example
-from transforms.facts import SplitFacts
+from transforms.facts import SplitFacts, document_facts
 from transforms.findings import Findings, FindingsBuilder, Problem
 from transforms.formats import FORMATS
 from transforms.inventory import take_inventory
@@ -149,6 +149,18 @@ def forge_documents(directory: Path) -> None:
 
     edit_json(directory / "dataset_info.json", fit_info)
     edit_json(directory / "statistics.json", fit_statistics)
+    forge_hashes(directory)
+
+
+def forge_hashes(directory: Path) -> None:
+    """Writes a manifest that fits the documents as they are now."""
+    manifest = read_manifest(directory)
+    documents = {
+        name: document_facts((directory / name).read_bytes())
+        for name in manifest.documents
+    }
+    forged = encode_manifest(replace(manifest, documents=documents))
+    (directory / "manifest.json").write_bytes(forged)
 
 
 def edit_json(path: Path, edit: Callable[[dict[str, Any]], None]) -> None:

@@ -10,6 +10,7 @@ import pyarrow as pa
 from transforms.archives import Archive
 from transforms.errors import ArchiveError, ConfigError, SubsetError, sample
 from transforms.examples import Example, encode_example
+from transforms.facts import SplitCounts
 from transforms.formats import FORMATS
 from transforms.layout import (
     SHARD_SCHEMA,
@@ -96,7 +97,7 @@ def plan_split(
     return Plan(
         _make_shards(layout, shuffled(runs), options),
         layout.examples,
-        layout.missing,
+        layout.counts.missing,
         layout.first_missing,
     )
 
@@ -115,6 +116,7 @@ def _make_shards(
             len(layout.ends),
             layout.archives,
             join_pieces(index, found, layout),
+            counts=layout.counts,
         )
         for index, found in pieces.items()
     ]
@@ -171,7 +173,7 @@ def plan_plainly(
             f"begins at byte {useless[0][2]:,} of {archives[useless[0][0]].file.uri}, "
             f"and {base} has no image of that name. Is it the right overlay?"
         )
-    missing = _check_complete(split, tables, uris, kept, options)
+    counts, missing = _check_complete(split, tables, uris, kept, options)
     _check_labels(split, kept, options.subset)
     first = {*sorted((row[0], row[2]) for row in kept.values())[: options.max_examples]}
     members = [row for row in kept.values() if (row[0], row[2]) in first]
@@ -200,11 +202,12 @@ def plan_plainly(
                 tuple(archive.file for archive in archives),
                 pa.table(list(zip(*shard, strict=True)), schema=SHARD_SCHEMA),
                 files,
+                counts,
             )
             for index, shard in enumerate(cut)
         ),
         len(members),
-        len(missing),
+        counts.missing,
         tuple(missing[:5]),
     )
 
@@ -219,12 +222,12 @@ def _check_complete(
     uris: str,
     kept: dict[str, tuple],
     options: SplitOptions,
-) -> list[str]:
+) -> tuple[SplitCounts, list[str]]:
     subset = options.subset
     if subset is None:
         if not kept:
             raise ArchiveError(f"{uris} holds no image for the {split} split.")
-        return []
+        return _check_stated(split, tables, uris, kept, options, 0), []
     missing = [name for name in subset.names if name not in kept]
     first, *_ = [
         table.example
@@ -256,7 +259,47 @@ def _check_complete(
             f"{subset.source} names: {sample(missing)}.{hint} Get the whole archive, "
             "or pass --allow_missing to build without them."
         )
-    return missing
+    return _check_stated(split, tables, uris, kept, options, len(missing)), missing
+
+
+def _check_stated(
+    split: str,
+    tables: Sequence[SelectedTable],
+    uris: str,
+    kept: dict[str, tuple],
+    options: SplitOptions,
+    missing: int,
+) -> SplitCounts:
+    base = [archive for archive in archives_of(tables) if archive.layer == 0]
+    members = sum(table.indexed for table in tables if table.archive in base)
+    what = " and ".join(archive.file.uri for archive in base)
+    looked_at = [("members", members, f"{what} has {members:,} images")]
+    if options.subset is None:
+        said = f"{uris} gives the {split} split {len(kept):,} examples"
+        looked_at.append(("examples", len(kept), said))
+    lacking = {"members": 0, "examples": missing}
+    for key, number, said in looked_at:
+        expected = getattr(options.stated, key)
+        if expected is None or expected == number:
+            continue
+        key_name = f"splits.{split}.{key}"
+        own = f"For an archive of your own, state its number as {key_name}, or null."
+        begin = f"{said}, and {key_name} of the configuration states {expected:,}."
+        if number > expected:
+            raise ArchiveError(
+                f"{begin} It may be another archive, or images were added to it. {own}"
+            )
+        if not options.allow_missing:
+            raise ArchiveError(
+                f"{begin} The download may have stopped before its end, or it may be "
+                "another archive. Get the whole archive and look at it with "
+                "--verify_archives, or pass --allow_missing to build from what is "
+                f"there. {own}"
+            )
+        lacking[key] = expected - number
+    return SplitCounts(
+        members, lacking["members"], lacking["examples"], options.max_examples
+    )
 
 
 def _check_labels(

@@ -12,6 +12,7 @@ from tests.datasets import (
     edit_json,
     findings_of,
     forge_documents,
+    forge_hashes,
     forge_manifest,
     place,
     problems_of,
@@ -314,6 +315,7 @@ def test_wrong_statistics_are_found(
         directory / "statistics.json",
         lambda document: document["splits"]["train"].update({key: value}),
     )
+    forge_hashes(directory)
     found = problems_of(directory)
     assert found
     for problem in found:

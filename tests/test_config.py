@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -389,6 +389,35 @@ def test_values_of_a_wrong_type_are_refused(
             "max_examples_per_split: 0",
             "max_examples_per_split should be 1 or more, not 0.",
         ),
+        (
+            "versions: {5.0.0: []}",
+            "versions.5.0.0 is []: name at least one split, and each once.",
+        ),
+        (
+            "versions: {5.0.0: [train, train]}",
+            "versions.5.0.0 is [train, train]: name at least one split, and each once.",
+        ),
+        (
+            "splits: {train: {archives: []}}",
+            "splits.train.archives is empty, or names an empty path.",
+        ),
+        (
+            "splits: {test: {archives: ['']}}",
+            "splits.test.archives is empty, or names an empty path.",
+        ),
+        (
+            "splits: {test: {overlays: ['']}}",
+            "splits.test.overlays is empty, or names an empty path.",
+        ),
+        (
+            "splits: {train: {members: 0}}",
+            "splits.train.members is 0: expected 1 or more, or null.",
+        ),
+        (
+            "splits: {validation: {examples: -2}}",
+            "splits.validation.examples is -2: expected 1 or more, or null.",
+        ),
+        ("data_dir: ''", "data_dir is empty, or names an empty path."),
         ("formats: []", "Name at least one format, and each once."),
         ("formats: [tfrecord, tfrecord]", "Name at least one format, and each once."),
         (
@@ -414,6 +443,38 @@ def test_values_that_make_no_sense_are_refused(
     with pytest.raises(ConfigError) as caught:
         load_config(path, {}, {})
     assert str(caught.value).startswith(message)
+
+
+EMPTY_KEYS = [
+    *(each.name for each in fields(BuildConfig)),
+    *(f"splits.train.{each.name}" for each in fields(SplitConfig)),
+]
+
+
+@pytest.mark.parametrize("value", [None, "", [], {}, 0], ids=repr)
+@pytest.mark.parametrize("key", EMPTY_KEYS)
+def test_an_empty_value_is_taken_or_refused_in_a_sentence(key: str, value: Any) -> None:
+    said = ""
+    try:
+        config = load_config("demo", {key: value}, {})
+        assert config.image_extension == "jpg"
+        assert config.splits["train"].archives
+    except ConfigError as error:
+        said = str(error)
+    assert said == "" or said.endswith((".", "?"))
+    assert "Known are: ." not in said
+
+
+def test_nothing_is_known_of_what_has_no_entry() -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config("demo", {"versions": {}}, {})
+    assert str(caught.value) == "Unknown version 5.0.0. None is known."
+
+
+def test_an_empty_variable_names_no_directory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TFDS_DATA_DIR", "")
+    expected = str(Path("~/tensorflow_datasets").expanduser())
+    assert load_config("demo", {}, {}).data_dir == expected
 
 
 def test_a_missing_key_is_named_with_the_way_out(write: Write) -> None:
@@ -602,7 +663,7 @@ def test_a_uri_is_not_taken_for_a_path(field: str) -> None:
     [
         ("tain", ["test", "train"], "Did you mean train?"),
         ("zzz", ["b", "a"], "Known are: a, b."),
-        ("zzz", [], "Known are: ."),
+        ("zzz", [], "None is known."),
     ],
 )
 def test_nearest_offers_one_or_all(word: str, known: list[str], question: str) -> None:
@@ -612,7 +673,7 @@ def test_nearest_offers_one_or_all(word: str, known: list[str], question: str) -
 def test_a_format_whose_package_is_missing_names_the_extra(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("beam_pipeline.config.find_spec", lambda name: None)
+    monkeypatch.setattr("beam_pipeline.formats.find_spec", lambda name: None)
     load_config("1pct", {}, {"formats": ["tfrecord", "parquet", "webdataset"]})
     with pytest.raises(ConfigError) as caught:
         load_config("1pct", {}, {"formats": ["tfrecord", "array_record"]})

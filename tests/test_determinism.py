@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.archives import run
+from tests.archives import run, stated
 from transforms.formats import FORMATS
 
 ROOT = Path(__file__).parents[1]
@@ -18,7 +18,7 @@ def arguments(archives: Path, data_dir: Path) -> list[str]:
         *("--config", "demo"),
         *("--manual_dir", str(archives)),
         *("--data_dir", str(data_dir)),
-        *("--format", ",".join(FORMATS)),
+        *("--format", ",".join(FORMATS), *stated(archives)),
     ]
 
 

@@ -7,7 +7,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from beam_pipeline.engines import ENGINES, engine_flags, require_job_server
 from beam_pipeline.runners import make_options, make_pipeline
-from tests.archives import few_archives, run
+from tests.archives import few_archives, run, stated
 from transforms.errors import ConfigError
 
 RUNNING = Path(__file__).parents[1] / "docs" / "running.md"
@@ -126,8 +126,9 @@ def test_a_job_server_that_runs_needs_no_java_here() -> None:
 
 
 def test_flags_that_a_job_server_does_not_know_are_refused(tmp_path: Path) -> None:
+    archives = few_archives(tmp_path / "archives")
     outcome = run(
-        *("--config", "demo", "--manual_dir", few_archives(tmp_path / "archives")),
+        *("--config", "demo", "--manual_dir", archives, *stated(archives)),
         *("--data_dir", tmp_path / "data", "--runner=PortableRunner"),
         *("--job_endpoint=embed", "--environment_type=LOOPBACK", "--paralelism=2"),
     )

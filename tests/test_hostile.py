@@ -217,6 +217,7 @@ def test_images_of_odd_names_are_written_and_read_in_every_format(
         tmp_path / "data",
         f"--format={','.join(FORMATS)}",
         *("--set", "num_shards={}", "splits.train.subset=null"),
+        *(f"splits.train.{key}={len(ODD_NAMES)}" for key in ("members", "examples")),
     )
     assert outcome.code == 0, outcome.err
     assert "train: 3 leftovers of editors and systems skipped." in outcome.out

@@ -74,11 +74,13 @@ LADDER = (
     "partition_faults",
     "partition",
     "split_faults",
+    "completeness",
     "layout",
     "plan",
     "members",
     "progress",
     "estimate",
+    "reports",
     "shards",
     "tally",
     "quarantine",
@@ -139,7 +141,7 @@ PURE = {
         "codecs",
     ),
     *("images", "formats.*", "formats", "output", "sharding", "progress"),
-    *("partition_faults", "partition", "split_faults", "layout"),
+    *("partition_faults", "partition", "split_faults", "completeness", "layout"),
     *("findings", "holdings", "agreement", "inventory", "comparison"),
 }
 LONGEST = 360  # lines

@@ -1,6 +1,8 @@
 """What directories say they hold, and how their documents contradict each other."""
 
+import hashlib
 import json
+import random
 import shutil
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,8 @@ import yaml
 from tests.datasets import (
     copy,
     edit_json,
+    flip,
+    forge_hashes,
     place,
     problems_of,
     read_manifest,
@@ -22,7 +26,7 @@ from transforms.errors import StorageError
 from transforms.facts import SplitFacts
 from transforms.findings import Problem
 from transforms.inventory import take_inventory
-from transforms.manifest import encode_manifest
+from transforms.manifest import Manifest, encode_manifest
 
 
 @pytest.fixture
@@ -133,6 +137,7 @@ def make_second(root: Path) -> None:
         croissant["recordSet"].append(json.loads(text))
 
     edit_json(root / "croissant.json", add_record_set)
+    forge_hashes(root / "other")
 
 
 def test_each_configuration_of_a_folder_is_verified(data_dir: Path) -> None:
@@ -267,6 +272,82 @@ def test_a_missing_document_is_named(data_dir: Path, name: str, document: str) -
     assert problems_of(directory) == [Problem(document, "document", "It is missing.")]
 
 
+def hash_problem(
+    directory: Path, name: str, manifest: Manifest, path: str = ""
+) -> Problem:
+    """Returns what is said of a document that is not as it was built."""
+    data = (directory / name).read_bytes()
+    was = manifest.documents[path or f"../{name}"]
+    return Problem(
+        name,
+        "document",
+        f"It has {len(data):,} bytes, SHA-256 {hashlib.sha256(data).hexdigest()}, and "
+        f"manifest.json says {was.size:,} bytes, SHA-256 {was.sha256}: it was changed "
+        "since it was built.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "document"),
+    [each for each in DOCUMENTS if each[1] != "manifest.json"],
+)
+def test_a_flipped_bit_of_a_document_is_found_wherever_it_is(
+    data_dir: Path, name: str, document: str
+) -> None:
+    directory = place(data_dir, name)
+    path = directory / document
+    data = path.read_bytes()
+    manifest = read_manifest(directory)
+    rng = random.Random(document)
+    by_hash = 0
+    for offset in (0, len(data) - 1, *rng.sample(range(len(data)), 6)):
+        flip(path, offset, rng.randrange(8))
+        problems = take_inventory(str(directory)).findings.listed
+        assert {problem.file for problem in problems} == {document}
+        expected = hash_problem(directory, document, manifest, document)
+        by_hash += problems == (expected,)
+        path.write_bytes(data)
+    assert by_hash or document in (
+        *("_info.json", "train-index.json", "label.labels.txt", "features.json"),
+        # All of these counts.
+    )
+    assert take_inventory(str(directory)).findings.total == 0
+
+
+def test_every_document_is_in_the_manifest(data_dir: Path) -> None:
+    for name in ("tfrecord", "parquet", "webdataset"):
+        directory = place(data_dir, name)
+        manifest = read_manifest(directory)
+        data = {f.name for s in manifest.formats.values() for x in s for f in x.files}
+        data |= {path.name for path in shards(directory, name, "train")}
+        here = {path.name for path in directory.iterdir() if path.is_file()}
+        above = {
+            f"../{path.name}"
+            for path in directory.parent.iterdir()
+            if name != "tfrecord" and path.is_file()
+        }
+        assert {*manifest.documents} == (here | above) - data - {"manifest.json"}
+
+
+def test_what_configurations_share_is_as_the_last_one_built_it(data_dir: Path) -> None:
+    root = place(data_dir, "parquet").parent
+    first = (root / "README.md").read_bytes()
+    make_second(root)
+    for config in ("demo", "other"):
+        assert problems_of(root / config) == []
+    readme = root / "README.md"
+    flip(readme, readme.stat().st_size - 9)
+    for config in ("demo", "other"):
+        (problem,) = problems_of(root / config)
+        assert problem.file == "../README.md"
+    # With the manifest of an earlier version beside it nobody can tell.
+    edit_json(root / "other" / "manifest.json", lambda found: found.pop("documents"))
+    assert problems_of(root / "demo") == []
+    # What the first one wrote lacks the second.
+    readme.write_bytes(first)
+    assert {p.file for p in problems_of(root)} == {"README.md"}
+
+
 def set_path(document: dict[str, Any], path: str, value: object) -> None:
     *parents, last = path.split(".")
     item: Any = document
@@ -341,7 +422,8 @@ def test_a_configuration_that_the_readme_lists_and_is_not_there_is_named(
             "README.md",
             "document",
             "It lists other, which has no manifest in its folder.",
-        )
+        ),
+        hash_problem(root, "croissant.json", read_manifest(root / "demo")),
     ]
 
 

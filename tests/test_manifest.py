@@ -1,6 +1,7 @@
 """The manifest: readable, and nothing of it lost or taken on trust."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,7 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from transforms.errors import StorageError
-from transforms.facts import ConfigFacts, FileFacts, SplitFacts
+from transforms.facts import (
+    ConfigFacts,
+    DocumentFacts,
+    FileFacts,
+    SplitCounts,
+    SplitFacts,
+)
 from transforms.manifest import Manifest, decode_manifest, encode_manifest
 from transforms.policy import ImagePolicy
 
@@ -23,6 +30,9 @@ ONE = Manifest(
     images={"train": ImagePolicy(policy="resize", exact=(224, 224))},
     class_names=("n01440764", "n01443537"),
     formats={"parquet": (SplitFacts("train", 2, 90, (FILE,)),)},
+    counts={"train": SplitCounts(5, missing=1, limit=3, rejected=1)},
+    settings={"splits.train.subset": "00ff"},
+    documents={"../README.md": DocumentFacts(10, DIGEST)},
 )
 
 
@@ -39,6 +49,17 @@ def test_a_manifest_is_readable() -> None:
         "description": "Täxt.",
         "download_size": 7,
         "class_names": ["n01440764", "n01443537"],
+        "counts": {
+            "train": {
+                "members": 5,
+                "missing_members": 0,
+                "missing": 1,
+                "limit": 3,
+                "rejected": 1,
+            }
+        },
+        "settings": {"splits.train.subset": "00ff"},
+        "documents": {"../README.md": {"size": 10, "sha256": DIGEST}},
         "formats": {
             "parquet": [
                 {
@@ -93,12 +114,29 @@ manifests = st.builds(
     images=st.dictionaries(texts, policies, max_size=3),
     class_names=st.lists(texts, max_size=3).map(tuple),
     formats=st.dictionaries(texts, st.lists(splits, max_size=3).map(tuple), max_size=3),
+    counts=st.dictionaries(
+        texts,
+        st.builds(SplitCounts, numbers, numbers, numbers, st.none() | numbers, numbers),
+        max_size=3,
+    ),
+    settings=st.dictionaries(texts, texts, max_size=3),
+    documents=st.dictionaries(
+        texts, st.builds(DocumentFacts, numbers, texts), max_size=3
+    ),
 )
 
 
 @given(manifest=manifests)
 def test_a_manifest_gives_back_what_it_was_given(manifest: Manifest) -> None:
     assert decode_manifest(encode_manifest(manifest), "m.json") == manifest
+
+
+def test_a_manifest_of_an_earlier_version_is_read() -> None:
+    document = json.loads(encode_manifest(ONE))
+    for name in ("counts", "settings", "documents"):
+        del document[name]
+    found = decode_manifest(json.dumps(document).encode(), "m.json")
+    assert found == replace(ONE, counts={}, settings={}, documents={})
 
 
 DOCUMENT: dict[str, Any] = json.loads(encode_manifest(ONE))

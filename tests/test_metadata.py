@@ -22,7 +22,7 @@ from transforms.manifest import decode_manifest
 from transforms.metadata import write_metadata
 from transforms.output import ShardOutput
 from transforms.policy import ImagePolicy
-from transforms.shards import ShardReport
+from transforms.reports import ShardReport
 from transforms.statistics import StatisticsBuilder
 
 FEATURES_SHA256 = "083d2a9848a7d679caf79b3ab293444772f9275a822240b548c2ed6c044334d2"

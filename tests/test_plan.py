@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from tests.plans import plan_split
 from transforms.archives import MEMBER_SCHEMA, Archive, Container, MemberTable
 from transforms.errors import ArchiveError, BuildError, ConfigError, SubsetError
+from transforms.facts import SplitCounts
 from transforms.labels import LabelByContainer
 from transforms.layout import SHARD_SCHEMA, SplitOptions
 from transforms.plan import ShardSpec
@@ -192,6 +193,7 @@ def test_shards_hold_every_member_in_order() -> None:
                 list(zip(*rows[borders[i] : borders[i + 1]], strict=True)),
                 schema=SHARD_SCHEMA,
             ),
+            counts=SplitCounts(members=30),
         )
         for i in range(4)
     )

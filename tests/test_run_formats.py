@@ -135,9 +135,9 @@ def test_a_format_with_other_shards_beside_a_finished_one_is_refused(
     outcome = build(built.archives, tmp_path, *flags)
     assert outcome.code == 1
     assert outcome.err.splitlines()[-1] == (
-        f"error: {dataset_dir(tmp_path)} holds the dataset as tfrecord too, with other "
-        "shards or other examples. Rerun with the flags it was built with, or with "
-        "--overwrite to replace it."
+        f"error: {dataset_dir(tmp_path)} holds the dataset as tfrecord, built with "
+        "other settings: num_shards.train was 4, now 3. Rerun with the settings it was "
+        "built with, or with --overwrite to replace it."
     )
     # The finished one is as it was, and --overwrite puts the other in its place.
     assert read(tmp_path, "tfrecord", "train") == read(

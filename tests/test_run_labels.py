@@ -15,6 +15,7 @@ from tests.archives import (
     few_archives,
     image,
     nested_tar,
+    stated,
     tar,
     write_archives,
 )
@@ -37,8 +38,10 @@ def labels_of(outcome: Outcome, data_dir: Path, split: str = "train") -> dict[st
     return {record.file_name: record.label for record in records}
 
 
-def problems(*argv: object) -> list[str]:
-    return [problem["message"] for problem in document_of(*argv)["problems"]]
+def problems(archives: Path, *argv: object) -> list[str]:
+    """Returns what a verification names that holds it against archives' numbers."""
+    document = document_of(*argv, *stated(archives))
+    return [problem["message"] for problem in document["problems"]]
 
 
 def test_a_list_decides_labels_where_it_is_asked_to(
@@ -51,8 +54,8 @@ def test_a_list_decides_labels_where_it_is_asked_to(
     assert remark in outcome.out
     directory = dataset_dir(tmp_path)
     verified = (directory, *LIST_DECIDES, "--manual_dir", archives)
-    assert problems(*verified) == []
-    assert problems(directory) == [
+    assert problems(archives, *verified) == []
+    assert problems(archives, directory) == [
         f"{name} has label {label} ({wnid}), and by its name it has label {own} ({of})."
         for name, label, wnid, own, of in sorted(
             [
@@ -66,9 +69,9 @@ def test_a_list_decides_labels_where_it_is_asked_to(
     (tmp_path / "downloads" / "manual").mkdir(parents=True)
     listed = tmp_path / "downloads" / "manual" / "demo.txt"
     listed.write_bytes((archives / "demo.txt").read_bytes())
-    assert problems(directory, *LIST_DECIDES) == []
+    assert problems(archives, directory, *LIST_DECIDES) == []
     listed.write_text(f"{FIRST} 7\n{SECOND} 5\n")
-    assert problems(directory, *LIST_DECIDES) == [
+    assert problems(archives, directory, *LIST_DECIDES) == [
         f"{SECOND} has label 0 (n01440764), and by {listed} it has label 5 (n01496331)."
     ]
 
@@ -116,8 +119,8 @@ def test_an_image_in_another_classs_tar_is_counted_and_found(
         f"{stray} has label 1 (n01443537), and by its name it has label 0 (n01440764)."
     ]
     directory = dataset_dir(tmp_path)
-    assert problems(directory) == found
-    assert problems(directory, "--manual_dir", archives) == found
+    assert problems(archives, directory) == found
+    assert problems(archives, directory, "--manual_dir", archives) == found
 
 
 def test_a_class_that_no_list_wants_is_passed_over_and_counted(
@@ -144,7 +147,7 @@ def test_labels_come_from_a_file_that_names_images(
         name: i for i, (name, _) in enumerate(FLAT, 5)
     }
     directory = dataset_dir(tmp_path)
-    assert problems(directory, "--set", labels) == []
+    assert problems(archives, directory, "--set", labels) == []
 
 
 TEST = [f"ILSVRC2012_test_{number:08d}.JPEG" for number in (1, 2, 3)]

@@ -8,6 +8,7 @@ import tarfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import google_crc32c
 import pyarrow as pa
@@ -25,12 +26,8 @@ from transforms.layout import SHARD_SCHEMA
 from transforms.output import ShardOutput, finished_formats, is_complete
 from transforms.plan import ShardSpec
 from transforms.policy import ImagePolicy
-from transforms.shards import (
-    ShardReport,
-    build_shard,
-    decode_report,
-    shard_fingerprint,
-)
+from transforms.reports import ShardReport, decode_report
+from transforms.shards import build_shard, shard_fingerprint
 
 CMYK = image(1, "CMYK")
 PNG = image(2, "RGBA", "PNG")
@@ -277,6 +274,60 @@ def _change_fingerprint(output: ShardOutput) -> None:
     report_path(output).write_text(json.dumps({**report, "fingerprint": "0" * 64}))
 
 
+def _rewrite_report(output: ShardOutput, change: Callable[[Any], None]) -> None:
+    """Changes a report as another program would have written it, with its own hash."""
+    found = json.loads(report_path(output).read_bytes())
+    del found["sha256"]
+    change(found)
+    digest = hashlib.sha256(json.dumps(found).encode()).hexdigest()
+    report_path(output).write_text(json.dumps({"sha256": digest} | found))
+
+
+def _change_a_number(output: ShardOutput) -> None:
+    report = json.loads(report_path(output).read_bytes())
+    report["statistics"]["image_bytes"] += 1
+    report_path(output).write_text(json.dumps(report))
+
+
+def _add_a_field(output: ShardOutput) -> None:
+    _rewrite_report(output, lambda found: found.update(colour="blue"))
+
+
+def _lose_a_field(output: ShardOutput) -> None:
+    _rewrite_report(output, lambda found: found.pop("counts"))
+
+
+def _change_a_type(output: ShardOutput) -> None:
+    _rewrite_report(output, lambda found: found["statistics"].update(labels=3))
+
+
+def _raise_the_format(output: ShardOutput) -> None:
+    _rewrite_report(output, lambda found: found.update(format=found["format"] + 1))
+
+
+def _add_a_statistic(output: ShardOutput) -> None:
+    def change(found: Any) -> None:
+        found["statistics"]["kinds"]["counted"].append("colours")
+        found["statistics"]["counts"]["colours"] = {}
+
+    _rewrite_report(output, change)
+
+
+def _lose_a_statistic(output: ShardOutput) -> None:
+    def change(found: Any) -> None:
+        del found["statistics"]["kinds"]["quantities"]["aspect"]
+        del found["statistics"]["histograms"]["aspect"]
+
+    _rewrite_report(output, change)
+
+
+def _change_a_unit(output: ShardOutput) -> None:
+    def change(found: Any) -> None:
+        found["statistics"]["kinds"]["quantities"]["aspect"] = 1000
+
+    _rewrite_report(output, change)
+
+
 def _lose_shard(output: ShardOutput) -> None:
     shard_path(output).unlink()
 
@@ -303,6 +354,14 @@ def _flip_a_bit(output: ShardOutput) -> None:
         _empty_report,
         _list_report,
         _change_fingerprint,
+        _change_a_number,
+        _add_a_field,
+        _lose_a_field,
+        _change_a_type,
+        _raise_the_format,
+        _add_a_statistic,
+        _lose_a_statistic,
+        _change_a_unit,
         _lose_shard,
         _cut_shard,
         _lengthen_shard,
@@ -608,6 +667,27 @@ def test_a_format_beside_a_finished_one_leaves_it_complete(
     assert finished_formats(output, "array_record") == ["tfrecord", "riegeli"]
     build_shard(make_spec(), replace(output, formats=("array_record",)))
     assert info.exists()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"fileFormat": 3}',
+        '{"fileFormat": "tfrecord", "alternativeFileFormats": "array_record"}',
+        '{"fileFormat": "tfrecord", "alternativeFileFormats": [null]}',
+        '{"fileFormat": "tfrecord", "alternativeFileFormats": 7}',
+    ],
+)
+def test_a_mark_that_names_no_formats_is_named(output: ShardOutput, text: str) -> None:
+    directory(output).mkdir(parents=True)
+    info = directory(output) / "dataset_info.json"
+    info.write_text(text)
+    with pytest.raises(StorageError) as caught:
+        is_complete(output, "tfrecord")
+    assert str(caught.value) == (
+        f"{info} should name the formats of the directory as text. Remove it, or build "
+        "the dataset with --overwrite."
+    )
 
 
 @pytest.mark.parametrize("text", ["{", "[]", ""])

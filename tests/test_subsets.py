@@ -314,7 +314,9 @@ def selected(table: MemberTable, rows: Rows, labels: list[int]) -> SelectedTable
     keys = order_keys(names, table.archive.split)
     members = pa.table([names, offsets, sizes, labels, keys], schema=SELECTED_SCHEMA)
     example = table.members["name"].to_pylist()[:1] or [""]
-    return SelectedTable(table.archive, table.container, members, *example)
+    return SelectedTable(
+        table.archive, table.container, members, table.members.num_rows, *example
+    )
 
 
 @pytest.mark.parametrize(

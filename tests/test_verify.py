@@ -26,6 +26,7 @@ from tests.archives import (
     build,
     image,
     nested_tar,
+    stated,
     tar,
     write_archives,
 )
@@ -47,12 +48,20 @@ from transforms.formats import FORMATS
 WNID = "n01440764"
 
 
+# Those of the small archives, which most datasets here are built from.
+NUMBERS = (
+    *("--set", "splits.train.members=36", "splits.train.examples=18"),
+    *("splits.validation.members=20", "splits.validation.examples=20"),
+)
+
+
 def run(*argv: object) -> Outcome:
     """Runs ``beam_pipeline.verify`` in this process, on one worker thread."""
     out, err = io.StringIO(), io.StringIO()
+    flags = [*NUMBERS, "--direct_num_workers=1"]
     with redirect_stdout(out), redirect_stderr(err):
         try:
-            code = verify.main([*map(str, argv), "--direct_num_workers=1"])
+            code = verify.main([*flags, *map(str, argv)])
         except SystemExit as stop:  # argparse's way to refuse a command line
             code = int(stop.code or 0)
     return Outcome(code, out.getvalue(), err.getvalue())
@@ -118,7 +127,8 @@ def test_processes_and_threads_tell_the_same(
     directory = place(copy(every_format, tmp_path / "data"), "tfrecord")
     (path, *_) = shards(directory, "tfrecord", "validation")
     flip(path, path.stat().st_size // 2)
-    arguments = (str(directory), "--json", "--manual_dir", str(small_archives))
+    archives = ("--manual_dir", str(small_archives))
+    arguments = (str(directory), "--json", *archives, *NUMBERS)
     flags = ("--direct_num_workers=2", "--direct_running_mode=multi_processing")
     command = (sys.executable, "-m", "beam_pipeline.verify", *arguments)
     found = subprocess.run(
@@ -199,6 +209,86 @@ def test_a_configuration_that_is_not_known_is_said(
         "No image was looked at.",
         "Images were not held against archives; --manual_dir does that.",
     ]
+
+
+# --- Numbers --------------------------------------------------------------------------
+
+
+def test_numbers_are_held_against_those_of_the_configuration(
+    every_format: Path, small_archives: Path
+) -> None:
+    directory = place(every_format, "webdataset")
+    numbers = ("--set", "splits.train.members=37", "splits.validation.examples=21")
+    for given in ((), ("--manual_dir", small_archives)):
+        problems = document_of(directory, *given, *numbers)["problems"]
+        assert [(p["file"], p["check"], p["message"]) for p in problems] == [
+            (
+                "manifest.json",
+                "count",
+                "The archive of train had 36 images, and splits.train.members of the "
+                "configuration states 37.",
+            ),
+            (
+                "manifest.json",
+                "count",
+                "validation as webdataset has 20 examples, and splits.validation of "
+                "the configuration states 21.",
+            ),
+        ]
+
+
+def test_documents_of_an_earlier_version_have_no_hashes(
+    every_format: Path, tmp_path: Path
+) -> None:
+    directory = place(copy(every_format, tmp_path / "data"), "parquet")
+
+    def make_older(manifest: dict[str, Any]) -> None:
+        for name in ("counts", "settings", "documents"):
+            del manifest[name]
+
+    edit_json(directory / "manifest.json", make_older)
+    document = document_of(directory)
+    assert document["whole"]
+    assert document["remarks"] == [
+        "demo: manifest.json is of an earlier version, so no hash of a document is "
+        "known.",
+        "Images were not held against archives; --manual_dir does that.",
+    ]
+    (directory / "figure.png").unlink()
+    assert document_of(directory)["whole"]
+
+
+def test_numbers_of_what_tfds_built_are_held_against_the_configurations(
+    every_format: Path, tmp_path: Path
+) -> None:
+    directory = place(copy(every_format, tmp_path / "data"), "tfrecord")
+    (directory / "manifest.json").unlink()
+    shipped = ("--set", "splits.train.examples=300", "splits.validation.examples=200")
+    problems = document_of(directory, *shipped)["problems"]
+    # Each format has them.
+    assert [p["message"] for p in problems] == [
+        f"{split} as {name} has {found} examples, and splits.{split} of the "
+        f"configuration states {stated}."
+        for name in ("tfrecord", "array_record")
+        for split, found, stated in (("train", 18, 300), ("validation", 20, 200))
+    ]
+    assert document_of(directory, *shipped, "--allow_missing")["whole"]
+
+
+def test_a_build_from_a_short_archive_is_whole_for_what_it_was_allowed(
+    small_archives: Path, tmp_path: Path
+) -> None:
+    short = ("--set", "splits.validation.members=50", "splits.validation.examples=50")
+    assert build(small_archives, tmp_path, "--allow_missing", *short).code == 0
+    directory = place(tmp_path, "tfrecord")
+    document = document_of(directory, *short)
+    assert document["whole"]
+    assert document["remarks"] == [
+        "demo: validation lacks 30 of 50 images, which its build was allowed.",
+        "Images were not held against archives; --manual_dir does that.",
+    ]
+    # Against other numbers than it was built with it is not.
+    assert told(directory) == [("manifest.json", "count", None)] * 2
 
 
 # --- Archives -------------------------------------------------------------------------
@@ -311,7 +401,8 @@ def test_images_in_quarantine_are_not_missed(tmp_path: Path) -> None:
     quarantined = tmp_path / "data" / "quarantine" / NAME / "demo" / "5.0.0"
     assert pq.read_table(quarantined / "rejected.parquet").num_rows == 2
     directory = place(tmp_path / "data", "tfrecord")
-    assert document_of(directory, "--manual_dir", archives)["whole"]
+    given = ("--manual_dir", archives, *stated(archives))
+    assert document_of(directory, *given)["whole"]
 
     # One that is there, though the policy rejects it, is a problem.
     (path,) = shards(directory, "tfrecord", "train")
@@ -320,7 +411,7 @@ def test_images_in_quarantine_are_not_missed(tmp_path: Path) -> None:
         return [*records, Example(f"{WNID}_7.JPEG", b"<html>", 0)]
 
     rewrite(directory, "tfrecord", path, put_in)
-    problems = document_of(directory, "--manual_dir", archives)["problems"]
+    problems = document_of(directory, *given)["problems"]
     (problem,) = [p for p in problems if p["check"] == "archive"]
     assert problem["record"] == 6
     assert problem["message"].startswith(
@@ -346,7 +437,7 @@ def test_a_test_split_without_labels_is_whole(tmp_path: Path) -> None:
     formats = ("--format", "webdataset")
     assert build(archives, tmp_path / "data", *flags, *formats).code == 0
     directory = place(tmp_path / "data", "webdataset", "5.1.0")
-    document = document_of(directory, "--manual_dir", archives)
+    document = document_of(directory, "--manual_dir", archives, *stated(archives))
     assert document["whole"]
     splits = [total["split"] for total in document["totals"]]
     assert splits == ["train", "validation", "test"]
@@ -373,12 +464,21 @@ def test_what_a_list_names_and_nobody_has_is_missing(tmp_path: Path) -> None:
     flags = ("--allow_missing", *SIZES_DECIDE)
     assert build(archives, tmp_path / "data", *flags).code == 0
     directory = place(tmp_path / "data", "tfrecord")
-    (problem,) = document_of(directory, "--manual_dir", archives)["problems"]
-    assert problem["message"] == (
-        f"{WNID}_99.JPEG is missing, from the archives too, and the list names it."
-    )
-    allowed = ("--manual_dir", archives, "--allow_missing")
-    assert document_of(directory, *allowed)["whole"]
+    given = ("--manual_dir", archives, *stated(archives))
+    # Its own manifest says what its build was allowed to lack.
+    document = document_of(directory, *given)
+    assert document["whole"]
+    assert document["remarks"] == [
+        "demo: train lacks 1 of 3 images, which its build was allowed."
+    ]
+    (directory / "manifest.json").unlink()
+    messages = [p["message"] for p in document_of(directory, *given)["problems"]]
+    assert messages == [
+        "train as tfrecord has 2 examples, and splits.train of the configuration "
+        "states 3.",
+        f"{WNID}_99.JPEG is missing, from the archives too, and the list names it.",
+    ]
+    assert document_of(directory, *given, "--allow_missing")["whole"]
 
 
 def test_a_part_of_a_split_is_compared_as_it_was_built(
@@ -388,10 +488,23 @@ def test_a_part_of_a_split_is_compared_as_it_was_built(
     assert build(small_archives, tmp_path, *flags).code == 0
     directory = place(tmp_path, "tfrecord")
     archives = ("--manual_dir", small_archives)
+    document = document_of(directory, *archives)
+    assert document["whole"]
+    assert document["remarks"] == [
+        "demo: train was limited to 4 of 18 images.",
+        "demo: validation was limited to 4 of 20 images.",
+    ]
+    (directory / "manifest.json").unlink()
     assert document_of(directory, *archives, "--max_examples_per_split=4")["whole"]
-    missing = document_of(directory, *archives)["problems"]
+    problems = document_of(directory, *archives)["problems"]
+    missing = [p for p in problems if p["check"] == "archive"]
     assert len(missing) == 14 + 16
     assert all(" is missing, the image at byte " in p["message"] for p in missing)
+    assert [p["message"] for p in problems if p["check"] == "count"] == [
+        f"{split} as tfrecord has 4 examples, and splits.{split} of the configuration "
+        f"states {number}."
+        for split, number in (("train", 18), ("validation", 20))
+    ]
 
 
 def test_a_configuration_of_ones_own_is_named(
@@ -430,7 +543,7 @@ def test_a_saved_index_is_used(every_format: Path, small_archives: Path) -> None
     ("flags", "message"),
     [
         (["--imags=none"], "Unknown flag --imags. Did you mean images?"),
-        (["--allow_missing"], "--allow_missing has no effect without --manual_dir."),
+        (["--data_dir=x"], "--data_dir has no effect without --manual_dir."),
         (["--index_dir=x"], "--index_dir has no effect without --manual_dir."),
         (["--set", "x"], "--set x: expected key=value."),
         (["--config=12pct"], "There is no configuration 12pct"),

@@ -10,8 +10,9 @@ from PIL import Image
 
 from transforms import storage
 from transforms.errors import StorageError
-from transforms.facts import ConfigFacts
+from transforms.facts import ConfigFacts, DocumentFacts, document_facts
 from transforms.findings import FindingsBuilder
+from transforms.manifest import MANIFEST, SHARED, Manifest, decode_manifest
 
 README: Final = "README.md"
 STATISTICS: Final = "statistics.json"
@@ -39,6 +40,7 @@ class Documents:
         self.directory = directory
         self.names = frozenset(storage.list_names(directory))
         self._prefix = prefix
+        self._told: set[str] = set()
         self._findings = findings
 
     def path(self, name: str) -> str:
@@ -47,7 +49,26 @@ class Documents:
 
     def add(self, name: str, message: str) -> None:
         """Takes a problem with a document."""
+        self._told.add(name)
         self._findings.add(self.path(name), "document", message)
+
+    def check_hash(self, name: str, expected: Sequence[DocumentFacts]) -> None:
+        """Holds a document against the hashes that it may have.
+
+        A problem of it that was told before says more than its hash.
+        """
+        if name in self._told or (data := self.read(name)) is None:
+            return
+        found = document_facts(data)
+        if found not in expected:
+            known = " or ".join(
+                f"{e.size:,} bytes, SHA-256 {e.sha256}" for e in expected
+            )
+            self.add(
+                name,
+                f"It has {found.size:,} bytes, SHA-256 {found.sha256}, and {MANIFEST} "
+                f"says {known}: it was changed since it was built.",
+            )
 
     def add_strangers(self, names: Sequence[str]) -> None:
         """Takes files for problems that look like the dataset's and are not."""
@@ -137,6 +158,45 @@ def differences(expected: Any, found: Any, where: str = "") -> Iterator[str]:
             yield from differences(ours, theirs, f"{where}.{position}".strip("."))
     elif expected != found:
         yield f"{where}: expected {expected!r}, found {found!r}"
+
+
+def check_hashes(here: Documents, manifest: Manifest) -> None:
+    """Holds the documents of a manifest's directory against their hashes."""
+    for name, expected in manifest.documents.items():
+        if not name.startswith(SHARED):
+            here.check_hash(name, [expected])
+
+
+def check_shared_hashes(root: Documents, manifests: Sequence[Manifest]) -> None:
+    """Holds the documents of a folder against the hashes of its configurations.
+
+    Each configuration wrote them when it was built, the last one as they are now. Where
+    an earlier version wrote a manifest, that may have been the last one.
+
+    Args:
+        root: The folder.
+        manifests: Those of all its configurations.
+    """
+    if not all(manifest.documents for manifest in manifests):
+        return
+    names = {name for manifest in manifests for name in manifest.documents}
+    for name in sorted(name for name in names if name.startswith(SHARED)):
+        known = [m.documents[name] for m in manifests if name in m.documents]
+        root.check_hash(name.removeprefix(SHARED), list(dict.fromkeys(known)))
+
+
+def read_neighbours(root: Documents, seen: set[str]) -> list[Manifest | None]:
+    """Returns the manifests of a folder's other configurations."""
+    found: list[Manifest | None] = []
+    for name in sorted(root.names):
+        directory = storage.join(root.directory, name)
+        uri = storage.join(directory, MANIFEST)
+        if directory not in seen and storage.exists(uri):
+            try:
+                found.append(decode_manifest(storage.read_bytes(uri), uri))
+            except StorageError:  # a verification of that configuration tells it
+                found.append(None)
+    return found
 
 
 def check_features(here: Documents, class_names: Sequence[str]) -> None:

@@ -15,10 +15,23 @@ from transforms import storage, tfds
 from transforms.card import card_html
 from transforms.croissant import croissant_documents
 from transforms.errors import StorageError
-from transforms.facts import ConfigFacts, DatasetFacts, SplitFacts, config_facts
+from transforms.facts import (
+    ConfigFacts,
+    DatasetFacts,
+    SplitCounts,
+    SplitFacts,
+    config_facts,
+    document_facts,
+)
 from transforms.formats import FORMATS, loader_line
 from transforms.hub import hub_readme
-from transforms.manifest import MANIFEST, Manifest, decode_manifest, encode_manifest
+from transforms.manifest import (
+    MANIFEST,
+    SHARED,
+    Manifest,
+    decode_manifest,
+    encode_manifest,
+)
 from transforms.output import MARKS, ShardOutput, finished_formats, published_file
 
 _FIGURE: Final = "figure.png"
@@ -34,6 +47,7 @@ def write_tfds_documents(
     facts: DatasetFacts,
     output: ShardOutput,
     built: Mapping[str, Splits],
+    counts: Mapping[str, SplitCounts],
     figure: bytes | None,
     documents: Mapping[str, bytes],
 ) -> None:
@@ -43,6 +57,7 @@ def write_tfds_documents(
         facts: What is said of the dataset.
         output: Where its shards are.
         built: The splits in each format that was just built.
+        counts: How each split came to its number of examples.
         figure: A picture of the first examples, as a PNG.
         documents: What each directory gets, by name.
 
@@ -83,13 +98,24 @@ def write_tfds_documents(
     storage.publish_bytes(
         storage.join(beside, "metadata.json"), tfds.default_config_document(facts)
     )
-    for name, document in {
+    described = {
         "label.labels.txt": tfds.labels_document(facts),
         "features.json": tfds.features_document(facts),
         "card.html": card.encode(),
         **documents,
-        MANIFEST: _manifest(facts, output, {name: known[name] for name in formats}),
-        MARKS["tfds"]: tfds.info_document(facts, formats, splits),
+    }
+    info_document = tfds.info_document(facts, formats, splits)
+    manifest = _manifest(
+        facts,
+        output,
+        {name: known[name] for name in formats},
+        counts,
+        described | {MARKS["tfds"]: info_document},
+    )
+    for name, document in {
+        **described,
+        MANIFEST: manifest,
+        MARKS["tfds"]: info_document,
     }.items():
         storage.publish_bytes(storage.join(directory, name), document)
 
@@ -145,8 +171,22 @@ def _hash_files(
 
 
 def _manifest(
-    facts: DatasetFacts, output: ShardOutput, formats: Mapping[str, Splits]
+    facts: DatasetFacts,
+    output: ShardOutput,
+    formats: Mapping[str, Splits],
+    counts: Mapping[str, SplitCounts],
+    documents: Mapping[str, bytes],
 ) -> bytes:
+    """Returns the manifest.
+
+    Args:
+        facts: What is said of the dataset.
+        output: Where its shards are.
+        formats: The splits in each format that the directory has.
+        counts: How each split came to its number of examples.
+        documents: All other documents, by path from its directory.
+    """
+    unlike = tuple(f"formats.{name}." for name in FORMATS if name not in formats)
     return encode_manifest(
         Manifest(
             dataset=facts.name,
@@ -157,6 +197,13 @@ def _manifest(
             images={split: output.images[split] for split in facts.splits},
             class_names=facts.schema.class_names,
             formats=formats,
+            counts=counts,
+            settings={
+                key: value
+                for key, value in facts.settings.items()
+                if not key.startswith(unlike)
+            },
+            documents={name: document_facts(data) for name, data in documents.items()},
         )
     )
 
@@ -166,6 +213,7 @@ def write_hub_documents(
     output: ShardOutput,
     format_name: str,
     splits: Splits,
+    counts: Mapping[str, SplitCounts],
     figure: bytes | None,
     described: Mapping[str, bytes],
 ) -> None:
@@ -176,6 +224,7 @@ def write_hub_documents(
         output: Where its shards are.
         format_name: The format.
         splits: The splits that were just built.
+        counts: How each split came to its number of examples.
         figure: A picture of the first examples, as a PNG.
         described: What each directory gets, by name.
 
@@ -188,17 +237,22 @@ def write_hub_documents(
     names = {file.name for split in splits for file in split.files}
     extension = "." + splits[0].files[0].name.rpartition(".")[2]
     _remove_strangers(directory, names, lambda name: name.endswith(extension))
-    if figure:
-        storage.publish_bytes(storage.join(directory, _FIGURE), figure)
-    for name, document in described.items():
-        storage.publish_bytes(storage.join(directory, name), document)
+    documents = dict(described) | ({_FIGURE: figure} if figure else {})
     if kind.companions:
-        for name, companion in kind.companions(facts.name, ours).items():
-            text = f"{json.dumps(companion, indent=2)}\n"
-            storage.publish_bytes(storage.join(directory, name), text.encode())
+        documents |= {
+            name: f"{json.dumps(companion, indent=2)}\n".encode()
+            for name, companion in kind.companions(facts.name, ours).items()
+        }
     configs = _with_neighbours(facts, root, format_name, ours)
-    documents = dict(croissant_documents(facts, configs)) if kind.typed else {}
-    documents["README.md"] = hub_readme(
+    figures = {
+        config.name: f"{config.name}/{_FIGURE}"
+        for config in configs
+        if (figure and config.name == facts.config)
+        or storage.exists(storage.join(root, config.name, _FIGURE))
+    }
+    of_folder = croissant_documents(facts, configs) if kind.typed else {}
+    documents |= {SHARED + name: document for name, document in of_folder.items()}
+    documents[SHARED + "README.md"] = hub_readme(
         facts,
         configs,
         extension,
@@ -206,17 +260,16 @@ def write_hub_documents(
             config.name: _loader_lines(facts, config, [format_name], _ANY_FOLDER)
             for config in configs
         },
-        {
-            config.name: f"{config.name}/{_FIGURE}"
-            for config in configs
-            if storage.exists(storage.join(root, config.name, _FIGURE))
-        },
+        figures,
         kind.typed,
     ).encode()
     for name, document in documents.items():
-        storage.publish_bytes(storage.join(root, name), document)
+        place = root if name.startswith(SHARED) else directory
+        uri = storage.join(place, name.removeprefix(SHARED))
+        storage.publish_bytes(uri, document)
     storage.publish_bytes(
-        output.manifest(format_name), _manifest(facts, output, {format_name: splits})
+        output.manifest(format_name),
+        _manifest(facts, output, {format_name: splits}, counts, documents),
     )
 
 
@@ -229,6 +282,11 @@ def _with_neighbours(
         mark = storage.join(root, name, MARKS["hub"])
         if name != ours.name and storage.exists(mark):
             manifest = decode_manifest(storage.read_bytes(mark), mark)
+            if format_name not in manifest.formats:
+                raise StorageError(
+                    f"{mark} lists no {format_name}. Remove its folder, or build the "
+                    "configuration again with --overwrite."
+                )
             configs[name] = manifest.config_facts(format_name)
     return sorted(
         configs.values(), key=lambda c: (c.name != facts.default_config, c.name)

@@ -5,8 +5,9 @@ TFDS's metadata, the card, Croissant and the loaders' indexes are made of the tw
 they can't disagree.
 """
 
+import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from transforms.examples import Schema
 
@@ -47,6 +48,8 @@ class DatasetFacts:
         schema: What its records have.
         download_size: Bytes downloaded, which is the subset list's length.
         splits: The splits in the order they are listed.
+        settings: What else the build was given that decides what is in the dataset,
+            by key, as text.
     """
 
     name: str
@@ -67,6 +70,7 @@ class DatasetFacts:
     schema: Schema
     download_size: int
     splits: tuple[str, ...]
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,19 @@ class FileFacts:
     name: str
     size: int
     examples: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentFacts:
+    """One published document.
+
+    Attributes:
+        size: Its length in bytes.
+        sha256: Its SHA-256 in hexadecimal digits.
+    """
+
+    size: int
     sha256: str
 
 
@@ -105,6 +122,29 @@ class SplitFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class SplitCounts:
+    """How a split came to its number of examples.
+
+    It has ``min(E - missing, limit) - rejected`` of them, where E is the number that it
+    should have.
+
+    Attributes:
+        members: Number of images in its archive.
+        missing_members: How many fewer that is than the configuration states.
+        missing: Number of images that the subset list names, or the configuration
+            states, and the archive lacks.
+        limit: Most images that were taken, the first in archive order; None for all.
+        rejected: Number of images that were left out as bad.
+    """
+
+    members: int = 0
+    missing_members: int = 0
+    missing: int = 0
+    limit: int | None = None
+    rejected: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class ConfigFacts:
     """One finished configuration in one format.
 
@@ -119,6 +159,11 @@ class ConfigFacts:
     description: str
     download_size: int
     splits: tuple[SplitFacts, ...]
+
+
+def document_facts(data: bytes) -> DocumentFacts:
+    """Returns what there is to say of a document's bytes."""
+    return DocumentFacts(len(data), hashlib.sha256(data).hexdigest())
 
 
 def config_facts(facts: DatasetFacts, splits: tuple[SplitFacts, ...]) -> ConfigFacts:

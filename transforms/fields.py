@@ -115,6 +115,8 @@ def require_known(what: str, value: Any, known: Mapping[str, Any]) -> None:
 
 def nearest(word: str, known: list[str]) -> str:
     """Returns a question that offers the nearest of the known words, or all of them."""
+    if not known:
+        return "None is known."
     close = difflib.get_close_matches(word[:_LONGEST_WORD], known, n=1)
     if close:
         return f"Did you mean {close[0]}?"

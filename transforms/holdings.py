@@ -1,9 +1,10 @@
 """What the documents of a directory say it holds."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from transforms.facts import SplitCounts
 from transforms.findings import Findings
 from transforms.policy import ImagePolicy
 
@@ -74,6 +75,9 @@ class Holding:
             tells them.
         splits: Each split in each format.
         hashed: Whether a manifest knows the files' hashes.
+        counts: How each split came to its number of examples, as far as the manifest
+            tells.
+        documented: Whether a manifest knows the documents' hashes.
     """
 
     dataset: str
@@ -82,6 +86,8 @@ class Holding:
     class_names: tuple[str, ...]
     splits: tuple[HeldSplit, ...]
     hashed: bool
+    counts: Mapping[str, SplitCounts] = field(default_factory=dict)
+    documented: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,11 @@ from transforms.agreement import (
     STATISTICS,
     Documents,
     check_features,
+    check_hashes,
     check_hub_folder,
+    check_shared_hashes,
     differences,
+    read_neighbours,
 )
 from transforms.errors import StorageError
 from transforms.facts import ConfigFacts
@@ -98,7 +101,9 @@ def _take_tfds(here: Documents) -> Holding | None:
         here.compare(_LABELS, manifest.class_names, labels.splitlines())
     check_features(here, manifest.class_names)
     here.check_page("card.html")
-    return _hold(here, manifest, _begins_with(f"{manifest.dataset}-"))
+    holding = _hold(here, manifest, _begins_with(f"{manifest.dataset}-"))
+    check_hashes(here, manifest)
+    return holding
 
 
 def _take_hub(
@@ -113,8 +118,10 @@ def _take_hub(
     holdings: list[Holding | None] = []
     by_format: dict[str, dict[str, ConfigFacts]] = {}
     class_names: tuple[str, ...] = ()
+    manifests: list[Manifest | None] = []
     for here in folders:
         manifest = _read_manifest(here, "hub")
+        manifests.append(manifest)
         if manifest is None:
             holdings.append(None)
             continue
@@ -129,10 +136,21 @@ def _take_hub(
         if "figure.png" in here.names:
             here.check_figure("figure.png")
         holdings.append(_hold(here, manifest, _ends_in(_extension(format_name))))
+        check_hashes(here, manifest)
     if root is not None:
+        neighbours = read_neighbours(root, {here.directory for here in folders})
+        manifests += neighbours
+        known = [manifest for manifest in manifests if manifest]
         for name, configs in by_format.items():
+            configs |= {
+                each.config: each.config_facts(name)
+                for each in neighbours
+                if each and name in each.formats
+            }
             typed = FORMATS[name].typed
             check_hub_folder(root, configs, class_names, _extension(name), typed)
+        if len(known) == len(manifests):  # else what the last build wrote is not known
+            check_shared_hashes(root, known)
     return holdings
 
 
@@ -206,6 +224,8 @@ def _hold(
         class_names=manifest.class_names,
         splits=splits,
         hashed=True,
+        counts=manifest.counts,
+        documented=bool(manifest.documents),
     )
 
 

@@ -4,23 +4,23 @@ What the partitions have to know of each other: their summaries, put together. W
 is wrong with a split as a whole is found here.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from transforms.archives import Archive
-from transforms.errors import (
-    ArchiveError,
-    BuildError,
-    ConfigError,
-    SubsetError,
-    sample,
+from transforms.completeness import (
+    LOST,
+    StatedNumbers,
+    check_arrived,
+    check_complete,
+    check_partitions,
 )
+from transforms.errors import BuildError, ConfigError
+from transforms.facts import SplitCounts
 from transforms.partition import (
     ARRIVAL_SCHEMA,
     RUN_ROWS,
@@ -28,14 +28,8 @@ from transforms.partition import (
     SortedRun,
     copy_rows,
 )
-from transforms.partition_faults import SHOWN
 from transforms.sharding import shard_count, shard_ends
-from transforms.split_faults import (
-    check_list_labels,
-    check_overlays,
-    check_repeated,
-    hint_at_spelling,
-)
+from transforms.split_faults import check_list_labels, check_overlays, check_repeated
 from transforms.storage import FileInfo
 from transforms.subsets import SubsetList
 
@@ -49,10 +43,6 @@ SHARD_SCHEMA: Final = pa.schema(
     ]
 )
 
-_LOST: Final = (
-    "The engine lost or repeated some; rerun, and report it if it happens again."
-)
-
 
 @dataclass(frozen=True, slots=True)
 class SplitOptions:
@@ -62,7 +52,8 @@ class SplitOptions:
         subset: The images that should be there; None for whatever is.
         num_shards: Number of shards; None to let the sizes decide.
         max_examples: Keep this many, the first ones in archive order; None for all.
-        allow_missing: Go on where the archives lack names of the subset.
+        stated: The numbers that the configuration states of it.
+        allow_missing: Go on where the archives have fewer images than they should.
         max_file_bytes: Most bytes of a file, by format, where there is a limit.
         partitions: Number of parts it is planned in, which the plan does not depend
             on; None to let the archives' sizes decide.
@@ -71,6 +62,7 @@ class SplitOptions:
     subset: SubsetList | None = None
     num_shards: int | None = None
     max_examples: int | None = None
+    stated: StatedNumbers = field(default_factory=StatedNumbers)
     allow_missing: bool = False
     max_file_bytes: Mapping[str, int] = field(default_factory=dict)
     partitions: int | None = None
@@ -87,8 +79,9 @@ class SplitLayout:
         starts: Position of the first record of each run, by partition.
         last: Archive and offset of the last image in archive order that is kept;
             None for all.
-        missing: Number of the subset's names that no archive has.
-        first_missing: The first ``SHOWN`` of them in the order of the list.
+        counts: How many images there were, and how many there should have been.
+        first_missing: The first ``SHOWN`` names of the subset that no archive has, in
+            the order of the list.
     """
 
     split: str
@@ -96,7 +89,7 @@ class SplitLayout:
     ends: tuple[int, ...]
     starts: tuple[tuple[int, ...], ...]
     last: tuple[int, int] | None
-    missing: int
+    counts: SplitCounts
     first_missing: tuple[str, ...]
 
     @property
@@ -142,7 +135,8 @@ def lay_out_split(
 
     Raises:
         ArchiveError: An archive has two images of one name, an overlay one that
-            replaces none, or there is no image at all.
+            replaces none, an archive not as many images as the configuration states,
+            or there is no image at all.
         BuildError: Not everything has arrived.
         ConfigError: More shards are wanted than there are examples.
         SubsetError: The selection is empty or not complete, or the list has other
@@ -150,12 +144,18 @@ def lay_out_split(
     """
     arrived = pa.concat_tables([ARRIVAL_SCHEMA.empty_table(), *arrivals])
     summaries = sorted(summaries, key=lambda summary: summary.partition)
-    _check_arrived(archives, arrived)
-    _check_partitions(split, partitions, arrived, summaries)
+    check_arrived(archives, arrived)
+    check_partitions(split, partitions, arrived, summaries)
     check_repeated(split, archives, summaries)
     check_overlays(split, archives, summaries)
-    missing, first_missing = _check_complete(
-        split, archives, arrived, summaries, options
+    counts, first_missing = check_complete(
+        split,
+        archives,
+        arrived,
+        summaries,
+        options.subset,
+        options.stated,
+        allow_missing=options.allow_missing,
     )
     check_list_labels(split, summaries, options.subset)
     kept = _keep_all(summaries)
@@ -173,7 +173,7 @@ def lay_out_split(
         ends=tuple(shard_ends(kept.examples, shards)),
         starts=kept.starts,
         last=kept.last,
-        missing=missing,
+        counts=replace(counts, limit=options.max_examples),
         first_missing=first_missing,
     )
 
@@ -220,7 +220,7 @@ def join_pieces(
     if at != end or found != end - start:
         raise BuildError(
             f"{found:,} rows of the {end - start:,} of shard {index} of the "
-            f"{layout.split} split arrived. {_LOST}"
+            f"{layout.split} split arrived. {LOST}"
         )
     return pa.concat_tables(piece.rows for piece in ordered).combine_chunks()
 
@@ -271,72 +271,3 @@ def _keep_first(summaries: Sequence[PartitionSummary], limit: int) -> _Kept:
         tuple(starts),
         (int(archive[last]), int(offset[last])),
     )
-
-
-def _check_arrived(archives: Sequence[Archive], arrived: pa.Table) -> None:
-    """Raises BuildError where an engine lost or repeated a container's table."""
-    for number, archive in enumerate(archives):
-        ours = arrived.filter(pc.field("archive") == number)
-        positions = Counter(ours["position"].to_pylist())
-        total = ours["total"][0].as_py() if positions else None
-        if len(positions) != total or {*positions.values()} != {1}:
-            of = f"the {total:,}" if total else "those"
-            raise BuildError(
-                f"{ours.num_rows:,} tables of {len(positions):,} containers arrived to "
-                f"be planned, of {of} that {archive.file.uri} has. {_LOST}"
-            )
-
-
-def _check_partitions(
-    split: str,
-    partitions: int,
-    arrived: pa.Table,
-    summaries: Sequence[PartitionSummary],
-) -> None:
-    """Raises BuildError where an engine lost or repeated rows on their way."""
-    numbers = [summary.partition for summary in summaries]
-    rows = sum(summary.arrived for summary in summaries)
-    sent = pc.sum(arrived["rows"]).as_py()
-    if numbers != list(range(partitions)) or rows != sent:
-        raise BuildError(
-            f"{rows:,} rows in {len(numbers):,} partitions arrived to be planned, of "
-            f"the {sent:,} in {partitions:,} of the {split} split. {_LOST}"
-        )
-
-
-def _check_complete(
-    split: str,
-    archives: Sequence[Archive],
-    arrived: pa.Table,
-    summaries: Sequence[PartitionSummary],
-    options: SplitOptions,
-) -> tuple[int, tuple[str, ...]]:
-    """Returns how many of the subset's names are not there, if that is allowed.
-
-    Returns:
-        Their number, and the first of them.
-    """
-    uris = " and ".join(archive.file.uri for archive in archives)
-    empty = not any(summary.rows for summary in summaries)
-    subset = options.subset
-    if subset is None:
-        if empty:
-            raise ArchiveError(f"{uris} holds no image for the {split} split.")
-        return 0, ()
-    missing = sum(summary.missing for summary in summaries)
-    positions = sorted(i for summary in summaries for i in summary.first_missing)
-    names = [subset.names[i] for i in positions[:SHOWN]]
-    hint = hint_at_spelling(names, arrived)
-    if empty:
-        raise SubsetError(
-            f"{subset.source} selects nothing: {uris} has none of its "
-            f"{len(subset.names):,} names, such as "
-            f"{sample(names, 3, total=missing)}.{hint}"
-        )
-    if missing and not options.allow_missing:
-        raise SubsetError(
-            f"{uris} lacks {missing:,} of the {len(subset.names):,} images that "
-            f"{subset.source} names: {sample(names, total=missing)}.{hint} Get the "
-            "whole archive, or pass --allow_missing to build without them."
-        )
-    return missing, tuple(names)

@@ -1,4 +1,4 @@
-"""The manifest of a directory of shards: every file with its length and its hash.
+"""The manifest of a dataset's directory: every file with its length and its hash.
 
 ``manifest.json`` holds ``Manifest``, field by field. By it a dataset can be verified
 without the program that built it, and a later run knows what was built before.
@@ -6,15 +6,16 @@ without the program that built it, and a later run knows what was built before.
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Final
 
 from transforms.errors import ConfigError, StorageError
-from transforms.facts import ConfigFacts, SplitFacts
+from transforms.facts import ConfigFacts, DocumentFacts, SplitCounts, SplitFacts
 from transforms.fields import convert
 from transforms.policy import ImagePolicy
 
 MANIFEST: Final = "manifest.json"
+SHARED: Final = "../"  # how the paths of documents begin that lie above
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,13 @@ class Manifest:
         images: What was done to the images of each split.
         class_names: The name of class ``i`` at position ``i``.
         formats: The splits in each format that is there, in the order they are listed.
+        counts: How each split came to its number of examples; empty in a manifest of
+            an earlier version.
+        settings: What else the build was given that decides what is here, by key, as
+            text; empty likewise.
+        documents: All other documents, by path from the manifest's directory; empty
+            likewise. Those above it, ``../README.md``, are shared with the folder's
+            other configurations, and are as the one that was built last has them.
     """
 
     dataset: str
@@ -40,6 +48,9 @@ class Manifest:
     images: Mapping[str, ImagePolicy]
     class_names: tuple[str, ...]
     formats: Mapping[str, tuple[SplitFacts, ...]]
+    counts: Mapping[str, SplitCounts] = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict)
+    documents: Mapping[str, DocumentFacts] = field(default_factory=dict)
 
     def config_facts(self, format_name: str) -> ConfigFacts:
         """Returns what there is to say of the configuration in a format."""

@@ -20,8 +20,8 @@ from transforms.figure import draw_figure
 from transforms.formats import FORMATS
 from transforms.output import ShardOutput
 from transforms.quarantine import FILE_NAME, check_rejected, write_quarantine
+from transforms.reports import ShardReport
 from transforms.review import first_examples, review_dataset
-from transforms.shards import ShardReport
 from transforms.tally import ReadSource, Tally, add_up, open_sources
 
 
@@ -59,10 +59,14 @@ def write_metadata(
         if FORMATS[name].layout == "tfds"
     }
     if in_tfds_style:
-        write_tfds_documents(facts, output, in_tfds_style, figure, documents)
+        write_tfds_documents(
+            facts, output, in_tfds_style, tally.counts, figure, documents
+        )
     for name, splits in tally.splits.items():
         if FORMATS[name].layout == "hub":
-            write_hub_documents(facts, output, name, splits, figure, documents)
+            write_hub_documents(
+                facts, output, name, splits, tally.counts, figure, documents
+            )
     for name in tally.splits:
         storage.remove_tree(output.reports(name))
     return tally
@@ -91,7 +95,11 @@ def _describe(
     statistics = statistics_document(tally.statistics, duplicates)
     for split, rejected in tally.rejected.items():
         reasons = Counter(image.reason for image in rejected)
-        statistics["splits"][split]["rejected"] = dict(sorted(reasons.items()))
+        statistics["splits"][split] |= {
+            "rejected": dict(sorted(reasons.items())),
+            "missing": tally.counts[split].missing,
+            "missing_members": tally.counts[split].missing_members,
+        }
     return {
         "statistics.json": json.dumps(statistics).encode(),
         "report.html": review_dataset(facts, output, tally, statistics, read),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from transforms import storage
+from transforms.errors import StorageError
 from transforms.examples import Schema
 from transforms.facts import FileFacts
 from transforms.formats import FORMATS, Layout
@@ -87,7 +88,7 @@ def finished_formats(output: ShardOutput, format_name: str) -> list[str]:
     """Returns the formats that are complete in the directory of one of them.
 
     Raises:
-        StorageError: The directory's mark can't be read.
+        StorageError: The directory's mark can't be read, or is none.
     """
     mark = output.mark(format_name)
     if not storage.exists(mark):
@@ -95,7 +96,14 @@ def finished_formats(output: ShardOutput, format_name: str) -> list[str]:
     if FORMATS[format_name].layout == "hub":
         return [format_name]
     info = storage.read_json(mark)
-    return [info.get("fileFormat", ""), *info.get("alternativeFileFormats", [])]
+    main, others = info.get("fileFormat", ""), info.get("alternativeFileFormats") or []
+    formats = [main, *others] if isinstance(others, list) else []
+    if not formats or not all(isinstance(name, str) for name in formats):
+        raise StorageError(
+            f"{mark} should name the formats of the directory as text. Remove it, or "
+            "build the dataset with --overwrite."
+        )
+    return formats
 
 
 def published_file(directory: str, name: str, examples: int) -> FileFacts:

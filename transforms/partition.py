@@ -41,7 +41,8 @@ ARRIVAL_SCHEMA: Final = pa.schema(
         pa.field("archive", pa.int32(), nullable=False),  # position in archives
         pa.field("position", pa.int32(), nullable=False),  # among the archive's
         pa.field("total", pa.int32(), nullable=False),  # containers of the archive
-        pa.field("rows", pa.int64(), nullable=False),
+        pa.field("rows", pa.int64(), nullable=False),  # images of it that are wanted
+        pa.field("members", pa.int64(), nullable=False),  # images in it
         pa.field("example", pa.string(), nullable=False),  # name of a member, or empty
     ]
 )
@@ -154,6 +155,7 @@ def list_arrivals(
             table.container.position,
             table.container.total,
             table.members.num_rows,
+            table.indexed,
             table.example,
         )
         for table in tables

@@ -18,6 +18,7 @@ from apache_beam.metrics import Metrics
 
 from transforms.archives import Archive
 from transforms.errors import sample
+from transforms.facts import SplitCounts
 from transforms.layout import (
     ShardPiece,
     SplitLayout,
@@ -60,6 +61,7 @@ class ShardSpec:
         archives: The files its members lie in.
         members: Rows of ``SHARD_SCHEMA`` in the order of the shard's records.
         files: Number of files it is cut into, in formats that limit a file's size.
+        counts: How its split came to its number of examples.
     """
 
     split: str
@@ -68,6 +70,7 @@ class ShardSpec:
     archives: tuple[FileInfo, ...]
     members: pa.Table
     files: Mapping[str, int] = field(default_factory=dict)
+    counts: SplitCounts = field(default_factory=SplitCounts)
 
 
 class _SortFn(beam.DoFn):  # type: ignore[misc]
@@ -230,13 +233,15 @@ def _lay_out(
         found["summaries"],
         options[split],
     )
-    Metrics.counter(split, "missing").inc(layout.missing)
-    if layout.missing:
+    counts = layout.counts
+    Metrics.counter(split, "missing").inc(counts.missing)
+    Metrics.counter(split, "missing_members").inc(counts.missing_members)
+    if layout.first_missing:
         _LOGGER.warning(
             "%s: %s listed images are not in the archives: %s",
             split,
-            f"{layout.missing:,}",
-            sample(list(layout.first_missing), total=layout.missing),
+            f"{counts.missing:,}",
+            sample(list(layout.first_missing), total=counts.missing),
         )
     _LOGGER.info(
         "%s: %s examples in %d shards",
@@ -261,7 +266,9 @@ def _join(
     (split, index), pieces = group
     layout = layouts[split]
     members = join_pieces(index, pieces, layout)
-    return ShardSpec(split, index, len(layout.ends), layout.archives, members)
+    return ShardSpec(
+        split, index, len(layout.ends), layout.archives, members, counts=layout.counts
+    )
 
 
 def _measure_files(

@@ -10,9 +10,8 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from itertools import chain
 from types import TracebackType
 from typing import Final, Self
@@ -21,46 +20,20 @@ import apache_beam as beam
 from apache_beam.metrics import Metrics
 
 from transforms import storage
-from transforms.duplicates import Source
 from transforms.examples import Example, Schema
 from transforms.facts import FileFacts
 from transforms.formats import FORMATS, OpenFile
-from transforms.members import Accepted, Rejected, treated_members
+from transforms.members import Accepted, treated_members
 from transforms.output import ShardOutput
 from transforms.plan import ShardSpec
 from transforms.progress import ShardMeter, ShardProgress
+from transforms.reports import ShardReport, decode_report, encode_report
 from transforms.sharding import shard_ends
-from transforms.statistics import Statistics, StatisticsBuilder, from_json, to_json
-from transforms.storage import FileInfo
+from transforms.statistics import StatisticsBuilder
 
 VERSION: Final = 6  # raise it when the same spec would give other bytes
 
 _LOGGER = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class ShardReport:
-    """What became of a shard.
-
-    Attributes:
-        split: The split it belongs to.
-        index: Its position in the split.
-        count: Number of shards of the split.
-        wanted: Number of its members.
-        archives: The files they lie in.
-        files: Its files in order, by format.
-        statistics: What was counted of the images that were written.
-        rejected: The images that were not, in order.
-    """
-
-    split: str
-    index: int
-    count: int
-    wanted: int
-    archives: tuple[FileInfo, ...]
-    files: Mapping[str, tuple[FileFacts, ...]]
-    statistics: Statistics
-    rejected: tuple[Rejected, ...]
 
 
 def build_shard(
@@ -87,7 +60,11 @@ def build_shard(
         there.append(_write_shard(spec, output, missing, meter))
     meter.publish(resumed=not missing)
     files = dict(chain.from_iterable(report.files.items() for report in there))
-    return replace(there[-1], files={name: files[name] for name in output.formats})
+    return replace(
+        there[-1],
+        files={name: files[name] for name in output.formats},
+        counts=spec.counts,  # an earlier run may have been given other numbers
+    )
 
 
 def shard_fingerprint(spec: ShardSpec, output: ShardOutput, format_name: str) -> str:
@@ -228,48 +205,6 @@ def _files(
         )
         for position, (start, end) in enumerate(zip([0, *ends], ends, strict=False))
     ]
-
-
-def encode_report(
-    report: ShardReport, fingerprint: str, published: Sequence[FileInfo]
-) -> bytes:
-    """Returns a report as it is stored.
-
-    Args:
-        report: What became of the shard.
-        fingerprint: A hash of what its bytes depend on.
-        published: Its files, as they were when they had just been published.
-    """
-    document = {each.name: getattr(report, each.name) for each in fields(report)}
-    document["statistics"] = to_json(report.statistics)
-    proof = {"fingerprint": fingerprint, "published": published}
-    return json.dumps(proof | document, default=asdict).encode()
-
-
-def decode_report(
-    data: bytes, fingerprint: str
-) -> tuple[ShardReport, list[FileInfo]] | None:
-    """Returns a stored report, and its files as they were just published.
-
-    None where the report is damaged, or of something else than the fingerprint's.
-    """
-    try:
-        found = json.loads(data)
-        if found.pop("fingerprint") != fingerprint:
-            return None
-        published = [FileInfo(**file) for file in found.pop("published")]
-        found["archives"] = tuple(FileInfo(**archive) for archive in found["archives"])
-        found["files"] = {
-            name: tuple(FileFacts(**file) for file in files)
-            for name, files in found["files"].items()
-        }
-        found["statistics"] = from_json(found["statistics"])
-        found["rejected"] = tuple(
-            Rejected(Source(**each.pop("source")), **each) for each in found["rejected"]
-        )
-        return ShardReport(**found), published
-    except (ValueError, TypeError, KeyError, AttributeError):
-        return None
 
 
 def _publish_report(

@@ -240,9 +240,23 @@ def merge(parts: Iterable[Statistics]) -> Statistics:
     )
 
 
+def kinds() -> dict[str, Any]:
+    """Returns which statistics there are, by which stored ones are known to be these.
+
+    Stored ones of other kinds can't be merged with those that are made now.
+    """
+    return {
+        "quantities": dict(QUANTITIES),
+        "counted": list(COUNTED),
+        "extremes": {name: list(rule) for name, rule in EXTREMES.items()},
+        "extremes_kept": _EXTREMES_KEPT,
+    }
+
+
 def to_json(statistics: Statistics) -> dict[str, Any]:
     """Returns statistics as JSON has it, all that ``from_json`` needs."""
     return {
+        "kinds": kinds(),
         "examples": statistics.examples,
         "image_bytes": statistics.image_bytes,
         "example_bytes": statistics.example_bytes,
@@ -265,7 +279,14 @@ def to_json(statistics: Statistics) -> dict[str, Any]:
 
 
 def from_json(value: Mapping[str, Any]) -> Statistics:
-    """Returns the statistics that ``to_json`` wrote."""
+    """Returns the statistics that ``to_json`` wrote.
+
+    Raises:
+        ValueError: They are of other kinds than are counted now.
+        AttributeError: They are damaged, likewise KeyError and TypeError.
+    """
+    if value["kinds"] != kinds():
+        raise ValueError("they are statistics of other kinds")
     pixels = value["pixels"]
     return Statistics(
         examples=value["examples"],

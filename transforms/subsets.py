@@ -111,12 +111,14 @@ class SelectedTable:
         archive: The archive they lie in.
         container: The container.
         members: Rows of ``SELECTED_SCHEMA`` in archive order; may be empty.
+        indexed: Number of images in the container, those that are not wanted too.
         example: Name of one member, wanted or not; empty where there is none.
     """
 
     archive: Archive
     container: Container
     members: pa.Table
+    indexed: int
     example: str = ""
 
 
@@ -214,6 +216,7 @@ def select_members(
         table.archive,
         table.container,
         pa.table([*members.columns, pa.array(labels), keys], schema=SELECTED_SCHEMA),
+        table.members.num_rows,
         example,
     )
 

@@ -2,15 +2,15 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 from transforms import storage
 from transforms.duplicates import Source
 from transforms.errors import BuildError, StorageError
-from transforms.facts import SplitFacts
+from transforms.facts import SplitCounts, SplitFacts
 from transforms.members import Rejected
-from transforms.shards import ShardReport
+from transforms.reports import ShardReport
 from transforms.statistics import Statistics, merge
 from transforms.storage import FileInfo
 
@@ -26,6 +26,7 @@ class Tally:
         splits: Each format's splits, in the order they are listed.
         statistics: What was counted of the images that were written, by split.
         rejected: The images that were not, by split.
+        counts: How each split came to its number of examples.
         archives: The files they all lie in.
     """
 
@@ -33,6 +34,7 @@ class Tally:
     splits: Mapping[str, tuple[SplitFacts, ...]]
     statistics: Mapping[str, Statistics]
     rejected: Mapping[str, tuple[Rejected, ...]]
+    counts: Mapping[str, SplitCounts]
     archives: tuple[FileInfo, ...]
 
 
@@ -63,6 +65,10 @@ def add_up(
         split: merge(report.statistics for report in found)
         for split, found in by_split.items()
     }
+    rejected = {
+        split: tuple(chain.from_iterable(report.rejected for report in found))
+        for split, found in by_split.items()
+    }
     return Tally(
         wanted=sum(report.wanted for report in reports),
         splits={
@@ -78,8 +84,9 @@ def add_up(
             for name in formats
         },
         statistics=statistics,
-        rejected={
-            split: tuple(chain.from_iterable(report.rejected for report in found))
+        rejected=rejected,
+        counts={
+            split: replace(found[0].counts, rejected=len(rejected[split]))
             for split, found in by_split.items()
         },
         archives=tuple(

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.archives import few_archives
+from tests.archives import few_archives, stated
 from tests.container.datasets import EVERY_FORMAT, digests, owners
 from tests.container.podman import (
     container,
@@ -27,7 +27,7 @@ def test_every_format_is_what_a_run_outside_gives(
     archives: Path, data_dir: Path, expected: dict[str, str]
 ) -> None:
     outcome = run_image(
-        *("run", "--config", "demo", "--manual_dir", "/archives"),
+        *("run", "--config", "demo", "--manual_dir", "/archives", *stated(archives)),
         *("--format", EVERY_FORMAT),
         options=mounts(archives, data_dir),
     )
@@ -41,7 +41,7 @@ def test_any_user_may_run_it_without_a_capability_or_a_writable_root(
     archives: Path, data_dir: Path, expected: dict[str, str]
 ) -> None:
     outcome = run_image(
-        *("run", "--config", "demo", "--manual_dir", "/archives"),
+        *("run", "--config", "demo", "--manual_dir", "/archives", *stated(archives)),
         *("--format", EVERY_FORMAT),
         options=(
             *("--user=12345:54321", "--cap-drop=all", "--read-only"),
@@ -58,7 +58,10 @@ def test_a_failed_build_and_a_wrong_flag_give_their_exit_codes(
 ) -> None:
     archives = few_archives(tmp_path / "archives")
     (archives / "demo.txt").write_text("n01440764_absent.JPEG\n")
-    command = ("run", "--config", "demo", "--manual_dir", "/archives")
+    command = (
+        *("run", "--config", "demo", "--manual_dir", "/archives"),
+        *stated(archives),
+    )
     options = mounts(archives, data_dir)
     failed = run_image(*command, options=options)
     assert (failed.code, failed.err.count("Traceback")) == (1, 0)
@@ -71,7 +74,10 @@ def test_a_failed_build_and_a_wrong_flag_give_their_exit_codes(
 
 
 def test_stopping_it_interrupts_the_job(archives: Path, data_dir: Path) -> None:
-    command = ("run", "--config", "demo", "--manual_dir", "/archives", *ENLARGED)
+    command = (
+        *("run", "--config", "demo", "--manual_dir", "/archives", *ENLARGED),
+        *stated(archives),
+    )
     with container(*command, options=mounts(archives, data_dir)) as job:
         wait_until(lambda: "train: " in podman("logs", job).err, "the plan")
         assert is_healthy(job)

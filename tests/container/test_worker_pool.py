@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from tests.archives import stated
 from tests.container.datasets import EVERY_FORMAT, digests
 from tests.container.podman import (
     IMAGE,
@@ -59,7 +60,7 @@ def test_a_job_submitted_from_outside_is_done_by_its_workers(
             command = inside_network(
                 pool,
                 *("-m", "beam_pipeline.run", "--config", "demo"),
-                *("--manual_dir", archives, "--data_dir", data_dir),
+                *("--manual_dir", archives, "--data_dir", data_dir, *stated(archives)),
                 *("--format", EVERY_FORMAT, "--runner=PortableRunner"),
                 f"--job_endpoint=localhost:{port}",
                 "--environment_type=EXTERNAL",

@@ -28,6 +28,7 @@ from tests.archives import (
     build,
     few_archives,
     nested_tar,
+    stated,
     write_archives,
 )
 from tests.dataflow.cloud import (
@@ -94,7 +95,8 @@ def demo(bucket: Bucket, archives: Path, place: str) -> tuple[str, ...]:
     """Puts archives into the bucket; returns the flags that build from them there."""
     manual_dir = bucket.write(f"{place}/archives", archives)
     data_dir = f"gs://{BUCKET}/{place}/data"
-    return ("--config=demo", f"--manual_dir={manual_dir}", f"--data_dir={data_dir}")
+    where = (f"--manual_dir={manual_dir}", f"--data_dir={data_dir}")
+    return ("--config=demo", *where, *stated(archives))
 
 
 def written_remotely(bucket: Bucket, place: str) -> dict[str, bytes]:

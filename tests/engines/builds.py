@@ -13,7 +13,11 @@ from tests.engines.cluster import ROOT
 # All formats, for it is small.
 DEMO = ["--config=demo", "--format=tfrecord,array_record,parquet,webdataset"]
 # Small shards, so that there are some to lose.
-PHOTOS = ["--config=1pct", "--num_shards", "train=24", "validation=8"]
+PHOTOS = [
+    *("--config=1pct", "--num_shards", "train=24", "validation=8", "--set"),
+    *("splits.train.members=12811", "splits.validation.members=1000"),
+    "splits.validation.examples=1000",
+]
 
 _SECONDS = re.compile(r" *\d+\.\d(?= [│s])")
 

@@ -33,6 +33,8 @@ def peak_of_build(archives: Path, data_dir: Path, examples: int) -> int:
             *(sys.executable, "-m", "beam_pipeline.run", "--config", "1pct", "--quiet"),
             *("--manual_dir", str(archives), "--data_dir", str(data_dir)),
             *("--max_examples_per_split", str(examples)),
+            *("--set", "splits.train.members=12811"),
+            *("splits.validation.members=12811", "splits.validation.examples=12811"),
         ],
         cwd=ROOT,
         stderr=subprocess.PIPE,

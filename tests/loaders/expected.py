@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from beam_pipeline.demo import SUBSET_LIST, TRAIN_ARCHIVE, VALIDATION_ARCHIVE, draw
-from tests.archives import run, tar
+from tests.archives import run, stated, tar
 from tests.loaders.digests import bytes_digest, pixels_digest
 from transforms.images import treat_image
 from transforms.policy import ImagePolicy
@@ -135,9 +135,11 @@ def build(
 ) -> dict[str, str]:
     """Builds in one run; returns the line that it says loads it, by format."""
     shards = [f"{split}={number}" for split, number in SHARDS.items()]
+    listed = (archives / SUBSET_LISTS[Path(config).stem]).read_text().split()
     outcome = run(
         *("--config", config, "--version", VERSION, "--format", formats),
-        *("--manual_dir", archives, "--data_dir", data_dir),
+        *("--manual_dir", archives, "--data_dir", data_dir, *stated(archives)),
+        f"splits.train.examples={len(listed)}",
         *("--num_shards", *shards, *flags),
     )
     assert outcome.code == 0, outcome.err

@@ -29,7 +29,9 @@ VALIDATION = [
 LISTED = [name for members in TRAIN.values() for name, _ in members[:9]]
 FLAGS = (
     *("--config", "demo", "--format", ",".join(FORMATS), "--max_rejects", "1"),
-    *("--num_shards", "train=6", "validation=3", "--direct_num_workers=1"),
+    *("--num_shards", "train=6", "validation=3", "--direct_num_workers=1", "--set"),
+    *(f"splits.train.{key}" for key in ("members=36", "examples=27")),
+    *(f"splits.validation.{key}" for key in ("members=20", "examples=20")),
 )
 NAME = "imagenet2012_subset"
 
@@ -137,7 +139,7 @@ def test_a_dataset_is_verified_where_it_lies(place: Place) -> None:
     assert place.build().returncode == 0
     directory = storage.join(place.data_dir, NAME, "demo", "5.0.0")
     command = [sys.executable, "-m", "beam_pipeline.verify", directory]
-    command += ["--config", "demo", "--set", "num_shards={train: 6, validation: 3}"]
+    command += ["--config", "demo", *FLAGS[FLAGS.index("--set") :]]
     found = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert found.returncode == 0, found.stdout + found.stderr
 
