@@ -36,6 +36,7 @@ LADDER = (
     "kinds",
     "examples",
     "facts",
+    "pillow",
     "figure",
     "card",
     "croissant",

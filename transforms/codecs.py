@@ -5,31 +5,35 @@ is in ``docs/performance.md``.
 
 TurboJPEG decodes, and stops at the first thing libjpeg warns of. Then Pillow decodes,
 which takes no notice of warnings but tells an image that ends too early from one that
-is damaged. Both are the same libjpeg-turbo, so the pixels are the same. Pillow gets to
-see nothing but what decides pixels: it warns of odd metadata in ways that can't be
-silenced for one thread alone.
+is damaged. Both are the same libjpeg-turbo, so the pixels are the same. Pillow has the
+last word on every image: what it refuses to load is rejected.
+
+Where pixels are wanted, Pillow gets to see nothing but what decides them. It never gets
+to see EXIF: it warns of what is odd there in ways that can't be silenced for one thread
+alone, and copies what entries claim to hold, which may be gigabytes.
 """
 
 import io
 import math
-import struct
-import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 import simplejpeg
 from PIL import Image
 from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile, PngInfo
 
-from transforms import jpeg, png
+from transforms import jpeg, pillow, png
 from transforms.jpeg import Metadata
 from transforms.policy import ImagePolicy, RejectedImage
 from transforms.resizing import Pixels
+
+_MISSING_END: Final = "missing_end"
 
 # What libjpeg warns of, by a part of its words, and the code it is counted under.
 _WARNINGS: Final = {
@@ -42,20 +46,18 @@ _WARNINGS: Final = {
     "Invalid SOS parameters": "inconsistent_scans",
     "unknown JFIF revision": "unknown_header",
     "Unknown Adobe color transform": "unknown_header",
+    "Premature end of JPEG file": _MISSING_END,
 }
-_PREMATURE_END: Final = "Premature end of JPEG file"
-WARNINGS: Final = (*dict.fromkeys(_WARNINGS.values()), "missing_end")
+WARNINGS: Final = tuple(dict.fromkeys(_WARNINGS.values()))
 
 # TurboJPEG encodes with a fast DCT below quality 96, and with the exact one from there.
 # What the fast one loses shows above quality 90.
 _FAST_UP_TO: Final = 90
 _EXACT_FROM: Final = 96
 
-# Whatever Pillow raises for bytes that are no image.
-_PILLOW_ERRORS: Final = (
-    *(OSError, ValueError, SyntaxError, EOFError, OverflowError),
-    *(IndexError, KeyError, TypeError, struct.error, zlib.error),
-)
+# Pillow inflates up to a megabyte of each such chunk of a PNG.
+_INFLATED: Final = frozenset({b"iCCP", b"zTXt", b"iTXt"})
+_MOST_INFLATED: Final = 1_000
 
 MOST_PIXELS_A_SIDE: Final = {"jpeg": 65_500, "webp": 16_383, "png": (1 << 31) - 1}
 
@@ -76,8 +78,8 @@ def decode_jpeg(
     Raises:
         RejectedImage: It ends too early, or can't be decoded.
     """
-    space = {1: "GRAY", 3: "RGB"}.get(frame.components, "CMYK")
-    pixels, warnings = _decode(data, segments, frame, space, scale)
+    space = _space(frame)
+    pixels, warnings = _decode(data, frame, space, scale)
     if space == "CMYK":
         inverted = jpeg.is_adobe(data, segments)
         light = (pixels if inverted else 255 - pixels).astype(np.uint16)
@@ -85,8 +87,64 @@ def decode_jpeg(
     return pixels, warnings
 
 
+def check_jpeg(data: bytes, frame: jpeg.Frame) -> tuple[str, ...]:
+    """Returns what libjpeg warns of in a JPEG that Pillow, as it comes, loads.
+
+    Args:
+        data: A JPEG.
+        frame: Its frame.
+
+    Raises:
+        RejectedImage: Pillow refuses to load it.
+    """
+    complaint = ""
+    try:
+        _decode_strictly(data, frame, _space(frame), 8)
+    except ValueError as error:
+        complaint = str(error)
+    with _pillow_errors():
+        image = JpegImageFile(io.BytesIO(_without(data, jpeg.EXIF)))
+        if complaint:
+            image.load()
+    return _warnings_in(complaint)
+
+
+def check_png(data: bytes, chunks: Sequence[png.Chunk]) -> tuple[str, ...]:
+    """Returns the warnings of a PNG that Pillow, as it comes, loads.
+
+    One of indices without a palette is rejected as well, which Pillow alone takes.
+
+    Args:
+        data: A PNG.
+        chunks: Its chunks.
+
+    Raises:
+        RejectedImage: Pillow refuses to load it.
+    """
+    if sum(kind in _INFLATED for kind, *_ in chunks) > _MOST_INFLATED:
+        raise RejectedImage(
+            "undecodable",
+            f"it can't be decoded: it has more than {_MOST_INFLATED:,} compressed "
+            "texts and profiles",
+        )
+    with _pillow_errors():
+        image = PngImageFile(io.BytesIO(png.without_odd_animation(data, chunks)))
+        image.load()
+        _require_palette(image)
+    return missing_end(png.is_ended(chunks))
+
+
+def missing_end(ended: bool) -> tuple[str, ...]:
+    """Returns the warning of an image that has no end."""
+    return () if ended else (_MISSING_END,)
+
+
 def decode_png(data: bytes, chunks: list[png.Chunk], header: png.Header) -> Pixels:
     """Returns a PNG's pixels, of sixteen bits the high ones.
+
+    Pixels of the one grey or colour that ``tRNS`` names are transparent. Pillow tells
+    them for colours and for one and eight bits of grey, and no others. Of sixteen bits
+    of a colour it keeps the high ones alone; these are compared.
 
     Args:
         data: A PNG.
@@ -100,18 +158,34 @@ def decode_png(data: bytes, chunks: list[png.Chunk], header: png.Header) -> Pixe
     with _pillow_errors():
         image = PngImageFile(io.BytesIO(bare))
         _load(image, (header.width, header.height))
-        pixels = _to_eight_bits(image)
+        pixels = _to_eight_bits(image, header.bits)
     return pixels.reshape(header.height, header.width, -1)
 
 
-def _to_eight_bits(image: Image.Image) -> Pixels:
+def _to_eight_bits(image: Image.Image, bits: int) -> Pixels:
+    _require_palette(image)
+    transparent = image.info.get("transparency")
     if image.mode.startswith("I"):
-        return (np.asarray(image) >> 8).astype(np.uint8)
-    if image.mode == "P" and image.palette is None:
-        raise ValueError("it has no palette")
+        values = np.asarray(image)
+        grey = (values >> 8).astype(np.uint8)
+        return grey if transparent is None else _with_key(grey, values == transparent)
+    if image.mode == "L" and bits in (2, 4) and transparent is not None:
+        # Pillow spreads the values over eight bits, and leaves out this one.
+        grey = np.asarray(image)
+        return _with_key(grey, grey == transparent * (255 // ((1 << bits) - 1)))
     mode = "L" if image.mode in ("1", "L", "LA") else "RGB"
     mode += "A" if image.has_transparency_data else ""
     return np.asarray(image.convert(mode))
+
+
+def _with_key(grey: Pixels, transparent: npt.NDArray[np.bool_]) -> Pixels:
+    """Returns grey and transparency."""
+    return np.stack([grey, np.where(transparent, 0, 255).astype(np.uint8)], axis=-1)
+
+
+def _require_palette(image: Image.Image) -> None:
+    if image.mode == "P" and image.palette is None:
+        raise ValueError("it has no palette")
 
 
 def convert_colours(pixels: Pixels, policy: ImagePolicy) -> Pixels:
@@ -204,24 +278,19 @@ def _quantization(quality: int) -> list[list[int]]:
     return [tables[0], tables[1]]
 
 
+def _space(frame: jpeg.Frame) -> str:
+    """Returns the colours to decode to."""
+    return {1: "GRAY", 3: "RGB"}.get(frame.components, "CMYK")
+
+
 def _decode(
-    data: bytes,
-    segments: list[jpeg.Segment],
-    frame: jpeg.Frame,
-    space: str,
-    scale: int,
+    data: bytes, frame: jpeg.Frame, space: str, scale: int
 ) -> tuple[Pixels, tuple[str, ...]]:
     try:
         return _decode_strictly(data, frame, space, scale), ()
     except ValueError as error:
         complaint = str(error)
-    if complaint == _PREMATURE_END:
-        try:
-            whole = _decode_strictly(data + jpeg.END, frame, space, scale)
-        except ValueError as error:
-            raise RejectedImage("truncated", f"it can't be decoded: {error}") from error
-        return whole, ("missing_end",)
-    bare = jpeg.cut_metadata(data, segments, ("exif", "xmp", "icc"))
+    bare = _without(data, jpeg.EXIF, jpeg.ICC, jpeg.PHOTOSHOP)
     size = frame.width, frame.height
     with _pillow_errors():
         image = JpegImageFile(io.BytesIO(bare))
@@ -231,8 +300,22 @@ def _decode(
         pixels = pixels[..., None]
     elif space == "CMYK":
         pixels = 255 - pixels  # Pillow always inverts
-    warnings = (code for words, code in _WARNINGS.items() if words in complaint)
-    return pixels, tuple(warnings)
+    return pixels, _warnings_in(complaint)
+
+
+def _warnings_in(complaint: str) -> tuple[str, ...]:
+    return tuple(code for words, code in _WARNINGS.items() if words in complaint)
+
+
+def _without(data: bytes, *names: bytes) -> bytes:
+    """Returns a JPEG whose segments of some names are none that a decoder knows.
+
+    They stay where they are: the length of one may be wrong, and what is found behind
+    it depends on how the next marker is looked for.
+    """
+    for name in names:
+        data = data.replace(name, name.swapcase())
+    return data
 
 
 def _decode_strictly(data: bytes, frame: jpeg.Frame, space: str, scale: int) -> Pixels:
@@ -265,6 +348,6 @@ def _pillow_errors() -> Iterator[None]:
     """
     try:
         yield
-    except _PILLOW_ERRORS as error:
+    except pillow.ERRORS as error:
         reason = "truncated" if "truncated" in str(error) else "undecodable"
         raise RejectedImage(reason, f"it can't be decoded: {error}") from error

@@ -11,6 +11,7 @@ from typing import Final
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
+from transforms import pillow
 from transforms.examples import Example
 
 COLUMNS: Final = 3
@@ -79,5 +80,5 @@ def _draw_cell(data: bytes) -> Image.Image | None:
             image.draft(None, (2 * CELL, 2 * CELL))  # a JPEG, at a fraction of its size
             upright = ImageOps.exif_transpose(image).convert("RGB")
             return ImageOps.pad(upright, size, Image.Resampling.LANCZOS, _CELL_COLOUR)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except (*pillow.ERRORS, MemoryError):
         return None

@@ -1,9 +1,14 @@
 """Looks at an image, and does to it what the policy says.
 
 What is accepted is what ILSVRC2012's archives hold, JPEGs and PNGs; everything else is
-rejected as of the wrong kind. Unless the policy decodes, only headers are looked at:
-an image is rejected for what they say, or for ending before its first pixel. Bytes
-behind an image's end are left alone.
+rejected as of the wrong kind. Unless the policy decodes, only headers, a PNG's
+checksums and the end are looked at: an image is rejected for what headers say, for a
+wrong checksum, or for ending before its first pixel; one that ends later is kept, with
+a warning. Bytes behind an image's end are left alone.
+
+What is decoded is rejected if Pillow in its default settings refuses to load it, and so
+are a few kinds that Pillow loads and other decoders refuse: lossless JPEGs, PNGs with a
+wrong checksum, without a header in front, or without the palette that they need.
 
 ``repair``: the training archive has 22 CMYK JPEGs and one PNG, all named ``.JPEG``.
 They become RGB JPEGs with the very bytes TFDS gives them, without metadata. TFDS knows
@@ -35,6 +40,8 @@ from transforms.resizing import Fit, Pixels
 Repair = Literal["cmyk", "png"]
 
 _UNDECODABLE: Final = "it can't be decoded: "
+_MOST_HEADER: Final = 1 << 24  # bytes before a JPEG's pixels
+_ARITHMETIC_WEIGHT: Final = 8  # of a scan, in scans that are coded otherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +51,8 @@ class Treated:
     Attributes:
         data: Its bytes.
         repaired: What it was repaired for, under ``repair``.
-        warnings: Codes out of ``codecs.WARNINGS``; empty where nothing was decoded.
+        warnings: Codes out of ``codecs.WARNINGS``. Where nothing was decoded, that the
+            end is missing is the only one.
     """
 
     data: bytes
@@ -83,8 +91,8 @@ def treat_image(data: bytes, policy: ImagePolicy) -> Treated:
         fit = _fit(_size(source, orientation), policy)
         if not _is_fine(source, orientation, fit, policy):
             return _encode_anew(source, orientation, fit, policy)
-    warnings = _decode(source, 8)[1] if policy.check == "decode" else ()
-    return Treated(_strip(source, policy), None, warnings)
+    check = _check if policy.check == "decode" else _look_at_end
+    return Treated(_strip(source, policy), None, check(source))
 
 
 def needs_decoding(policy: ImagePolicy) -> bool:
@@ -107,12 +115,6 @@ def _look_at(data: bytes, policy: ImagePolicy) -> _Jpeg | _Png:
     source: _Jpeg | _Png
     if data.startswith(jpeg.START):
         source = _look_at_jpeg(data)
-        scans = jpeg.count_scans(data, source.segments, source.frame)
-        if scans > policy.max_scans:
-            raise RejectedImage(
-                "too_many_scans",
-                f"it has {scans:,} scans, more than {policy.max_scans:,}",
-            )
     elif data.startswith(png.SIGNATURE):
         source = _look_at_png(data)
     else:
@@ -125,6 +127,13 @@ def _look_at(data: bytes, policy: ImagePolicy) -> _Jpeg | _Png:
             "undecodable", f"{_UNDECODABLE}it has no width or no height"
         )
     _require_pixels(frame.width, frame.height, policy, "it has")
+    if isinstance(source, _Jpeg):
+        _require_scans(source, policy)
+    elif (broken := png.find_broken(data, source.chunks)) is not None:
+        raise RejectedImage(
+            "undecodable",
+            f"{_UNDECODABLE}the checksum of its {broken.decode('latin-1')} is wrong",
+        )
     return source
 
 
@@ -133,6 +142,12 @@ def _look_at_jpeg(data: bytes) -> _Jpeg:
     frame = jpeg.read_frame(data, segments)
     end = segments[-1][3] if segments else len(jpeg.START)
     scan = bool(segments) and segments[-1][0] == jpeg.SCAN
+    if len(segments) == jpeg.MOST_SEGMENTS or end > _MOST_HEADER:
+        raise RejectedImage(
+            "undecodable",
+            f"{_UNDECODABLE}its pixels begin behind {len(segments):,} segments, at "
+            f"byte {end:,}; {jpeg.MOST_SEGMENTS:,} and {_MOST_HEADER:,} are allowed",
+        )
     rest = data[end : end + 4]
     # Three bytes may be the beginning of another segment.
     if not rest or (not scan and len(rest) < 4 and jpeg.END not in rest):
@@ -143,6 +158,8 @@ def _look_at_jpeg(data: bytes) -> _Jpeg:
         raise RejectedImage(
             "undecodable", f"{_UNDECODABLE}it is a JPEG without a picture"
         )
+    if frame.lossless:
+        raise RejectedImage("undecodable", f"{_UNDECODABLE}it is a lossless JPEG")
     if not frame.decodable or frame.bits != 8 or frame.components not in (1, 3, 4):
         raise RejectedImage(
             "undecodable",
@@ -157,7 +174,30 @@ def _look_at_png(data: bytes) -> _Png:
     if header is None:
         reason = "truncated" if len(data) < 24 else "undecodable"
         raise RejectedImage(reason, f"{_UNDECODABLE}it is a PNG without a header")
-    return _Png(data, png.read_chunks(data), header)
+    chunks = png.read_chunks(data)
+    if len(chunks) == png.MOST_CHUNKS:
+        raise RejectedImage(
+            "undecodable", f"{_UNDECODABLE}it has {len(chunks):,} chunks, or more"
+        )
+    return _Png(data, chunks, header)
+
+
+def _require_scans(source: _Jpeg, policy: ImagePolicy) -> None:
+    frame = source.frame
+    scans = jpeg.count_scans(source.data, source.segments, frame)
+    if scans > policy.max_scans:
+        raise RejectedImage(
+            "too_many_scans", f"it has {scans:,} scans, more than {policy.max_scans:,}"
+        )
+    weight = _ARITHMETIC_WEIGHT if frame.arithmetic else 1
+    together = scans * weight * frame.width * frame.height
+    if together > policy.max_scan_pixels:
+        raise RejectedImage(
+            "too_many_scans",
+            f"it has {scans:,}{' arithmetic' * frame.arithmetic} scans of "
+            f"{frame.width:,} x {frame.height:,} pixels, which count as {together:,}, "
+            f"more than {policy.max_scan_pixels:,}",
+        )
 
 
 def _require_pixels(width: int, height: int, policy: ImagePolicy, verb: str) -> None:
@@ -178,6 +218,26 @@ def _decode(source: _Jpeg | _Png, scale: int) -> tuple[Pixels, tuple[str, ...]]:
     if isinstance(source, _Png):
         return codecs.decode_png(source.data, source.chunks, source.frame), ()
     return codecs.decode_jpeg(source.data, source.segments, source.frame, scale)
+
+
+def _check(source: _Jpeg | _Png) -> tuple[str, ...]:
+    """Returns what decoders warn of in an image that is handed on.
+
+    Raises:
+        RejectedImage: Pillow would refuse to load it.
+    """
+    if isinstance(source, _Png):
+        return codecs.check_png(source.data, source.chunks)
+    return codecs.check_jpeg(source.data, source.frame)
+
+
+def _look_at_end(source: _Jpeg | _Png) -> tuple[str, ...]:
+    """Returns a warning if an image has no end, without decoding it."""
+    if isinstance(source, _Png):
+        return codecs.missing_end(png.is_ended(source.chunks))
+    # Coded pixels can't hold what marks an end; what stands before them can.
+    pixels = source.segments[-1][3]
+    return codecs.missing_end(source.data.rfind(jpeg.END, pixels) >= 0)
 
 
 def _as_tfds_saves(source: _Jpeg | _Png) -> tuple[bytes, tuple[str, ...]]:

@@ -9,6 +9,7 @@ Source: ITU-T T.81 annex B for markers, EXIF 2.3 section 4.7 for APP1, Adobe's X
 specification part 3 section 1.1.3, ICC.1 annex B.4, Adobe's TN 5116 for APP14.
 """
 
+import re
 import struct
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ EXIF: Final = b"Exif\0\0"
 XMP: Final = b"http://ns.adobe.com/xap/1.0/\0"
 ICC: Final = b"ICC_PROFILE\0"
 _EXTENDED_XMP: Final = b"http://ns.adobe.com/xmp/extension/\0"
-_PHOTOSHOP: Final = b"Photoshop 3.0\0"
+PHOTOSHOP: Final = b"Photoshop 3.0\0"
 _ADOBE: Final = b"Adobe"
 
 _ORIENTATION: Final = 0x0112
@@ -37,9 +38,14 @@ FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 # Baseline, extended and progressive; the two latter with arithmetic coding too.
 _DECODABLE_FRAMES: Final = frozenset({0xC0, 0xC1, 0xC2, 0xC9, 0xCA})
 _PROGRESSIVE: Final = frozenset({0xC2, 0xCA})
+_LOSSLESS: Final = frozenset({0xC3, 0xC7, 0xCB, 0xCF})
+_ARITHMETIC: Final = frozenset({0xC9, 0xCA})
+MOST_SEGMENTS: Final = 1 << 17  # walked; real images have dozens
 _NO_LENGTH: Final = frozenset({0x01, *range(0xD0, 0xD9)})
 _WITH_LENGTH: Final = frozenset(range(0xC0, 0xFF)) - _NO_LENGTH - {0xD9}
 _HEAD: Final = struct.Struct(">BBH").unpack_from
+# The end of what may precede a marker that stands for something, and that marker.
+_FIND_MARKER: Final = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]").search
 
 # Kinds of metadata.
 Kind = Literal["exif", "xmp", "icc"]
@@ -59,6 +65,8 @@ class Frame:
         bits: Bits of a sample.
         decodable: Whether it is of a kind that decoders in use know.
         progressive: Whether scans refine one another.
+        lossless: Whether pixels are coded as differences, without a transform.
+        arithmetic: Whether it is coded arithmetically, which takes longer to decode.
     """
 
     width: int
@@ -67,6 +75,8 @@ class Frame:
     bits: int
     decodable: bool
     progressive: bool
+    lossless: bool = False
+    arithmetic: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +97,9 @@ class Metadata:
 def read_segments(data: bytes) -> list[Segment]:
     """Returns the segments of a JPEG up to its first scan's header, that included.
 
-    The list ends earlier where the data do, or where the end is marked; if a segment is
-    cut off, it ends behind the data. Whatever the bytes, each is looked at once.
+    The list ends earlier where the data do, where the end is marked, or after
+    ``MOST_SEGMENTS``; if a segment is cut off, it ends behind the data. Whatever the
+    bytes, each is looked at once.
 
     Args:
         data: Bytes that begin with ``START``.
@@ -96,7 +107,7 @@ def read_segments(data: bytes) -> list[Segment]:
     segments: list[Segment] = []
     end = 2
     size = len(data)
-    while True:
+    while len(segments) < MOST_SEGMENTS:
         # Most segments begin where another ends, and this costs a third of the rest.
         if end + 4 <= size:
             first, marker, length = _HEAD(data, end)
@@ -106,25 +117,22 @@ def read_segments(data: bytes) -> list[Segment]:
                 if marker == SCAN:
                     return segments
                 continue
-        start = end = data.find(b"\xff", end)
-        if start < 0:
+        found = _FIND_MARKER(data, end)
+        if found is None or found.end() + 2 > size:
             return segments
-        while end < size and data[end] == 0xFF:  # fill bytes may precede a marker
-            end += 1
-        if end + 3 > size:
-            return segments
-        marker = data[end]
-        end += 1
-        if marker == 0 or marker in _NO_LENGTH:
-            continue
+        marker = data[found.end() - 1]
         if marker == 0xD9:
             return segments
+        # Fill bytes may precede a marker.
+        start = end + len(data[end : found.start()].rstrip(b"\xff"))
+        end = found.end()
         body = end + 2
         # The length counts itself.
         end = max(body, end + (data[end] << 8 | data[end + 1]))
         segments.append((marker, start, body, end))
         if marker == SCAN or end > size:
             return segments
+    return segments
 
 
 def read_frame(data: bytes, segments: Iterable[Segment]) -> Frame | None:
@@ -139,6 +147,8 @@ def read_frame(data: bytes, segments: Iterable[Segment]) -> Frame | None:
                 bits,
                 marker in _DECODABLE_FRAMES,
                 marker in _PROGRESSIVE,
+                marker in _LOSSLESS,
+                marker in _ARITHMETIC,
             )
     return None
 
@@ -176,7 +186,7 @@ def cut_metadata(
         _APP1: ((EXIF[:5],) if "exif" in kinds else ())
         + ((XMP, _EXTENDED_XMP) if "xmp" in kinds else ()),
         _APP2: (ICC,) if "icc" in kinds else (),
-        _APP13: (_PHOTOSHOP,) if "exif" in kinds or "xmp" in kinds else (),
+        _APP13: (PHOTOSHOP,) if "exif" in kinds or "xmp" in kinds else (),
     }
     view = memoryview(data)
     pieces = []

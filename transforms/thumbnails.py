@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 from PIL import Image
 
+from transforms import pillow
 from transforms.codecs import to_pillow
 from transforms.header import read_header
 from transforms.images import treat_image
@@ -61,9 +62,9 @@ def _draw_with_pillow(
         with Image.open(io.BytesIO(data), formats=(encoding,)) as image:
             # By way of RGBA, without which Pillow warns of transparent palettes.
             small = image.convert("RGBA").convert("RGB")
-    except (OSError, ValueError, SyntaxError, EOFError, IndexError):
+            small.thumbnail((side, side))
+    except (*pillow.ERRORS, MemoryError):
         return None
-    small.thumbnail((side, side))
     upright = to_pillow(turn_image(np.asarray(small), orientation))
     upright.save(encoded, "JPEG", quality=_QUALITY)
     return encoded.getvalue()
