@@ -14,9 +14,14 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from transforms import jpeg, png
+from transforms.examples import Example
+from transforms.figure import draw_figure
+from transforms.header import read_header
 from transforms.images import treat_image
 from transforms.jpeg import Metadata, insert_metadata
+from transforms.pixels import sample_pixels
 from transforms.policy import ImagePolicy, RejectedImage
+from transforms.thumbnails import draw_thumbnail
 from transforms.verification import image_fault
 
 KEEP: Final = ImagePolicy(policy="keep")
@@ -149,6 +154,64 @@ def test_jpegs_are_rejected_that_pillow_refuses_and_no_others(
         assert (image_fault(data, KEEP, "decode")[1] is None) == expected, data.hex()
         found[expected] += 1
     assert found[False] > 0
+
+
+# --- Everything that draws ------------------------------------------------------------
+
+
+def encodings() -> Iterator[tuple[str, bytes]]:
+    """Yields a small image in every format that Pillow writes by itself."""
+    Image.init()
+    for kind in sorted(Image.SAVE):
+        for mode in ("RGB", "P", "1"):
+            try:
+                yield f"{kind}-{mode}", save(RGB.resize((16, 12)).convert(mode), kind)
+            except Exception:  # it needs other modes, files or programs
+                continue
+            break
+
+
+ENCODINGS: Final = dict(encodings())
+
+
+def read_size(data: bytes) -> int:
+    header = read_header(data)
+    return (header.width or 0) * (header.height or 0)
+
+
+def test_there_are_many_formats() -> None:
+    kinds = {name.partition("-")[0] for name in ENCODINGS}
+    assert {"JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "TGA", "ICO"} <= kinds
+
+
+@pytest.mark.parametrize("name", ENCODINGS)
+def test_no_damage_to_a_header_ends_in_an_error(name: str) -> None:
+    rng = np.random.default_rng(3)
+    whole = ENCODINGS[name]
+    examples = []
+    for _ in range(20):
+        damaged = bytearray(whole)
+        for place in rng.integers(0, min(len(whole), 60), rng.integers(1, 4)):
+            damaged[place] = rng.choice([0, 1, 127, 128, 255, rng.integers(256)])
+        if read_size(bytes(damaged)) > 100_000:
+            damaged = bytearray(whole[: rng.integers(len(whole))])
+        data = bytes(damaged)
+        assert (draw_thumbnail(data) or b"\xff\xd8").startswith(b"\xff\xd8")
+        sample_pixels(data)
+        examples.append(Example("a.JPEG", data, 0))
+    for shown in (examples, examples[::-1]):  # a figure ends with its ninth
+        draw_figure(shown, ["a"])
+
+
+def test_a_bmp_of_negative_width_has_no_thumbnail() -> None:
+    # Pillow takes the width for four billion, and raises an error of its own kind.
+    data = ENCODINGS["BMP-RGB"]
+    data = data[:18] + struct.pack("<i", -16) + data[22:]
+    assert draw_thumbnail(data) is None
+    assert draw_figure([Example("a.JPEG", data, 0)], ["a"]) is None
+    assert sample_pixels(data) is None
+    with pytest.raises(RejectedImage):
+        treat_image(data, KEEP)
 
 
 # --- PNG ------------------------------------------------------------------------------

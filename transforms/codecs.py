@@ -103,7 +103,7 @@ def check_jpeg(data: bytes, frame: jpeg.Frame) -> tuple[str, ...]:
     except ValueError as error:
         complaint = str(error)
     with _pillow_errors():
-        image = JpegImageFile(io.BytesIO(_without(data, jpeg.EXIF)))
+        image = JpegImageFile(io.BytesIO(jpeg.hide_segments(data, jpeg.EXIF)))
         if complaint:
             image.load()
     return _warnings_in(complaint)
@@ -290,7 +290,7 @@ def _decode(
         return _decode_strictly(data, frame, space, scale), ()
     except ValueError as error:
         complaint = str(error)
-    bare = _without(data, jpeg.EXIF, jpeg.ICC, jpeg.PHOTOSHOP)
+    bare = jpeg.hide_segments(data, jpeg.EXIF, jpeg.ICC, jpeg.PHOTOSHOP)
     size = frame.width, frame.height
     with _pillow_errors():
         image = JpegImageFile(io.BytesIO(bare))
@@ -305,17 +305,6 @@ def _decode(
 
 def _warnings_in(complaint: str) -> tuple[str, ...]:
     return tuple(code for words, code in _WARNINGS.items() if words in complaint)
-
-
-def _without(data: bytes, *names: bytes) -> bytes:
-    """Returns a JPEG whose segments of some names are none that a decoder knows.
-
-    They stay where they are: the length of one may be wrong, and what is found behind
-    it depends on how the next marker is looked for.
-    """
-    for name in names:
-        data = data.replace(name, name.swapcase())
-    return data
 
 
 def _decode_strictly(data: bytes, frame: jpeg.Frame, space: str, scale: int) -> Pixels:

@@ -198,6 +198,21 @@ def cut_metadata(
     return b"".join([*pieces, view[kept:]]) if pieces else data
 
 
+def hide_segments(data: bytes, *names: bytes) -> bytes:
+    """Returns a JPEG whose segments of some names are none that a decoder knows.
+
+    They stay where they are: the length of one may be wrong, and what is found behind
+    it depends on how the next marker is looked for.
+
+    Args:
+        data: A JPEG; other bytes are returned as they are, but for the names.
+        names: What the segments begin with, such as ``EXIF``.
+    """
+    for name in names:
+        data = data.replace(name, name.swapcase())
+    return data
+
+
 def read_metadata(data: bytes, segments: Iterable[Segment]) -> Metadata:
     """Returns a JPEG's metadata: of each kind the first, and of XMP no extension.
 

@@ -20,6 +20,7 @@ from transforms.resizing import turn_image
 _QUALITY: Final = 75
 _OTHER_ENCODINGS: Final = ("webp", "bmp")  # a GIF may outgrow what its header says
 _MOST_PIXELS: Final = 50_000_000  # of other encodings, which are decoded whole
+_BOUNDS: Final = ImagePolicy()
 
 
 def draw_thumbnail(data: bytes, side: int = 160) -> bytes | None:
@@ -32,6 +33,8 @@ def draw_thumbnail(data: bytes, side: int = 160) -> bytes | None:
     Returns:
         None where the image can't be decoded; nothing is raised, whatever the bytes.
     """
+    if len(data) > _BOUNDS.max_bytes:
+        return None
     header = read_header(data)
     if header.encoding in _OTHER_ENCODINGS:
         pixels = (header.width or 0) * (header.height or 0)
