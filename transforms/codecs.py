@@ -173,6 +173,12 @@ def _to_eight_bits(image: Image.Image, bits: int) -> Pixels:
         # Pillow spreads the values over eight bits, and leaves out this one.
         grey = np.asarray(image)
         return _with_key(grey, grey == transparent * (255 // ((1 << bits) - 1)))
+    if isinstance(transparent, int) and image.palette is not None:
+        # Pillow fails where the palette lacks the index.
+        if transparent >= len(image.palette.palette) // 3:
+            del image.info["transparency"]
+    elif isinstance(transparent, bytes):
+        image.info["transparency"] = transparent[:256]  # or where there are more
     mode = "L" if image.mode in ("1", "L", "LA") else "RGB"
     mode += "A" if image.has_transparency_data else ""
     return np.asarray(image.convert(mode))
