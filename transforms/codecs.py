@@ -57,7 +57,7 @@ _EXACT_FROM: Final = 96
 
 # Pillow inflates up to a megabyte of each such chunk of a PNG.
 _INFLATED: Final = frozenset({b"iCCP", b"zTXt", b"iTXt"})
-_MOST_INFLATED: Final = 1_000
+_MOST_INFLATED: Final = 500
 
 MOST_PIXELS_A_SIDE: Final = {"jpeg": 65_500, "webp": 16_383, "png": (1 << 31) - 1}
 

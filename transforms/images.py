@@ -40,7 +40,7 @@ from transforms.resizing import Fit, Pixels
 Repair = Literal["cmyk", "png"]
 
 _UNDECODABLE: Final = "it can't be decoded: "
-_MOST_HEADER: Final = 1 << 24  # bytes before a JPEG's pixels
+_MOST_HEADER: Final = 1 << 23  # bytes before a JPEG's pixels
 _ARITHMETIC_WEIGHT: Final = 8  # of a scan, in scans that are coded otherwise
 
 
