@@ -57,6 +57,7 @@ EXTREMES: Final = {
     "least_compressed": ("bits_per_pixel", -1),
 }
 _EXTREMES_KEPT: Final = 12
+_WARNED_KEPT: Final = 3
 _BATCH: Final = 4096  # observations summarised at once, to bound their number
 
 
@@ -110,6 +111,7 @@ class Statistics:
         counts: Number of images by name, for each of ``COUNTED``.
         extremes: Up to twelve images for each of ``EXTREMES``, the furthest first,
             equal ones by name.
+        warned: The first images by name, up to three, for each warning.
         hashes: A row of each image as ``HASHES`` has it, in no order; not
             compared.
         pixels: Sums over decoded pixels; None where none were asked for.
@@ -122,6 +124,7 @@ class Statistics:
     histograms: Mapping[str, Histogram]
     counts: Mapping[str, Mapping[str, int]]
     extremes: Mapping[str, tuple[Extreme, ...]]
+    warned: Mapping[str, tuple[Source, ...]]
     hashes: pa.Table = field(compare=False, repr=False)
     pixels: Pixels | None
 
@@ -199,6 +202,7 @@ def summarize(observations: Sequence[Observation]) -> Statistics:
             )
             for name, (quantity, sign) in EXTREMES.items()
         },
+        warned=_first_warned((w, o.source) for o in observations for w in o.warnings),
         hashes=hash_table(sources, [o.digest for o in observations]),
         pixels=add_pixels(observation.pixels for observation in observations),
     )
@@ -233,6 +237,12 @@ def merge(parts: Iterable[Statistics]) -> Statistics:
             )
             for name, (_, sign) in EXTREMES.items()
         },
+        warned=_first_warned(
+            (warning, source)
+            for part in parts
+            for warning, sources in part.warned.items()
+            for source in sources
+        ),
         hashes=pa.concat_tables(
             [HASHES.empty_table(), *(part.hashes for part in parts)]
         ),
@@ -259,6 +269,10 @@ def to_json(statistics: Statistics) -> dict[str, Any]:
             name: [(extreme.value, astuple(extreme.source)) for extreme in extremes]
             for name, extremes in statistics.extremes.items()
         },
+        "warned": {
+            warning: [astuple(source) for source in sources]
+            for warning, sources in statistics.warned.items()
+        },
         "hashes": hashes_to_json(statistics.hashes),
         "pixels": statistics.pixels and asdict(statistics.pixels),
     }
@@ -281,6 +295,10 @@ def from_json(value: Mapping[str, Any]) -> Statistics:
             name: tuple(Extreme(number, Source(*source)) for number, source in extremes)
             for name, extremes in value["extremes"].items()
         },
+        warned={
+            warning: tuple(Source(*source) for source in sources)
+            for warning, sources in value["warned"].items()
+        },
         hashes=hashes_from_json(value["hashes"]),
         pixels=pixels
         and Pixels(
@@ -290,6 +308,19 @@ def from_json(value: Mapping[str, Any]) -> Statistics:
             tuple(pixels["squares"]),
         ),
     )
+
+
+def _first_warned(
+    warned: Iterable[tuple[str, Source]],
+) -> dict[str, tuple[Source, ...]]:
+    """Returns the first images of each warning, by name."""
+    by_warning: dict[str, list[Source]] = {}
+    for warning, source in warned:
+        by_warning.setdefault(warning, []).append(source)
+    return {
+        warning: tuple(nsmallest(_WARNED_KEPT, sources))
+        for warning, sources in sorted(by_warning.items())
+    }
 
 
 def _foremost(keyed: Iterable[tuple[int, Source]], sign: int) -> tuple[Extreme, ...]:
