@@ -11,7 +11,8 @@ import json
 import mmap
 import os
 import tempfile
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
@@ -309,6 +310,30 @@ def is_unfinished(name: str) -> bool:
 def base_name(uri: str) -> str:
     """Returns the last part of a URI."""
     return uri.rstrip("/").rpartition("/")[2]
+
+
+def short_names(uris: Iterable[str]) -> dict[str, str]:
+    """Returns what to call each file where its place does not matter.
+
+    That is the shortest end of its URI, in whole parts, that no other one has: files of
+    one name in two directories are still told apart.
+
+    Example:
+        >>> short_names(["/data/a/x.tar", "/data/b/x.tar"])
+        {'/data/a/x.tar': 'a/x.tar', '/data/b/x.tar': 'b/x.tar'}
+    """
+    ends = {uri: _ends(uri) for uri in uris}
+    taken = Counter(end for each in ends.values() for end in each)
+    return {
+        uri: next(end for end in each if taken[end] == 1 or end == each[-1])
+        for uri, each in ends.items()
+    }
+
+
+def _ends(uri: str) -> list[str]:
+    """Returns the last part of a URI, the last two, and so on up to all of it."""
+    parts = uri.split("/")
+    return ["/".join(parts[start:]) for start in reversed(range(len(parts)))]
 
 
 def join(directory: str, *names: str) -> str:
