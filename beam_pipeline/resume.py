@@ -18,6 +18,7 @@ from transforms.claims import sweep
 from transforms.errors import StorageError
 from transforms.output import ShardOutput
 from transforms.shards import VERSION
+from transforms.uris import short_names
 
 _BUILD: Final = "build.json"
 
@@ -145,7 +146,7 @@ def _build_facts(inputs: BuildInputs) -> dict[str, Any]:
         "dimensions": output.schema.dimensions,
         "class_names": _digest("\n".join(output.schema.class_names)),
     }
-    names = storage.short_names(archive.file.uri for archive in inputs.archives)
+    names = short_names(archive.file.uri for archive in inputs.archives)
     for archive in inputs.archives:
         file = archive.file
         facts[f"{archive.split}.{names[file.uri]}"] = (

@@ -16,6 +16,7 @@ MODULES = {
 LADDER = (
     "errors",
     "fields",
+    "uris",
     "backend",
     "direct",
     "local",
@@ -90,6 +91,7 @@ PURE = {
     *(
         "errors",
         "fields",
+        "uris",
         "backend",
         "direct",
         "local",

@@ -21,7 +21,7 @@ from tests.archives import (
     tar,
     write_archives,
 )
-from transforms import storage
+from transforms.uris import short_names
 
 WRONG_TRAIN, WRONG_VALIDATION = b"<html>train</html>", b"<html>validation</html>"
 
@@ -118,7 +118,7 @@ def test_a_verification_names_the_archive_in_full(
     )
 )
 def test_short_names_are_the_shortest_ends_that_tell_apart(uris: set[str]) -> None:
-    names = storage.short_names(uris)
+    names = short_names(uris)
     assert names.keys() == uris
     assert len({*names.values()}) == len(uris)
     for uri, name in names.items():

@@ -232,7 +232,7 @@ def _has_s3_credentials() -> bool:
         machine = ""
     return (
         any(os.environ.get(name) for name in variables)
-        or any(Path(name).expanduser().is_file() for name in files)
+        or any(os.path.isfile(os.path.expanduser(name)) for name in files)
         or machine.startswith("Amazon")
     )
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from transforms import storage
-from transforms.direct import claim
+from transforms.direct import Claim, claim
 from transforms.errors import StorageError
 from transforms.local import explain, local_path
 
@@ -34,7 +34,11 @@ def exclusive(directory: str) -> Iterator[None]:
     except OSError as error:
         raise explain(error, "open", directory) from error
     try:
-        if not claim(descriptor):
+        try:
+            claimed = claim(descriptor)
+        except OSError as error:
+            raise explain(error, "lock", directory) from error
+        if claimed is Claim.THEIRS:
             raise StorageError(
                 f"Another run is writing to {directory}. Wait for it to end, or stop "
                 "it and rerun; what it has finished is kept."
@@ -60,13 +64,16 @@ def sweep(directory: str, *, ours: bool = False) -> None:
     for name in filter(storage.is_unfinished, storage.list_names(directory)):
         uri = storage.join(directory, name)
         try:
-            descriptor = os.open(local_path(uri), os.O_RDONLY)
+            # NFS locks only what is open for writing.
+            descriptor = os.open(local_path(uri), os.O_RDWR)
         except FileNotFoundError:
             continue
         except OSError as error:
             raise explain(error, "remove", uri) from error
         try:
-            if ours or claim(descriptor):
+            if ours or claim(descriptor) is Claim.OURS:
                 storage.remove(uri)
+        except OSError as error:
+            raise explain(error, "lock", uri) from error
         finally:
             os.close(descriptor)

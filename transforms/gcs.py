@@ -232,14 +232,14 @@ def _has_credentials() -> bool:
         "K_SERVICE",  # Cloud Run
     )
     settings = os.environ.get("CLOUDSDK_CONFIG", "~/.config/gcloud")
-    login = Path(settings).expanduser() / "application_default_credentials.json"
+    login = os.path.expanduser(f"{settings}/application_default_credentials.json")
     try:
         machine = Path("/sys/class/dmi/id/product_name").read_text()
     except OSError:
         machine = ""
     return (
         any(os.environ.get(name) for name in variables)
-        or login.is_file()
+        or os.path.isfile(login)
         or machine.startswith("Google")
     )
 

@@ -11,8 +11,7 @@ import json
 import mmap
 import os
 import tempfile
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
@@ -24,6 +23,7 @@ from transforms.backend import FileInfo as FileInfo
 from transforms.backend import RangeReader as RangeReader
 from transforms.backend import Sink as Sink
 from transforms.errors import StorageError
+from transforms.uris import require_text
 
 _COPY_SIZE: Final = 1 << 20  # bytes at a time
 _GATHERED_SIZE: Final = 4 << 20  # bytes hashed, and handed to the storage, at a time
@@ -31,6 +31,11 @@ _GATHERED_SIZE: Final = 4 << 20  # bytes hashed, and handed to the storage, at a
 
 def _backend(uri: str) -> Backend:
     """Returns the storage that a URI or path lies in."""
+    require_text(uri)
+    return _storage_of(uri)
+
+
+def _storage_of(uri: str) -> Backend:
     scheme, found, _ = uri.partition("://")
     if not found:
         return local
@@ -148,7 +153,7 @@ def remove(uri: str) -> None:
     Raises:
         StorageError: It is there and can't be removed.
     """
-    _backend(uri).remove(uri)
+    _storage_of(uri).remove(uri)  # of any name: it may be a stranger's
 
 
 def remove_tree(uri: str) -> None:
@@ -310,30 +315,6 @@ def is_unfinished(name: str) -> bool:
 def base_name(uri: str) -> str:
     """Returns the last part of a URI."""
     return uri.rstrip("/").rpartition("/")[2]
-
-
-def short_names(uris: Iterable[str]) -> dict[str, str]:
-    """Returns what to call each file where its place does not matter.
-
-    That is the shortest end of its URI, in whole parts, that no other one has: files of
-    one name in two directories are still told apart.
-
-    Example:
-        >>> short_names(["/data/a/x.tar", "/data/b/x.tar"])
-        {'/data/a/x.tar': 'a/x.tar', '/data/b/x.tar': 'b/x.tar'}
-    """
-    ends = {uri: _ends(uri) for uri in uris}
-    taken = Counter(end for each in ends.values() for end in each)
-    return {
-        uri: next(end for end in each if taken[end] == 1 or end == each[-1])
-        for uri, each in ends.items()
-    }
-
-
-def _ends(uri: str) -> list[str]:
-    """Returns the last part of a URI, the last two, and so on up to all of it."""
-    parts = uri.split("/")
-    return ["/".join(parts[start:]) for start in reversed(range(len(parts)))]
 
 
 def join(directory: str, *names: str) -> str:

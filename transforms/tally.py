@@ -13,6 +13,7 @@ from transforms.members import Rejected
 from transforms.shards import ShardReport
 from transforms.statistics import Statistics, merge, rename_archives
 from transforms.storage import FileInfo
+from transforms.uris import short_names
 
 ReadSource = Callable[[Source], bytes]
 
@@ -64,7 +65,7 @@ def add_up(
         for archive in chain.from_iterable(report.archives for report in reports)
     }
     # Documents don't say where an archive lies, only which it is.
-    names = storage.short_names(archives)
+    names = short_names(archives)
     statistics = {
         split: rename_archives(merge(report.statistics for report in found), names)
         for split, found in by_split.items()
