@@ -43,6 +43,7 @@ from transforms.claims import exclusive
 from transforms.direct import stop_writing
 from transforms.errors import ConfigError
 from transforms.formats import FORMATS
+from transforms.leases import release_all
 from transforms.output import ShardOutput, is_complete
 
 
@@ -317,6 +318,7 @@ def _supervised(
         stop_writing()  # or a thread would begin a file behind the sweep
         display.close()
         sweep_own(inputs.output)
+        release_all()
 
     def interrupted() -> None:
         tidy_up()

@@ -1,7 +1,8 @@
 """Who is writing what: a run has its directory for itself, and dead runs are swept.
 
 A claim is a lock of the system's on an open file (``direct.claim``), so it ends with
-its process, however that ends.
+its process, however that ends. In object storage a lease stands for it
+(``transforms.leases``).
 """
 
 import os
@@ -11,14 +12,15 @@ from contextlib import contextmanager
 from transforms import storage
 from transforms.direct import Claim, claim
 from transforms.errors import StorageError
+from transforms.leases import leased
 from transforms.local import explain, local_path
 
 
 @contextmanager
 def exclusive(directory: str) -> Iterator[None]:
-    """Keeps a second run out of a directory; the system frees it when a run dies.
+    """Keeps a second run out of a directory; it is free again when a run dies.
 
-    Where the storage has no locks, nobody is kept out.
+    Where a local file system has no locks, nobody is kept out.
 
     Args:
         directory: A directory that is there.
@@ -27,7 +29,8 @@ def exclusive(directory: str) -> Iterator[None]:
         StorageError: Another run has it.
     """
     if not storage.is_local(directory):
-        yield
+        with leased(directory):
+            yield
         return
     try:
         descriptor = os.open(local_path(directory), os.O_RDONLY | os.O_DIRECTORY)

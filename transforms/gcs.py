@@ -169,6 +169,31 @@ def remove_tree(uri: str) -> None:
             _delete(blob)
 
 
+def swap(uri: str, data: bytes, generation: str) -> str | None:
+    """Writes a small file if it is still of a generation; empty for none there."""
+    blob = _blob(uri)
+    with _explained("write", uri):
+        try:
+            blob.upload_from_string(
+                data,
+                if_generation_match=int(generation or 0),
+                timeout=_TIMEOUT,
+                retry=_RETRY,
+                checksum="crc32c",
+            )
+        except PreconditionFailed:
+            return None
+    return str(blob.generation)
+
+
+def discard(uri: str, generation: str) -> None:
+    """Removes a file if it is of a generation."""
+    with _explained("remove", uri), suppress(NotFound, PreconditionFailed):
+        _blob(uri).delete(
+            if_generation_match=int(generation), timeout=_TIMEOUT, retry=_RETRY
+        )
+
+
 class _Upload(BlobWriter):  # type: ignore[misc]
     """An upload that is not finished by Python's clearing up, as open files are."""
 
