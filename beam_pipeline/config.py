@@ -172,6 +172,8 @@ class BuildConfig:
 
     def __post_init__(self) -> None:
         """Fills in directories and checks what depends on several fields."""
+        require_known("version", self.version, self.versions)
+        _check_names(self)
         data_dir = absolute(self.data_dir)
         downloads = storage.join(data_dir, "downloads")
         manual_dir = self.manual_dir or storage.join(downloads, "manual")
@@ -179,8 +181,6 @@ class BuildConfig:
         object.__setattr__(self, "data_dir", data_dir)
         object.__setattr__(self, "manual_dir", absolute(manual_dir))
         object.__setattr__(self, "index_dir", absolute(index_dir))
-        require_known("version", self.version, self.versions)
-        _check_names(self)
         if not 0 <= self.max_rejects < math.inf:
             raise ConfigError(f"max_rejects is {self.max_rejects}: expected 0 or more.")
         _check_formats(self)
