@@ -1,6 +1,7 @@
 """What the command lines share: exit codes, logging, and errors told in one line."""
 
 import argparse
+import io
 import sys
 from collections.abc import Callable, Collection
 from typing import Final
@@ -33,6 +34,8 @@ def run_command(
         The exit code: 1 for what failed, 2 for a wrong command line or config, 130
         where it was interrupted.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):  # as standard error does it
+        sys.stdout.reconfigure(errors="backslashreplace")
     console = open_console()
     set_up_logging(console, verbose=verbose, quiet=quiet)
     try:

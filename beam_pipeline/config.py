@@ -27,6 +27,7 @@ from transforms.formats import FORMATS
 from transforms.label_files import LabelFile, LabelFormat
 from transforms.policy import ImagePolicy
 from transforms.subsets import SubsetFile
+from transforms.uris import absolute
 
 LABEL_BY_CONTAINER: Final = "container"
 LABEL_BY_LIST: Final = "list"
@@ -54,7 +55,8 @@ class SplitConfig:
     """One split: where its images are, which are wanted, how they are labelled.
 
     Attributes:
-        archives: Names its archive may have in manual_dir; the first there is taken.
+        archives: Names its archive may have in manual_dir, absolute paths, or URIs; the
+            first there is taken.
         layout: ``nested`` for a tar of one tar per class, ``flat`` for one of images.
         labels: ``container``, ``list`` for those of the subset list, ``none``, or a
             file that tells them.
@@ -170,6 +172,8 @@ class BuildConfig:
 
     def __post_init__(self) -> None:
         """Fills in directories and checks what depends on several fields."""
+        require_known("version", self.version, self.versions)
+        _check_names(self)
         data_dir = absolute(self.data_dir)
         downloads = storage.join(data_dir, "downloads")
         manual_dir = self.manual_dir or storage.join(downloads, "manual")
@@ -177,8 +181,6 @@ class BuildConfig:
         object.__setattr__(self, "data_dir", data_dir)
         object.__setattr__(self, "manual_dir", absolute(manual_dir))
         object.__setattr__(self, "index_dir", absolute(index_dir))
-        require_known("version", self.version, self.versions)
-        _check_names(self)
         if not 0 <= self.max_rejects < math.inf:
             raise ConfigError(f"max_rejects is {self.max_rejects}: expected 0 or more.")
         _check_formats(self)
@@ -307,13 +309,6 @@ def _check_formats(config: BuildConfig) -> None:
         if name in limits:
             limits[name] = most
     object.__setattr__(config, "max_file_bytes", limits)
-
-
-def absolute(directory: str) -> str:
-    """Returns a path in full; a URI stays, for storage to take or refuse."""
-    if "://" in directory:
-        return directory
-    return os.path.abspath(os.path.expanduser(directory))
 
 
 def _find_config(name: str, directory: Path) -> Path:

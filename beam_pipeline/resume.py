@@ -18,6 +18,7 @@ from transforms.claims import sweep
 from transforms.errors import StorageError
 from transforms.output import ShardOutput
 from transforms.shards import VERSION
+from transforms.uris import short_names
 
 _BUILD: Final = "build.json"
 
@@ -145,9 +146,10 @@ def _build_facts(inputs: BuildInputs) -> dict[str, Any]:
         "dimensions": output.schema.dimensions,
         "class_names": _digest("\n".join(output.schema.class_names)),
     }
+    names = short_names(archive.file.uri for archive in inputs.archives)
     for archive in inputs.archives:
         file = archive.file
-        facts[f"{archive.split}.{storage.base_name(file.uri)}"] = (
+        facts[f"{archive.split}.{names[file.uri]}"] = (
             f"{file.size:,} bytes of {file.generation}"
         )
     for split, options in inputs.options.items():

@@ -17,7 +17,9 @@ _TABLE_WIDTH: Final = 100  # columns, where the terminal is narrower or there is
 def open_console() -> Console:
     """Returns a console that still reaches the user where workers are silenced."""
     own = sys.stderr is sys.__stderr__  # and not what a test put in its place
-    stream = os.fdopen(os.dup(2), "w", buffering=1) if own else sys.stderr
+    stream = sys.stderr
+    if own:
+        stream = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")
     return Console(file=stream, markup=False, highlight=False, soft_wrap=True)
 
 

@@ -16,6 +16,7 @@ MODULES = {
 LADDER = (
     "errors",
     "fields",
+    "uris",
     "backend",
     "direct",
     "local",
@@ -23,6 +24,7 @@ LADDER = (
     "gcs",
     "arrow_fs",
     "storage",
+    "leases",
     "claims",
     "tar_header",
     "tar_end",
@@ -101,6 +103,7 @@ PURE = {
     *(
         "errors",
         "fields",
+        "uris",
         "backend",
         "direct",
         "local",
@@ -108,6 +111,7 @@ PURE = {
         "gcs",
         "arrow_fs",
         "storage",
+        "leases",
         "claims",
         "tar_header",
         "tar_end",

@@ -9,13 +9,14 @@ unit (``QUANTITIES``).
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass, field
+from dataclasses import asdict, astuple, dataclass, field, replace
 from heapq import nsmallest
 from typing import Any, Final, Self
 
 import numpy as np
 import pyarrow as pa
 
+from transforms import duplicates
 from transforms.duplicates import (
     HASHES,
     Source,
@@ -247,6 +248,21 @@ def merge(parts: Iterable[Statistics]) -> Statistics:
             [HASHES.empty_table(), *(part.hashes for part in parts)]
         ),
         pixels=add_pixels(part.pixels for part in parts),
+    )
+
+
+def rename_archives(statistics: Statistics, names: Mapping[str, str]) -> Statistics:
+    """Returns statistics with other names of the archives that images lie in."""
+    return replace(
+        statistics,
+        extremes={
+            name: tuple(
+                replace(extreme, source=extreme.source.renamed(names))
+                for extreme in extremes
+            )
+            for name, extremes in statistics.extremes.items()
+        },
+        hashes=duplicates.rename_archives(statistics.hashes, names),
     )
 
 

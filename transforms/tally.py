@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 from transforms import storage
@@ -11,8 +11,9 @@ from transforms.errors import BuildError, StorageError
 from transforms.facts import SplitFacts
 from transforms.members import Rejected
 from transforms.shards import ShardReport
-from transforms.statistics import Statistics, merge
+from transforms.statistics import Statistics, merge, rename_archives
 from transforms.storage import FileInfo
+from transforms.uris import short_names
 
 ReadSource = Callable[[Source], bytes]
 
@@ -26,14 +27,14 @@ class Tally:
         splits: Each format's splits, in the order they are listed.
         statistics: What was counted of the images that were written, by split.
         rejected: The images that were not, by split.
-        archives: The files they all lie in.
+        archives: The files they all lie in, by the names that images have for them.
     """
 
     wanted: int
     splits: Mapping[str, tuple[SplitFacts, ...]]
     statistics: Mapping[str, Statistics]
     rejected: Mapping[str, tuple[Rejected, ...]]
-    archives: tuple[FileInfo, ...]
+    archives: Mapping[str, FileInfo]
 
 
 def add_up(
@@ -59,8 +60,14 @@ def add_up(
         _check_complete(split, found)
         for report in found:
             _check_counts(report)
+    archives = {
+        archive.uri: archive
+        for archive in chain.from_iterable(report.archives for report in reports)
+    }
+    # Documents don't say where an archive lies, only which it is.
+    names = short_names(archives)
     statistics = {
-        split: merge(report.statistics for report in found)
+        split: rename_archives(merge(report.statistics for report in found), names)
         for split, found in by_split.items()
     }
     return Tally(
@@ -79,22 +86,26 @@ def add_up(
         },
         statistics=statistics,
         rejected={
-            split: tuple(chain.from_iterable(report.rejected for report in found))
+            split: tuple(
+                replace(image, source=image.source.renamed(names))
+                for image in chain.from_iterable(report.rejected for report in found)
+            )
             for split, found in by_split.items()
         },
-        archives=tuple(
-            dict.fromkeys(chain.from_iterable(report.archives for report in reports))
-        ),
+        archives={names[uri]: archive for uri, archive in archives.items()},
     )
 
 
 @contextmanager
-def open_sources(archives: Iterable[FileInfo]) -> Iterator[ReadSource]:
-    """Gives a function that reads an image's bytes where they lie in the archives."""
-    infos = {storage.base_name(archive.uri): archive for archive in archives}
+def open_sources(archives: Mapping[str, FileInfo]) -> Iterator[ReadSource]:
+    """Gives a function that reads an image's bytes where they lie in the archives.
+
+    Args:
+        archives: The archives by the names that images have for them.
+    """
     with ExitStack() as stack:
         readers = {}
-        for name, info in infos.items():
+        for name, info in archives.items():
             readers[name] = storage.open_reader(info)
             stack.callback(readers[name].close)
         yield lambda source: readers[source.archive].read(source.offset, source.size)
