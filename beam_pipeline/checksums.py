@@ -89,7 +89,7 @@ def _problem(file: FileInfo, known: Mapping[str, KnownArchive]) -> str:
     name = storage.base_name(file.uri)
     published = known.get(name)
     if published is None:
-        _LOGGER.warning("No checksum of %s is known, so it is not verified.", name)
+        _LOGGER.warning("No checksum of %s is known, so it is not verified.", file.uri)
         return ""
     _LOGGER.info("Verifying %s: %s bytes.", file.uri, f"{file.size:,}")
     if published.size not in (None, file.size):

@@ -1,6 +1,7 @@
 """What the command lines share: exit codes, logging, and errors told in one line."""
 
 import argparse
+import io
 import sys
 from collections.abc import Callable, Collection
 from typing import Final
@@ -8,7 +9,7 @@ from typing import Final
 from rich.console import Console
 
 from beam_pipeline.runners import make_beam_parser, worker_error
-from beam_pipeline.terminal import open_console, set_up_logging
+from beam_pipeline.terminal import logged_to, open_console
 from transforms.errors import BuildError, ConfigError
 from transforms.fields import nearest
 
@@ -33,10 +34,12 @@ def run_command(
         The exit code: 1 for what failed, 2 for a wrong command line or config, 130
         where it was interrupted.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):  # as standard error does it
+        sys.stdout.reconfigure(errors="backslashreplace")
     console = open_console()
-    set_up_logging(console, verbose=verbose, quiet=quiet)
     try:
-        return work(console)
+        with logged_to(console, verbose=verbose, quiet=quiet):
+            return work(console)
     except ConfigError as error:
         return _fail(error, USAGE_ERROR)
     except BuildError as error:

@@ -32,6 +32,7 @@ from transforms.formats import FORMATS
 from transforms.label_files import LabelFile, LabelFormat
 from transforms.policy import ImagePolicy
 from transforms.subsets import SubsetFile
+from transforms.uris import absolute
 
 LABEL_BY_CONTAINER: Final = "container"
 LABEL_BY_LIST: Final = "list"
@@ -57,7 +58,8 @@ class SplitConfig:
     """One split: where its images are, which are wanted, how they are labelled.
 
     Attributes:
-        archives: Names its archive may have in manual_dir; the first there is taken.
+        archives: Names its archive may have in manual_dir, absolute paths, or URIs; the
+            first there is taken.
         layout: ``nested`` for a tar of one tar per class, ``flat`` for one of images.
         labels: ``container``, ``list`` for those of the subset list, ``none``, or a
             file that tells them.
@@ -185,6 +187,9 @@ class BuildConfig:
         """Fills in directories and checks what depends on several fields."""
         for key in ("class_names", "citation", "data_dir"):
             require_paths(key, getattr(self, key))
+        require_known("version", self.version, self.versions)
+        names = {key: getattr(self, key) for key in ("name", "config", "version")}
+        require_names(names | {f"splits.{split}": split for split in self.splits})
         data_dir = absolute(self.data_dir)
         downloads = storage.join(data_dir, "downloads")
         manual_dir = self.manual_dir or storage.join(downloads, "manual")
@@ -192,9 +197,6 @@ class BuildConfig:
         object.__setattr__(self, "data_dir", data_dir)
         object.__setattr__(self, "manual_dir", absolute(manual_dir))
         object.__setattr__(self, "index_dir", absolute(index_dir))
-        require_known("version", self.version, self.versions)
-        names = {key: getattr(self, key) for key in ("name", "config", "version")}
-        require_names(names | {f"splits.{split}": split for split in self.splits})
         if not 0 <= self.max_rejects < math.inf:
             raise ConfigError(f"max_rejects is {self.max_rejects}: expected 0 or more.")
         limits = file_limits(self.formats, self.dimensions, self.max_file_bytes)
@@ -293,13 +295,6 @@ def _check_splits(config: BuildConfig) -> None:
         require_paths(f"{key}.overlays", *split.overlays)
         require_positive(f"{key}.members", split.members)
         require_positive(f"{key}.examples", split.examples)
-
-
-def absolute(directory: str) -> str:
-    """Returns a path in full; a URI stays, for storage to take or refuse."""
-    if "://" in directory:
-        return directory
-    return os.path.abspath(os.path.expanduser(directory))
 
 
 def _find_config(name: str, directory: Path) -> Path:

@@ -10,7 +10,6 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from pathlib import Path
 from typing import Final
 
 from apache_beam.options.pipeline_options import (
@@ -198,7 +197,7 @@ def require_job_server(options: PipelineOptions) -> None:
             "--job_endpoint of a job server that runs."
         )
     location = options.get_all_options()[server.flag]
-    if location and "://" not in location and not Path(location).is_file():
+    if location and "://" not in location and not os.path.isfile(location):
         raise ConfigError(
             f"--{server.flag} {location}: there is no such file. «{server.made_by}» "
             "makes one."

@@ -31,6 +31,7 @@ from transforms.subsets import (
     labels_of_list,
     read_subset_list,
 )
+from transforms.uris import is_absolute
 
 _DOWNLOAD_PAGE = "https://image-net.org/download-images"
 
@@ -56,6 +57,19 @@ class BuildInputs:
     output: ShardOutput
     facts: DatasetFacts
     max_rejects: float
+
+
+def name_places(config: BuildConfig) -> dict[str, str]:
+    """Returns the directories of a build by flag, and archives that lie elsewhere."""
+    elsewhere = {
+        f"set splits.{split}.{key}={path}:": path
+        for split in config.versions[config.version]
+        for key in ("archives", "overlays")
+        for path in getattr(config.splits[split], key)
+        if is_absolute(path)
+    }
+    names = ("data_dir", "manual_dir", "index_dir")
+    return {name: getattr(config, name) for name in names} | elsewhere
 
 
 def find_output(config: BuildConfig) -> ShardOutput:
@@ -174,9 +188,9 @@ def _find_archives(
             return []
         raise ArchiveError(
             f"The archive of the {split} split is missing: there is no "
-            f"{' or '.join(wanted.archives)} in {config.manual_dir}.{folder} Get it "
-            f"from {_DOWNLOAD_PAGE} (you need to register), or say with --manual_dir "
-            "where it is."
+            f"{_in_words(config.manual_dir, wanted.archives)}.{folder} Get it from "
+            f"{_DOWNLOAD_PAGE} (you need to register), or say with --manual_dir where "
+            "it is."
         )
     overlay = _first_there(config.manual_dir, wanted.overlays)
     return [
@@ -187,15 +201,29 @@ def _find_archives(
 
 
 def _first_there(directory: str, names: tuple[str, ...]) -> str | None:
-    paths = (storage.join(directory, name) for name in names)
-    return next((path for path in paths if storage.exists(path)), None)
+    return next(filter(storage.exists, _paths(directory, names)), None)
+
+
+def _paths(directory: str, names: tuple[str, ...]) -> list[str]:
+    """Returns where archives may lie: in a directory, or where their names say."""
+    return [
+        name if is_absolute(name) else storage.join(directory, name) for name in names
+    ]
+
+
+def _in_words(directory: str, names: tuple[str, ...]) -> str:
+    """Returns what could be an archive, names in a directory first."""
+    beneath = [name for name in names if not is_absolute(name)]
+    elsewhere = [name for name in names if is_absolute(name)]
+    told = [f"{' or '.join(beneath)} in {directory}"] if beneath else []
+    return " or ".join(told + elsewhere)
 
 
 def _folder_instead(directory: str, names: tuple[str, ...]) -> str:
     """Returns a sentence where an archive's name is there, and is no file's."""
-    for path in (storage.join(directory, name) for name in names):
+    for path in _paths(directory, names):
         parent, _, name = path.rpartition("/")
-        if name in storage.list_names(parent):
+        if name in storage.list_names(parent or "/"):
             return (
                 f" {path} is a folder (or a link that leads nowhere), and an archive "
                 "is read as one file, as it was downloaded."

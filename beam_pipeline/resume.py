@@ -20,6 +20,7 @@ from transforms.output import ShardOutput
 from transforms.reports import FORMAT
 from transforms.shards import VERSION
 from transforms.statistics import kinds
+from transforms.uris import short_names
 
 _BUILD: Final = "build.json"
 
@@ -148,9 +149,10 @@ def _build_facts(inputs: BuildInputs) -> dict[str, Any]:
         "dimensions": output.schema.dimensions,
         "class_names": _digest("\n".join(output.schema.class_names)),
     }
+    names = short_names(archive.file.uri for archive in inputs.archives)
     for archive in inputs.archives:
         file = archive.file
-        facts[f"{archive.split}.{storage.base_name(file.uri)}"] = (
+        facts[f"{archive.split}.{names[file.uri]}"] = (
             f"{file.size:,} bytes of {file.generation}"
         )
     for split, options in inputs.options.items():

@@ -24,7 +24,7 @@ from beam_pipeline.dataflow import is_dataflow, prepare_job, wait_for_job
 from beam_pipeline.dry_run import print_estimate
 from beam_pipeline.engines import ENGINES
 from beam_pipeline.finished import without_finished
-from beam_pipeline.inputs import BuildInputs, find_inputs, find_output
+from beam_pipeline.inputs import BuildInputs, find_inputs, find_output, name_places
 from beam_pipeline.memory import spare_memory
 from beam_pipeline.pipeline import build_dataset
 from beam_pipeline.progress import counted_progress, shown_progress
@@ -43,6 +43,7 @@ from transforms.claims import exclusive
 from transforms.direct import stop_writing
 from transforms.errors import ConfigError
 from transforms.formats import FORMATS
+from transforms.leases import release_all
 
 
 def _parse_switch(text: str) -> bool:
@@ -243,8 +244,7 @@ def _build(
         refuse()
         spare_memory()
     if is_dataflow(options):
-        names = ("data_dir", "manual_dir", "index_dir")
-        prepare_job(options, {name: getattr(config, name) for name in names})
+        prepare_job(options, name_places(config))
     output = find_output(config)
     if not config.overwrite:
         output = without_finished(config, output)
@@ -317,6 +317,7 @@ def _supervised(
         stop_writing()  # or a thread would begin a file behind the sweep
         display.close()
         sweep_own(inputs.output)
+        release_all()
 
     def interrupted() -> None:
         tidy_up()

@@ -1,15 +1,32 @@
 """What is printed of a finished build."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 from rich.table import Table
 
 from beam_pipeline.config import BuildConfig
 from beam_pipeline.terminal import print_table
+from transforms import storage
+from transforms.agreement import STATISTICS
+from transforms.errors import sample
 from transforms.formats import loader_line
 from transforms.output import ShardOutput
 
 Counters = Mapping[tuple[str, str], int]
+
+# What is said of a warning that an image is kept in spite of.
+_WARNINGS: Final = {
+    "missing_end": "lack their end and may be cut off; --verify_images=decode leaves "
+    "out those that can't be loaded",
+    "missing_data": "lack some of their pixels' data",
+    "bad_code": "have a wrong code among their pixels",
+    "lost_restart": "lack a restart marker",
+    "inconsistent_scans": "have scans that do not fit together",
+    "extraneous_bytes": "have bytes that belong nowhere",
+    "unknown_header": "have a header of an unknown version",
+}
 
 
 def print_summary(
@@ -50,6 +67,8 @@ def print_summary(
     for split in splits:
         for remark in _remarks(config, split, counts):
             print(remark)
+    for remark in _warnings(output, splits):
+        print(remark)
     print(f"Built in {seconds:.1f} s.")
     for name in output.formats:
         print(f"{name}: {output.directory(name)}")
@@ -89,6 +108,19 @@ def _remarks(config: BuildConfig, split: str, counts: Counters) -> list[str]:
         if number:
             remarks.append(f"{split}: {number:,} {text}.")
     return remarks
+
+
+def _warnings(output: ShardOutput, splits: list[str]) -> Iterator[str]:
+    """Yields what decoders warned of, with the first images' names."""
+    uri = storage.join(output.directory(output.formats[0]), STATISTICS)
+    document: Mapping[str, Any] = json.loads(storage.read_bytes(uri))
+    for split in splits:
+        counted = document["splits"][split]
+        for warning, sources in counted["warned"].items():
+            number = counted["warnings"][warning]
+            names = sample([source["name"] for source in sources], 3, number)
+            said = _WARNINGS.get(warning, f"have the warning {warning}")
+            yield f"{split}: {number:,} images {said}: {names}."
 
 
 def loader_line_of(config: BuildConfig, output: ShardOutput, format_name: str) -> str:

@@ -17,12 +17,18 @@ _TABLE_WIDTH: Final = 100  # columns, where the terminal is narrower or there is
 def open_console() -> Console:
     """Returns a console that still reaches the user where workers are silenced."""
     own = sys.stderr is sys.__stderr__  # and not what a test put in its place
-    stream = os.fdopen(os.dup(2), "w", buffering=1) if own else sys.stderr
+    stream = sys.stderr
+    if own:
+        stream = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")
     return Console(file=stream, markup=False, highlight=False, soft_wrap=True)
 
 
-def set_up_logging(console: Console, *, verbose: bool, quiet: bool) -> None:
-    """Sends the log to a console: our own part of it, all of Beam's, or warnings."""
+@contextmanager
+def logged_to(console: Console, *, verbose: bool, quiet: bool) -> Iterator[None]:
+    """Sends the log to a console: our own part of it, all of Beam's, or warnings.
+
+    After the block nothing is sent there, for the console may be closed by then.
+    """
     handler = _ConsoleHandler(console)
     layout = "%(asctime)s %(name)s %(message)s" if verbose else "%(message)s"
     handler.setFormatter(logging.Formatter(layout))
@@ -41,6 +47,10 @@ def set_up_logging(console: Console, *, verbose: bool, quiet: bool) -> None:
     logging.getLogger("PrismJobServer").disabled = not verbose
     if not verbose:  # what a job server says, Beam logs by the root logger
         handler.addFilter(lambda record: record.name != "root")
+    try:
+        yield
+    finally:
+        logging.getLogger().removeHandler(handler)
 
 
 def print_table(table: Table) -> None:

@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from beam_pipeline.command import FAILED, refuse_unknown, run_command
-from beam_pipeline.config import absolute, parse_assignment, shipped_configs
+from beam_pipeline.config import parse_assignment, shipped_configs
 from beam_pipeline.demands import VerifyInputs, VerifyOptions, find_demands
 from beam_pipeline.pipeline import verify_dataset
 from beam_pipeline.runners import is_local, make_options, make_pipeline
@@ -38,6 +38,7 @@ from transforms.conclusion import (
 from transforms.errors import ConfigError
 from transforms.findings import Findings, FindingsBuilder, Problem
 from transforms.inventory import take_inventory
+from transforms.uris import absolute
 from transforms.verification import ImageCheck
 
 # Flags that say where what is known of the archives lies.

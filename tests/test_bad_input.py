@@ -105,15 +105,15 @@ CASES = {
         f"needs 10,240 bytes and only 3,736 are there. {GET_AGAIN}",
         train=TRAIN[:15000],
     ),
-    "train cut between inner tars": Case(
+    "train cut inside a header": Case(
         f"{{train}} is damaged at byte {SECOND:,} after n01440764.tar: it ends without "
         f"an end-of-archive block. {GET_AGAIN}",
-        train=TRAIN[:SECOND],
+        train=TRAIN[: SECOND + 100],
     ),
     "inner tar cut before it was packed": Case(
         f"{{train}} (in n01440764.tar) is damaged at byte {512 + 1536:,} after "
         "n01440764_1.JPEG: it ends without an end-of-archive block. " + GET_AGAIN,
-        train=tar([("n01440764.tar", tar(CLASSES["n01440764"])[:1536])]),
+        train=tar([("n01440764.tar", tar(CLASSES["n01440764"])[:1636])]),
     ),
     "validation cut": Case(
         "{validation} is damaged at byte 0: ILSVRC2012_val_00000003.JPEG needs "

@@ -59,7 +59,7 @@ def test_the_published_archives_are_accepted(
         f"Verifying {tmp_path}/old.tar: 1,500,000 bytes.",
         f"{tmp_path}/train.tar is the published one: its sha256 is {sha256}.",
         f"{tmp_path}/old.tar is the published one: its md5 is {md5}.",
-        "No checksum of own.tar is known, so it is not verified.",
+        f"No checksum of {tmp_path}/own.tar is known, so it is not verified.",
     }
 
 

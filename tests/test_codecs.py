@@ -2,6 +2,8 @@
 
 import io
 import math
+import struct
+import zlib
 from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
@@ -14,7 +16,7 @@ import simplejpeg
 from PIL import Image, ImageOps
 from PIL.JpegImagePlugin import get_sampling
 
-from transforms import resizing
+from transforms import png, resizing
 from transforms.images import treat_image
 from transforms.policy import ImagePolicy, RejectedImage
 
@@ -426,3 +428,96 @@ def test_photos_look_as_they_do_the_plain_way(
         found.append(psnr(far))
     assert min(found) >= worst
     assert np.median(found) >= worst + 5
+
+
+# --- Transparency of PNGs -------------------------------------------------------------
+
+
+def png_of(
+    bits: int, colours: int, rows: list[bytes], *more: tuple[bytes, bytes]
+) -> bytes:
+    """Returns a PNG of rows of packed samples, 16 pixels wide."""
+    header = struct.pack(">IIBBBBB", 16, len(rows), bits, colours, 0, 0, 0)
+    body = zlib.compress(b"".join(b"\0" + row for row in rows))
+    chunks = [(b"IHDR", header), *more, (b"IDAT", body), (b"IEND", b"")]
+    return png.SIGNATURE + b"".join(
+        struct.pack(">I", len(body))
+        + kind
+        + body
+        + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in chunks
+    )
+
+
+def packed(values: list[int], bits: int) -> bytes:
+    number = 0
+    for value in values:
+        number = number << bits | value
+    return number.to_bytes(len(values) * bits // 8, "big")
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
+def test_the_grey_that_is_transparent_stays_so(bits: int) -> None:
+    most = (1 << bits) - 1
+    rng = np.random.default_rng(bits)
+    grey = rng.integers(0, most + 1, (5, 16))
+    grey[0, :4] = 0, most, most // 2, most // 2
+    for key in (0, most, most // 2):
+        rows = [packed(row, bits) for row in grey.tolist()]
+        data = png_of(bits, 0, rows, (b"tRNS", struct.pack(">H", key)))
+        with Image.open(
+            io.BytesIO(treat_image(data, POLICIES["reencode"]).data)
+        ) as ours:
+            assert ours.mode == "LA"
+            light, alpha = np.moveaxis(np.asarray(ours), -1, 0)
+        assert np.array_equal(alpha, np.where(grey == key, 0, 255))
+        eight = grey >> 8 if bits == 16 else grey * 255 // most
+        assert np.array_equal(light, eight)
+        if bits in (1, 8):  # of which Pillow tells as much
+            with Image.open(io.BytesIO(data)) as theirs:
+                assert np.array_equal(np.asarray(theirs.convert("LA"))[..., 1], alpha)
+        opaque = treat_image(
+            data, ImagePolicy(policy="reencode", colour="rgb", **SHARED)
+        )
+        with Image.open(io.BytesIO(opaque.data)) as ours:
+            assert ours.mode == "RGB"
+            assert np.array_equal(np.asarray(ours), eight[..., None].repeat(3, axis=2))
+
+
+@pytest.mark.filterwarnings("ignore:Palette images with Transparency:UserWarning")
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+def test_palettes_with_transparency_have_pillows_pixels(bits: int) -> None:
+    rng = np.random.default_rng(bits)
+    for colours in {1, 2, 1 << bits, max(1, (1 << bits) - 3)}:
+        for size in (0, 1, 2, colours, colours + 1, 256):
+            for alphas in (rng.bytes(size), bytes(size), b"\xff" * size + b"\0"):
+                rows = [rng.bytes(2 * bits) for _ in range(3)]
+                data = png_of(
+                    *(bits, 3, rows, (b"PLTE", rng.bytes(3 * colours))),
+                    *([(b"tRNS", alphas)] if alphas else []),
+                )
+                with Image.open(io.BytesIO(data)) as theirs:
+                    transparent = theirs.info.get("transparency")
+                    if isinstance(transparent, int) and transparent >= colours:
+                        del theirs.info["transparency"]  # Pillow fails there
+                    elif transparent is not None and not isinstance(transparent, int):
+                        theirs.info["transparency"] = transparent[:256]
+                    expected = np.asarray(theirs.convert("RGB"))
+                    shown = np.asarray(theirs.convert("RGBA"))
+                made = treat_image(data, POLICIES["rgb"]).data
+                with Image.open(io.BytesIO(made)) as ours:
+                    assert np.array_equal(np.asarray(ours), expected)
+                if alphas:
+                    kept = treat_image(data, POLICIES["reencode"]).data
+                    with Image.open(io.BytesIO(kept)) as ours:
+                        assert np.array_equal(np.asarray(ours.convert("RGBA")), shown)
+
+
+@pytest.mark.parametrize("key", [(1, 2, 3), (0x1234, 0x5678, 0x9ABC)])
+def test_the_colour_that_is_transparent_is_pillows(key: tuple[int, ...]) -> None:
+    bits = 8 if max(key) < 256 else 16
+    row = packed([*key, *(value ^ 1 for value in key)] * 8, bits)
+    data = png_of(bits, 2, [row], (b"tRNS", struct.pack(">3H", *key)))
+    made = treat_image(data, POLICIES["reencode"]).data
+    with Image.open(io.BytesIO(data)) as theirs, Image.open(io.BytesIO(made)) as ours:
+        assert np.array_equal(np.asarray(theirs.convert("RGBA")), np.asarray(ours))

@@ -383,6 +383,8 @@ def test_a_bmp_may_be_stored_top_down_or_be_of_os2() -> None:
     data = encode("BMP")
     down = data[:22] + struct.pack("<i", -33) + data[26:]
     assert read_header(down) == read_header(data)
+    mirrored = data[:18] + struct.pack("<i", -47) + data[22:]
+    assert read_header(mirrored) == replace(read_header(data), width=None)
     core = data[:14] + struct.pack("<IHHHH", 12, 47, 33, 1, 24) + bytes(40)
     assert read_header(core) == read_header(data)
 

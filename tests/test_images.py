@@ -2,6 +2,8 @@
 
 import hashlib
 import io
+import struct
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -349,6 +351,11 @@ def changed(data: bytes, at: int, new: bytes) -> bytes:
     return data[:at] + new + data[at + len(new) :]
 
 
+def chunk(kind: bytes, body: bytes) -> bytes:
+    checksum = struct.pack(">I", zlib.crc32(kind + body))
+    return struct.pack(">I", len(body)) + kind + body + checksum
+
+
 def without_palette(data: bytes) -> bytes:
     at = data.index(b"PLTE") - 4
     return data[:at] + data[at + 12 + int.from_bytes(data[at : at + 4], "big") :]
@@ -399,7 +406,16 @@ IDAT = PNG.index(b"IDAT")
             changed(BASE, FRAME + 9, b"\x02"), "undecodable", "with 2 comp", id="2-comp"
         ),
         pytest.param(
-            changed(BASE, FRAME + 1, b"\xc3"), "undecodable", "of a kind", id="lossless"
+            changed(BASE, FRAME + 1, b"\xc3"),
+            "undecodable",
+            "a lossless",
+            id="lossless",
+        ),
+        pytest.param(
+            changed(BASE, FRAME + 1, b"\xcb"), "undecodable", "a lossless", id="sof-11"
+        ),
+        pytest.param(
+            changed(BASE, FRAME + 1, b"\xc5"), "undecodable", "of a kind", id="sof-5"
         ),
         pytest.param(PNG_START, "truncated", "a PNG without a header", id="png-start"),
         pytest.param(
@@ -414,7 +430,7 @@ IDAT = PNG.index(b"IDAT")
         pytest.param(
             changed(BASE, FRAME + 5, b"\xff" * 4),
             "too_many_pixels",
-            "it has 65,535 x 65,535 pixels, more than 178,956,970",
+            "it has 65,535 x 65,535 pixels, more than 67,108,864",
             id="pixels",
         ),
         pytest.param(
@@ -428,6 +444,44 @@ IDAT = PNG.index(b"IDAT")
             "too_many_scans",
             "it has 501 scans, more than 500",
             id="scans",
+        ),
+        pytest.param(
+            changed(PROGRESSIVE, PROGRESSIVE.index(b"\xff\xc2") + 5, b"\x20\0\x20\0")
+            + b"\xff\xda" * 2,
+            "too_many_scans",
+            "it has 12 scans of 8,192 x 8,192 pixels, which count as 805,306,368, more "
+            "than 800,000,000",
+            id="scans-of-many-pixels",
+        ),
+        pytest.param(
+            changed(PNG, IDAT + 4, b"junk"),
+            "undecodable",
+            "the checksum of its IDAT is wrong",
+            id="png-junk",
+        ),
+        pytest.param(
+            changed(PNG, 24, b"\x10"),
+            "undecodable",
+            "the checksum of its IHDR is wrong",
+            id="png-header",
+        ),
+        pytest.param(
+            b"\xff\xd8" + b"\xff\xfe\0\2" * (1 << 17) + BASE[2:],
+            "undecodable",
+            "its pixels begin behind 131,072 segments",
+            id="segments",
+        ),
+        pytest.param(
+            BASE[:FRAME] + b"x" * (1 << 24) + BASE[FRAME:],
+            "undecodable",
+            "segments, at byte 16,777,8",
+            id="long-header",
+        ),
+        pytest.param(
+            PNG[:33] + chunk(b"tEXt", b"") * (1 << 17) + PNG[33:],
+            "undecodable",
+            "it has 131,072 chunks, or more",
+            id="png-chunks",
         ),
     ],
 )
@@ -461,23 +515,36 @@ def test_bounds_are_those_of_the_policy() -> None:
     ("data", "reason"),
     [
         (BASE[: (SCAN + len(BASE)) // 2], "truncated"),
-        (BASE[: (SCAN + len(BASE)) // 2] + bytes(999), "truncated"),
         (PROGRESSIVE[: len(PROGRESSIVE) // 2], "truncated"),
         (CMYK[:-20], "truncated"),
         (changed(BASE, BASE.index(b"\xff\xc4") + 5, b"\xff" * 8), "undecodable"),
         (PNG[:-30], "truncated"),
-        (changed(PNG, IDAT + 4, b"junk"), "undecodable"),
+        (PNG[:33] + chunk(b"IDAT", b"junk") + chunk(b"IEND", b""), "undecodable"),
+        (
+            PNG[:33]
+            + chunk(b"IDAT", PNG[IDAT + 4 : IDAT + 9])
+            + chunk(b"tEXt", b"between")
+            + chunk(b"IDAT", PNG[IDAT + 9 : -16])
+            + chunk(b"IEND", b""),
+            "truncated",
+        ),
+        (BASE[:-2], "truncated"),
+        (PROGRESSIVE[:-2], "truncated"),
+        (CMYK[:-2], "truncated"),
         (without_palette(save(indexed(), "PNG")), "undecodable"),
         (BASE[:FRAME] + BASE[FRAME : FRAME + 19] + BASE[FRAME:], "undecodable"),
     ],
     ids=[
         "half",
-        "zeros",
         "scans",
         "cmyk",
         "tables",
         "png",
         "png-junk",
+        "png-interrupted",
+        "no-end",
+        "scans-no-end",
+        "cmyk-no-end",
         "colours",
         "frames",
     ],
@@ -493,11 +560,33 @@ def test_decoding_tells_more_of_what_is_rejected(data: bytes, reason: str) -> No
 
 
 @pytest.mark.parametrize(
+    ("data", "ended"),
+    [
+        (BASE, True),
+        (BASE + b"\0\n", True),
+        (BASE + BASE[:-2], True),
+        (BASE[:-1], False),
+        (BASE[:-40], False),
+        (BASE[:-40] + bytes(40), False),
+        (BASE[:2] + BASE[2:20] + b"\xff\xe1\0\x04\xff\xd9" + BASE[20:-9], False),
+        (PROGRESSIVE[:-40], False),
+        (PNG, True),
+        (PNG + b"behind", True),
+        (PNG[:-12], False),
+        (PNG[:-20], False),
+    ],
+)
+def test_an_end_that_is_missing_is_told_without_decoding(
+    data: bytes, ended: bool
+) -> None:
+    treated = treat_image(data, KEEP)
+    assert treated == Treated(data, None, () if ended else ("missing_end",))
+
+
+@pytest.mark.parametrize(
     ("data", "code"),
     [
-        (BASE[:-2], "missing_end"),
-        (PROGRESSIVE[:-2], "missing_end"),
-        (CMYK[:-2], "missing_end"),
+        (BASE[: (SCAN + len(BASE)) // 2] + bytes(999), "missing_end"),
         (BASE[:-2] + b"junk" * 9 + b"\xff\xd9", "extraneous_bytes"),
         (BASE[:20] + b"junk" + BASE[20:], "extraneous_bytes"),
         (BASE[:-40] + b"\xff\xd9", "missing_data"),
@@ -512,7 +601,22 @@ def test_what_libjpeg_warns_of_is_accepted_and_named(data: bytes, code: str) -> 
     assert treat_image(data, replace(DECODE, policy="keep")) == Treated(
         data, None, (code,)
     )
-    assert treat_image(data, KEEP) == Treated(data, None, ())
+    ended = ("missing_end",) if code == "missing_end" else ()
+    assert treat_image(data, KEEP) == Treated(data, None, ended)
+
+
+@pytest.mark.parametrize("length", [14, 16])
+@pytest.mark.parametrize("laden", [False, True])
+def test_junk_behind_a_segment_that_is_too_long_for_its_length_is_passed_over(
+    length: int, laden: bool
+) -> None:
+    # Cutting the first segment out would leave junk where a marker has to be.
+    exif = b"\xff\xe1" + struct.pack(">H", 8 + len(EXIF)) + b"Exif\0\0" + EXIF
+    data = b"\xff\xd8" + exif + b"J" * length + BASE[2 if laden else 20 :]
+    for policy in (DECODE, ENCODE, RESIZE, replace(ENCODE, encoding="png")):
+        assert treat_image(data, policy).warnings == ("extraneous_bytes",)
+    pixels = treat_image(data, replace(ENCODE, encoding="png", exif="strip")).data
+    assert pixels == treat_image(BASE, replace(ENCODE, encoding="png")).data
 
 
 @pytest.mark.parametrize("policy", ALL, ids=lambda policy: policy.policy)
@@ -704,7 +808,7 @@ def read_metadata_of(data: bytes) -> Metadata:
         (
             {"shortest_side": 40_000, "enlarge": True},
             "too_many_pixels",
-            "it would get 53,333 x 40,000 pixels, more than 178,956,970",
+            "it would get 53,333 x 40,000 pixels, more than 67,108,864",
         ),
         (
             {"exact": (1, 65_501), "enlarge": True},
@@ -921,13 +1025,15 @@ def test_who_decodes(policy: ImagePolicy, decodes: bool) -> None:
 
 def test_large_images_and_odd_metadata_warn_nobody() -> None:
     # Warnings are errors in these tests; Pillow warns of all three on its own.
-    animated = PNG[:33] + b"\0\0\0\4acTL" + bytes(8) + PNG[33:]
+    animated = PNG[:33] + chunk(b"acTL", bytes(8)) + PNG[33:]
     broken = EXIF.replace(b"\1\0\x12\1", b"\xff\0\x12\1")
     exif = insert_metadata(BASE, Metadata(exif=broken))[:-2] + b"junk\xff\xd9"
     large = save(Image.new("L", (10_000, 9_000)), "PNG")
-    policy = ImagePolicy(policy="resize", longest_side=4)
-    for data in (animated, exif, large):
-        assert treat_image(data, policy).data
+    keep = {"policy": "keep", "check": "decode"}
+    for options in ({"policy": "resize", "longest_side": 4}, keep):
+        policy = ImagePolicy(max_pixels=90_000_000, **options)
+        for data in (animated, exif, large):
+            assert treat_image(data, policy).data
 
 
 def test_threads_get_what_one_gets() -> None:

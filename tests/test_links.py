@@ -193,10 +193,12 @@ def test_links_have_the_bytes_that_tarfile_gives(entries: list[Entry]) -> None:
     check_links(pack(entries))
 
 
+# A target with ".." after a name that is no directory is found by its letters alone, as
+# tarfile does; a folder has no way through it.
 @settings(deadline=None, max_examples=40)
 @given(
     st.lists(ENTRIES, max_size=8, unique_by=lambda e: e[0]).map(
-        lambda entries: [e for e in entries if ".." not in e[0] and "." not in e[0]]
+        lambda entries: [e for e in entries if "." not in e[0] and "d/.." not in e[2]]
     )
 )
 def test_links_have_the_bytes_that_gnu_tar_unpacks(entries: list[Entry]) -> None:

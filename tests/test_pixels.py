@@ -1,24 +1,29 @@
 """Sums over pixels, held against the pixels."""
 
 import io
+import struct
 from pathlib import Path
 from statistics import fmean, pstdev
 
 import numpy as np
 import pytest
-from hypothesis import given
+import simplejpeg
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from transforms import jpeg
+from transforms.images import treat_image
 from transforms.pixels import Pixels, add_pixels, sample_pixels
+from transforms.policy import ImagePolicy, RejectedImage
 
 RAMP = np.arange(16 * 24 * 3, dtype=np.uint16).reshape(16, 24, 3)
 PICTURE = Image.fromarray((RAMP // 5).astype(np.uint8))
 
 
-def encode(picture: Image.Image, kind: str = "PNG") -> bytes:
+def encode(picture: Image.Image, kind: str = "PNG", **options: object) -> bytes:
     encoded = io.BytesIO()
-    picture.save(encoded, kind)
+    picture.save(encoded, kind, **options)
     return encoded.getvalue()
 
 
@@ -129,3 +134,97 @@ def test_photos_at_an_eighth_are_as_close_as_documented(shared: Path) -> None:
         )
     ]
     assert all(0.9 < ratio < 0.99 for ratio in ratios), ratios
+
+
+# --- JPEGs that can't be scaled -------------------------------------------------------
+
+
+def segment(marker: int, body: bytes) -> bytes:
+    return struct.pack(">BBH", 0xFF, marker, len(body) + 2) + body
+
+
+def lossless(marker: int = 0xC3, sampling: int = 0x11) -> bytes:
+    """Returns a JPEG of 64 by 48 pixels that are coded as differences, all 0."""
+    factors = bytes((1, sampling, 0, 2, 0x11, 0, 3, 0x11, 0))
+    return b"".join(
+        (
+            jpeg.START,
+            segment(marker, struct.pack(">BHHB", 8, 48, 64, 3) + factors),
+            segment(0xC4, bytes((0, 1, *bytes(15), 0))),
+            segment(jpeg.SCAN, bytes((3, 1, 0, 2, 0, 3, 0, 1, 0, 0))),
+            bytes(2000),
+            jpeg.END,
+        )
+    )
+
+
+def test_turbojpeg_writes_behind_its_room_for_a_scaled_lossless_jpeg() -> None:
+    # The fault that is kept away from; where this fails, TurboJPEG has mended it.
+    room = np.full(64 * 48 * 3, 0xA5, np.uint8)
+    small = simplejpeg.decode_jpeg(
+        lossless(), "RGB", min_height=1, min_width=1, buffer=room, strict=False
+    )
+    assert small.shape == (6, 8, 3)
+    assert np.any(room[small.size :] != 0xA5)
+
+
+@pytest.mark.parametrize("sampling", [0x11, 0x21, 0x12, 0x22, 0x41])
+@pytest.mark.parametrize("marker", sorted(jpeg.FRAMES - {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}))
+def test_lossless_and_hierarchical_jpegs_are_never_scaled(
+    marker: int, sampling: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_args: object, **_options: object) -> None:
+        pytest.fail("it would be scaled")
+
+    monkeypatch.setattr(simplejpeg, "decode_jpeg", refuse)
+    data = lossless(marker, sampling)
+    assert sample_pixels(data) is None
+    for policy in (
+        ImagePolicy(check="decode"),
+        ImagePolicy(policy="reencode"),
+        ImagePolicy(policy="resize", longest_side=4),
+    ):
+        with pytest.raises(RejectedImage):
+            treat_image(data, policy)
+
+
+FACTORS = st.integers(1, 4).flatmap(
+    lambda x: st.integers(1, 4).map(lambda y: x << 4 | y)
+)
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    st.sampled_from(["RGB", "CMYK", "L", "lossless"]),
+    st.booleans(),
+    st.lists(FACTORS, min_size=4, max_size=4),
+    st.lists(st.tuples(st.integers(2, 400), st.integers(0, 255)), max_size=3),
+)
+def test_whatever_the_header_scaling_stays_within_its_room(
+    mode: str, progressive: bool, factors: list[int], changes: list[tuple[int, int]]
+) -> None:
+    data = bytearray(
+        lossless()
+        if mode == "lossless"
+        else encode(PICTURE.convert(mode), "JPEG", progressive=progressive)
+    )
+    frame = next(
+        start for m, start, _, _ in jpeg.read_segments(data) if m in jpeg.FRAMES
+    )
+    for number in range(data[frame + 9]):
+        data[frame + 11 + 3 * number] = factors[number]
+    for place, value in changes:
+        if place < len(data) and place not in range(frame + 5, frame + 9):
+            data[place] = value
+    damaged = bytes(data)
+    found = jpeg.read_frame(damaged, jpeg.read_segments(damaged))
+    if found is None or not found.decodable:
+        return  # which is never scaled
+    room = np.full(1 << 16, 0xA5, np.uint8)
+    try:
+        small = simplejpeg.decode_jpeg(
+            damaged, "RGB", min_height=1, min_width=1, buffer=room, strict=False
+        )
+    except ValueError:
+        return
+    assert np.all(room[small.size :] == 0xA5)

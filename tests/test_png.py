@@ -23,9 +23,9 @@ def test_chunks_are_found() -> None:
 
 
 def test_headers_are_read() -> None:
-    assert png.read_header(BASE) == png.Header(31, 20)
-    assert png.read_header(BASE[:24]) == png.Header(31, 20)
-    assert png.read_header(BASE[:23]) is None
+    assert png.read_header(BASE) == png.Header(31, 20, 8)
+    assert png.read_header(BASE[:25]) == png.Header(31, 20, 8)
+    assert png.read_header(BASE[:24]) is None
     assert png.read_header(BASE[:8] + chunk(b"gAMA", bytes(9)) + BASE[8:]) is None
 
 

@@ -196,6 +196,42 @@ def test_too_many_bad_images_are_all_listed_and_nothing_is_complete(
     assert examples(tmp_path, "train") == examples(pair.whole, "train")
 
 
+def test_the_summary_names_what_is_kept_in_spite_of_warnings(tmp_path: Path) -> None:
+    images = {f"{WNID}_{number}.JPEG": jpeg(number) for number in range(1, 9)}
+    for number in (2, 3, 5, 8):
+        images[f"{WNID}_{number}.JPEG"] = jpeg(number)[: -100 * number]
+    images[f"{WNID}_7.JPEG"] = jpeg(7)[:-2] + b"junk" * 9 + b"\xff\xd9"
+    archives = write_archives(
+        tmp_path / "archives",
+        train=nested_tar({WNID: sorted(images.items())}),
+        validation=tar([("ILSVRC2012_val_00000001.JPEG", image(1))]),
+        listed=sorted(images),
+    )
+    one = ("--set", "num_shards={}")
+    outcome = build(archives, tmp_path / "kept", *one)
+    assert outcome.code == 0
+    assert (
+        "train: 4 images lack their end and may be cut off; --verify_images=decode "
+        "leaves out those that can't be loaded: n01440764_2.JPEG, n01440764_3.JPEG, "
+        "n01440764_5.JPEG and 1 more."
+    ) in outcome.out.splitlines()
+    assert {
+        e.file_name: e.image for e in examples(tmp_path / "kept", "train")
+    } == images
+    found = statistics(tmp_path / "kept")["splits"]["train"]
+    assert found["warnings"] == {"missing_end": 4}
+    assert [each["name"] for each in found["warned"]["missing_end"]] == [
+        *(f"{WNID}_{number}.JPEG" for number in (2, 3, 5)),
+    ]
+    flags = ("--verify_images=decode", "--max_rejects=4")
+    outcome = build(archives, tmp_path / "whole", *flags, *one)
+    lines = outcome.out.splitlines()
+    assert "train: 4 bad images left out; report.html shows them." in lines
+    assert "train: 1 images have bytes that belong nowhere: n01440764_7.JPEG." in lines
+    names = [example.file_name for example in examples(tmp_path / "whole", "train")]
+    assert sorted(names) == [f"{WNID}_{number}.JPEG" for number in (1, 4, 6, 7)]
+
+
 def test_headers_alone_show_most_of_them(pair: Pair, tmp_path: Path) -> None:
     archives = pair.spoiled.parent / "archives spoiled"
     outcome = build(archives, tmp_path, "--max_rejects=100", "--num_shards", "train=3")

@@ -494,9 +494,10 @@ def test_a_bad_image_is_reported_and_the_others_are_written(
     first, bad, last = "n01440764_1.JPEG", "n01440764_2.JPEG", "n01440764_3.JPEG"
     images = [(first, image(3)), (bad, data), (last, image(4))]
     offset = 512 + -(-len(image(3)) // 512) * 512 + 512
-    report = build_shard(make_spec(images, [(0, 0), (1, 7), (2, 1)]), output)
+    spec = make_spec(images, [(0, 0), (1, 7), (2, 1)])
+    report = build_shard(spec, output)
     (rejected,) = report.rejected
-    assert rejected.source == Source(bad, 7, "images.tar", offset, len(data))
+    assert rejected.source == Source(bad, 7, spec.archives[0].uri, offset, len(data))
     assert rejected.reason == reason
     assert rejected.message
     assert (report.wanted, report.statistics.examples) == (3, 2)

@@ -78,6 +78,7 @@ def recount(examples: Sequence[Example]) -> dict[str, Any]:
             lambda p: "progressive" if "progressive" in p.info else "sequential",
         ),
         "warnings": {},
+        "warned": {},
         "repaired": {},
     }
     for name, numbers in values.items():
@@ -258,6 +259,11 @@ def test_each_image_is_counted_once(observations: list[Observation]) -> None:
         expected = observations if name == "image_kib" else sized
         assert sum(histogram.counts.values()) == len(expected)
     assert all(len(found) == min(12, len(sized)) for found in whole.extremes.values())
+    sources: dict[str, list[Source]] = {}
+    for o in observations:
+        for warning in o.warnings:
+            sources.setdefault(warning, []).append(o.source)
+    assert whole.warned == {w: tuple(sorted(found)[:3]) for w, found in sources.items()}
 
 
 def test_of_no_images_everything_is_zero() -> None:
@@ -276,6 +282,7 @@ def test_of_no_images_everything_is_zero() -> None:
                 **dict.fromkeys(QUANTITIES, empty),
                 **{name: {} for name in COUNTED},
                 **{name: [] for name in EXTREMES},
+                "warned": {},
                 "pixels": None,
             }
         },

@@ -318,7 +318,7 @@ TO_WEBP = ImagePolicy(policy="reencode", encoding="webp")
         pytest.param(PNG, KEEP, id="PNG"),
         pytest.param(WEBP, TO_WEBP, id="WebP"),
         # What decoders only warn of is in ILSVRC2012 too.
-        pytest.param(JPEG[:-2], ImagePolicy(), id="no end mark"),
+        pytest.param(JPEG[:-2] + b"junk\xff\xd9", ImagePolicy(), id="junk"),
         pytest.param(JPEG, ImagePolicy(max_pixels=9, max_bytes=9), id="over bounds"),
     ],
 )
@@ -354,7 +354,12 @@ def test_images_whose_header_is_wrong_are_found(
 
 @pytest.mark.parametrize(
     ("data", "policy"),
-    [(JPEG[: len(JPEG) // 2], KEEP), (PNG[:2000], KEEP), (WEBP[:2000], TO_WEBP)],
+    [
+        (JPEG[: len(JPEG) // 2], KEEP),
+        (JPEG[:-2], KEEP),
+        (PNG[:2000], KEEP),
+        (WEBP[:2000], TO_WEBP),
+    ],
 )
 def test_images_that_end_early_are_found_by_decoding(
     data: bytes, policy: ImagePolicy

@@ -350,10 +350,11 @@ def test_what_the_archives_find_is_said_in_full(
     places = [archive.index(record.image) for record in (*records[:2], records[-1])]
     assert messages == [
         f"{records[-1].file_name} is missing, the image at byte {places[2]:,} of "
-        f"{TRAIN_ARCHIVE}.",
+        f"{small_archives / TRAIN_ARCHIVE}.",
         *(
             f"The image of {records[i].file_name} is not what images.policy=repair "
-            f"makes of the image at byte {places[i]:,} of {TRAIN_ARCHIVE}: it has "
+            f"makes of the image at byte {places[i]:,} of "
+            f"{small_archives / TRAIN_ARCHIVE}: it has "
             f"{sizes[1 - i]:,} bytes, expected {sizes[i]:,}."
             for i in (0, 1)
         ),

@@ -8,7 +8,7 @@ from typing import Any, Final
 import yaml
 from PIL import Image
 
-from transforms import storage
+from transforms import pillow, storage
 from transforms.errors import StorageError
 from transforms.facts import ConfigFacts, DocumentFacts, document_facts
 from transforms.findings import FindingsBuilder
@@ -133,7 +133,7 @@ class Documents:
         try:
             with Image.open(io.BytesIO(data)) as image:
                 image.load()
-        except (OSError, ValueError, SyntaxError) as error:
+        except pillow.ERRORS as error:
             self.add(name, f"It is no image that can be decoded: {error}.")
 
 

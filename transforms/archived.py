@@ -30,7 +30,7 @@ ARCHIVED: Final = pa.schema(
         pa.field("label", pa.int64(), nullable=False),
         pa.field("image_bytes", pa.int64()),  # as written; null where it is rejected
         pa.field("digest", pa.binary(16)),  # as written; null where it is rejected
-        pa.field("archive", pa.dictionary(pa.int32(), pa.string())),  # its file's name
+        pa.field("archive", pa.dictionary(pa.int32(), pa.string())),  # its URI
         pa.field("offset", pa.int64(), nullable=False),  # of the bytes, in the archive
     ]
 )

@@ -9,6 +9,7 @@ from 25 ms that double to 51 s, 102 s in all; Arrow's errors come after that.
 import errno
 import os
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -26,6 +27,7 @@ from transforms.remote import RemoteReader, buffered_file
 _S3_RETRIES: Final = 12
 _S3_CONNECT_SECONDS: Final = 10
 _S3_SILENT_SECONDS: Final = 30  # without a byte
+_SETTLING_SECONDS: Final = 2.0  # between writing a small file and looking at it again
 
 # Which of S3's errors are whose fault. The names are the AWS SDK's (``CoreErrors.h``).
 _REFUSALS: Final = frozenset(
@@ -154,6 +156,32 @@ def remove_tree(uri: str) -> None:
             _require_bucket(uri)
 
 
+def swap(uri: str, data: bytes, generation: str) -> str | None:
+    """Writes a small file if it is still of a generation; empty for none there.
+
+    Arrow offers no conditions, so of several that write at once the last one has it:
+    each looks again when the others have had the time to write.
+    """
+    if _generation(uri) != generation:
+        return None
+    with publish(uri) as file:
+        file.write(data)
+    time.sleep(_SETTLING_SECONDS)
+    written = _generation(uri)
+    with open_file(uri) as file:
+        return written if file.read() == data else None
+
+
+def discard(uri: str, generation: str) -> None:
+    """Removes a file if it is of a generation."""
+    if _generation(uri) == generation:
+        remove(uri)
+
+
+def _generation(uri: str) -> str:
+    return file_info(uri).generation if exists(uri) else ""
+
+
 def _locate(uri: str) -> tuple[Any, str]:
     """Returns the file system that a URI names, and the path in it."""
     scheme, _, rest = uri.partition("://")
@@ -232,7 +260,7 @@ def _has_s3_credentials() -> bool:
         machine = ""
     return (
         any(os.environ.get(name) for name in variables)
-        or any(Path(name).expanduser().is_file() for name in files)
+        or any(os.path.isfile(os.path.expanduser(name)) for name in files)
         or machine.startswith("Amazon")
     )
 

@@ -121,6 +121,22 @@ class Backend(Protocol):
         ...
 
 
+class Swapping(Protocol):
+    """Storage with small files that several processes agree about."""
+
+    def swap(self, uri: str, data: bytes, generation: str) -> str | None:
+        """Writes a small file if it is still of a generation; empty for none there.
+
+        Returns:
+            Its new generation; None where it is of another one, or not there.
+        """
+        ...
+
+    def discard(self, uri: str, generation: str) -> None:
+        """Removes a file if it is of a generation."""
+        ...
+
+
 def hidden_name(name: str) -> str:
     """Returns a new name for a file that is not whole yet."""
     return f".{name}.{secrets.token_hex(4)}{UNFINISHED_SUFFIX}"

@@ -1,7 +1,8 @@
 """Who is writing what: a run has its directory for itself, and dead runs are swept.
 
 A claim is a lock of the system's on an open file (``direct.claim``), so it ends with
-its process, however that ends.
+its process, however that ends. In object storage a lease stands for it
+(``transforms.leases``).
 """
 
 import os
@@ -9,16 +10,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from transforms import storage
-from transforms.direct import claim
+from transforms.direct import Claim, claim
 from transforms.errors import StorageError
+from transforms.leases import leased
 from transforms.local import explain, local_path
 
 
 @contextmanager
 def exclusive(directory: str) -> Iterator[None]:
-    """Keeps a second run out of a directory; the system frees it when a run dies.
+    """Keeps a second run out of a directory; it is free again when a run dies.
 
-    Where the storage has no locks, nobody is kept out.
+    Where a local file system has no locks, nobody is kept out.
 
     Args:
         directory: A directory that is there.
@@ -27,14 +29,19 @@ def exclusive(directory: str) -> Iterator[None]:
         StorageError: Another run has it.
     """
     if not storage.is_local(directory):
-        yield
+        with leased(directory):
+            yield
         return
     try:
         descriptor = os.open(local_path(directory), os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
         raise explain(error, "open", directory) from error
     try:
-        if not claim(descriptor):
+        try:
+            claimed = claim(descriptor)
+        except OSError as error:
+            raise explain(error, "lock", directory) from error
+        if claimed is Claim.THEIRS:
             raise StorageError(
                 f"Another run is writing to {directory}. Wait for it to end, or stop "
                 "it and rerun; what it has finished is kept."
@@ -60,13 +67,16 @@ def sweep(directory: str, *, ours: bool = False) -> None:
     for name in filter(storage.is_unfinished, storage.list_names(directory)):
         uri = storage.join(directory, name)
         try:
-            descriptor = os.open(local_path(uri), os.O_RDONLY)
+            # NFS locks only what is open for writing.
+            descriptor = os.open(local_path(uri), os.O_RDWR)
         except FileNotFoundError:
             continue
         except OSError as error:
             raise explain(error, "remove", uri) from error
         try:
-            if ours or claim(descriptor):
+            if ours or claim(descriptor) is Claim.OURS:
                 storage.remove(uri)
+        except OSError as error:
+            raise explain(error, "lock", uri) from error
         finally:
             os.close(descriptor)

@@ -5,31 +5,35 @@ is in ``docs/performance.md``.
 
 TurboJPEG decodes, and stops at the first thing libjpeg warns of. Then Pillow decodes,
 which takes no notice of warnings but tells an image that ends too early from one that
-is damaged. Both are the same libjpeg-turbo, so the pixels are the same. Pillow gets to
-see nothing but what decides pixels: it warns of odd metadata in ways that can't be
-silenced for one thread alone.
+is damaged. Both are the same libjpeg-turbo, so the pixels are the same. Pillow has the
+last word on every image: what it refuses to load is rejected.
+
+Where pixels are wanted, Pillow gets to see nothing but what decides them. It never gets
+to see EXIF: it warns of what is odd there in ways that can't be silenced for one thread
+alone, and copies what entries claim to hold, which may be gigabytes.
 """
 
 import io
 import math
-import struct
-import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 import simplejpeg
 from PIL import Image
 from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile, PngInfo
 
-from transforms import jpeg, jpeg_metadata, png
-from transforms.image_metadata import KINDS, Metadata
+from transforms import jpeg, jpeg_metadata, pillow, png
+from transforms.image_metadata import Metadata
 from transforms.policy import ImagePolicy, RejectedImage
 from transforms.resizing import Pixels
+
+_MISSING_END: Final = "missing_end"
 
 # What libjpeg warns of, by a part of its words, and the code it is counted under.
 _WARNINGS: Final = {
@@ -42,11 +46,10 @@ _WARNINGS: Final = {
     "Invalid SOS parameters": "inconsistent_scans",
     "unknown JFIF revision": "unknown_header",
     "Unknown Adobe color transform": "unknown_header",
+    "Premature end of JPEG file": _MISSING_END,
 }
-_PREMATURE_END: Final = "Premature end of JPEG file"
 WARNINGS: Final = (
     *dict.fromkeys(_WARNINGS.values()),
-    "missing_end",
     "metadata_dropped",  # not libjpeg's: what an image had and its new encoding has not
 )
 
@@ -55,11 +58,9 @@ WARNINGS: Final = (
 _FAST_UP_TO: Final = 90
 _EXACT_FROM: Final = 96
 
-# Whatever Pillow raises for bytes that are no image.
-_PILLOW_ERRORS: Final = (
-    *(OSError, ValueError, SyntaxError, EOFError, OverflowError),
-    *(IndexError, KeyError, TypeError, struct.error, zlib.error),
-)
+# Pillow inflates up to a megabyte of each such chunk of a PNG.
+_INFLATED: Final = frozenset({b"iCCP", b"zTXt", b"iTXt"})
+_MOST_INFLATED: Final = 500
 
 MOST_PIXELS_A_SIDE: Final = {"jpeg": 65_500, "webp": 16_383, "png": (1 << 31) - 1}
 
@@ -80,8 +81,8 @@ def decode_jpeg(
     Raises:
         RejectedImage: It ends too early, or can't be decoded.
     """
-    space = {1: "GRAY", 3: "RGB"}.get(frame.components, "CMYK")
-    pixels, warnings = _decode(data, segments, frame, space, scale)
+    space = _space(frame)
+    pixels, warnings = _decode(data, frame, space, scale)
     if space == "CMYK":
         inverted = jpeg.is_adobe(data, segments)
         light = (pixels if inverted else 255 - pixels).astype(np.uint16)
@@ -89,8 +90,64 @@ def decode_jpeg(
     return pixels, warnings
 
 
+def check_jpeg(data: bytes, frame: jpeg.Frame) -> tuple[str, ...]:
+    """Returns what libjpeg warns of in a JPEG that Pillow, as it comes, loads.
+
+    Args:
+        data: A JPEG.
+        frame: Its frame.
+
+    Raises:
+        RejectedImage: Pillow refuses to load it.
+    """
+    complaint = ""
+    try:
+        _decode_strictly(data, frame, _space(frame), 8)
+    except ValueError as error:
+        complaint = str(error)
+    with _pillow_errors():
+        image = JpegImageFile(io.BytesIO(jpeg.hide_segments(data, jpeg.EXIF)))
+        if complaint:
+            image.load()
+    return _warnings_in(complaint)
+
+
+def check_png(data: bytes, chunks: Sequence[png.Chunk]) -> tuple[str, ...]:
+    """Returns the warnings of a PNG that Pillow, as it comes, loads.
+
+    One of indices without a palette is rejected as well, which Pillow alone takes.
+
+    Args:
+        data: A PNG.
+        chunks: Its chunks.
+
+    Raises:
+        RejectedImage: Pillow refuses to load it.
+    """
+    if sum(kind in _INFLATED for kind, *_ in chunks) > _MOST_INFLATED:
+        raise RejectedImage(
+            "undecodable",
+            f"it can't be decoded: it has more than {_MOST_INFLATED:,} compressed "
+            "texts and profiles",
+        )
+    with _pillow_errors():
+        image = PngImageFile(io.BytesIO(png.without_odd_animation(data, chunks)))
+        image.load()
+        _require_palette(image)
+    return missing_end(png.is_ended(chunks))
+
+
+def missing_end(ended: bool) -> tuple[str, ...]:
+    """Returns the warning of an image that has no end."""
+    return () if ended else (_MISSING_END,)
+
+
 def decode_png(data: bytes, chunks: list[png.Chunk], header: png.Header) -> Pixels:
     """Returns a PNG's pixels, of sixteen bits the high ones.
+
+    Pixels of the one grey or colour that ``tRNS`` names are transparent. Pillow tells
+    them for colours and for one and eight bits of grey, and no others. Of sixteen bits
+    of a colour it keeps the high ones alone; these are compared.
 
     Args:
         data: A PNG.
@@ -104,18 +161,40 @@ def decode_png(data: bytes, chunks: list[png.Chunk], header: png.Header) -> Pixe
     with _pillow_errors():
         image = PngImageFile(io.BytesIO(bare))
         _load(image, (header.width, header.height))
-        pixels = _to_eight_bits(image)
+        pixels = _to_eight_bits(image, header.bits)
     return pixels.reshape(header.height, header.width, -1)
 
 
-def _to_eight_bits(image: Image.Image) -> Pixels:
+def _to_eight_bits(image: Image.Image, bits: int) -> Pixels:
+    _require_palette(image)
+    transparent = image.info.get("transparency")
     if image.mode.startswith("I"):
-        return (np.asarray(image) >> 8).astype(np.uint8)
-    if image.mode == "P" and image.palette is None:
-        raise ValueError("it has no palette")
+        values = np.asarray(image)
+        grey = (values >> 8).astype(np.uint8)
+        return grey if transparent is None else _with_key(grey, values == transparent)
+    if image.mode == "L" and bits in (2, 4) and transparent is not None:
+        # Pillow spreads the values over eight bits, and leaves out this one.
+        grey = np.asarray(image)
+        return _with_key(grey, grey == transparent * (255 // ((1 << bits) - 1)))
+    if isinstance(transparent, int) and image.palette is not None:
+        # Pillow fails where the palette lacks the index.
+        if transparent >= len(image.palette.palette) // 3:
+            del image.info["transparency"]
+    elif isinstance(transparent, bytes):
+        image.info["transparency"] = transparent[:256]  # or where there are more
     mode = "L" if image.mode in ("1", "L", "LA") else "RGB"
     mode += "A" if image.has_transparency_data else ""
     return np.asarray(image.convert(mode))
+
+
+def _with_key(grey: Pixels, transparent: npt.NDArray[np.bool_]) -> Pixels:
+    """Returns grey and transparency."""
+    return np.stack([grey, np.where(transparent, 0, 255).astype(np.uint8)], axis=-1)
+
+
+def _require_palette(image: Image.Image) -> None:
+    if image.mode == "P" and image.palette is None:
+        raise ValueError("it has no palette")
 
 
 def convert_colours(pixels: Pixels, policy: ImagePolicy) -> Pixels:
@@ -207,26 +286,21 @@ def _quantization(quality: int) -> list[list[int]]:
     return [tables[0], tables[1]]
 
 
+def _space(frame: jpeg.Frame) -> str:
+    """Returns the colours to decode to."""
+    return {1: "GRAY", 3: "RGB"}.get(frame.components, "CMYK")
+
+
 def _decode(
-    data: bytes,
-    segments: list[jpeg.Segment],
-    frame: jpeg.Frame,
-    space: str,
-    scale: int,
+    data: bytes, frame: jpeg.Frame, space: str, scale: int
 ) -> tuple[Pixels, tuple[str, ...]]:
     try:
         return _decode_strictly(data, frame, space, scale), ()
     except ValueError as error:
         complaint = str(error)
-    if complaint == _PREMATURE_END:
-        try:
-            whole = _decode_strictly(data + jpeg.END, frame, space, scale)
-        except ValueError as error:
-            raise RejectedImage("truncated", f"it can't be decoded: {error}") from error
-        return whole, ("missing_end",)
+    bare = jpeg.hide_segments(data, jpeg.EXIF, jpeg.ICC, jpeg.PHOTOSHOP)
     size = frame.width, frame.height
     with _pillow_errors():
-        bare = jpeg_metadata.cut_metadata(data, segments, KINDS)
         image = JpegImageFile(io.BytesIO(bare))
         _load(image, size, scale)
         pixels = np.asarray(image)
@@ -234,8 +308,11 @@ def _decode(
         pixels = pixels[..., None]
     elif space == "CMYK":
         pixels = 255 - pixels  # Pillow always inverts
-    warnings = (code for words, code in _WARNINGS.items() if words in complaint)
-    return pixels, tuple(warnings)
+    return pixels, _warnings_in(complaint)
+
+
+def _warnings_in(complaint: str) -> tuple[str, ...]:
+    return tuple(code for words, code in _WARNINGS.items() if words in complaint)
 
 
 def _decode_strictly(data: bytes, frame: jpeg.Frame, space: str, scale: int) -> Pixels:
@@ -268,6 +345,6 @@ def _pillow_errors() -> Iterator[None]:
     """
     try:
         yield
-    except _PILLOW_ERRORS as error:
+    except pillow.ERRORS as error:
         reason = "truncated" if "truncated" in str(error) else "undecodable"
         raise RejectedImage(reason, f"it can't be decoded: {error}") from error

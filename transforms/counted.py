@@ -56,6 +56,10 @@ def _split(statistics: Statistics) -> dict[str, Any]:
             ]
             for name, extremes in statistics.extremes.items()
         },
+        "warned": {
+            warning: [_source(source) for source in sources]
+            for warning, sources in statistics.warned.items()
+        },
         "pixels": pixels and pixels.document(),
     }
 

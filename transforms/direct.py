@@ -10,6 +10,7 @@ import errno
 import fcntl
 import os
 import threading
+from enum import Enum, auto
 from pathlib import Path
 from typing import Final
 
@@ -19,23 +20,54 @@ _BLOCK: Final = 4096  # bytes; what direct writes have to be multiples of
 
 _STOPPED: Final = threading.Event()
 
+# What file systems answer that lack an operation: CIFS, NFS and those in user space.
+_NOT_OFFERED: Final = frozenset(
+    (errno.EINVAL, errno.EBADF, errno.ENOTSUP, errno.ENOSYS, errno.ENOLCK)
+)
 
-def claim(descriptor: int) -> bool:
+
+def is_not_offered(error: OSError) -> bool:
+    """Returns whether a file system lacks an operation; else the operation failed."""
+    return error.errno in _NOT_OFFERED
+
+
+class Claim(Enum):
+    """Whose a file is."""
+
+    OURS = auto()
+    THEIRS = auto()
+    UNKNOWN = auto()  # the file system has no locks, or none of this kind of file
+
+
+def claim(descriptor: int) -> Claim:
     """Marks an open file as one that this process is writing, as long as it is open.
 
-    The system takes the mark away when the process dies, however it does. A file
-    system without locks has none to give.
+    The system takes the mark away when the process dies, however it does.
 
-    Returns:
-        False where another process has it.
+    Raises:
+        OSError: The lock failed, on a file system that has locks.
     """
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        return False
-    except OSError:
-        pass
-    return True
+        return Claim.THEIRS
+    except OSError as error:
+        if not is_not_offered(error):
+            raise
+        return Claim.UNKNOWN
+    return Claim.OURS
+
+
+def sync(descriptor: int) -> None:
+    """Waits until the disk has all of a file, or of a directory's names.
+
+    Some file systems have no such request, and do about a loss of power what they do.
+    """
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if not is_not_offered(error):
+            raise
 
 
 def stop_writing() -> None:
@@ -85,7 +117,7 @@ class DirectFile:
 
     def sync(self) -> None:
         """Waits until the disk has all that was written."""
-        os.fsync(self._descriptor)
+        sync(self._descriptor)
 
     def close(self) -> None:
         """Closes the file, whatever has been written of it."""
@@ -102,7 +134,7 @@ class DirectFile:
             while done < whole:
                 done += os.write(self._descriptor, view[done:whole])
         except OSError as error:
-            if error.errno != errno.EINVAL:
+            if not is_not_offered(error):
                 raise
         if done < len(view):
             self._direct = self._set_direct(False)
@@ -116,7 +148,7 @@ class DirectFile:
                 self._descriptor, fcntl.F_SETFL, flags | (wanted and os.O_DIRECT)
             )
         except OSError as error:
-            if error.errno != errno.EINVAL:
+            if not is_not_offered(error):
                 raise
             return False
         return wanted

@@ -7,7 +7,7 @@ copied. Among as many images two different ones of one hash are as likely as one
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from operator import attrgetter
 from typing import Any, Final
 
@@ -34,7 +34,7 @@ class Source:
     Attributes:
         name: The image's file name.
         label: Number of its class, or -1.
-        archive: The archive, as the caller names it.
+        archive: The archive: its URI, or in documents its name there.
         offset: Where its bytes begin in the archive.
         size: Their number.
     """
@@ -44,6 +44,10 @@ class Source:
     archive: str
     offset: int
     size: int
+
+    def renamed(self, names: Mapping[str, str]) -> "Source":
+        """Returns the same image with the archive's name that ``names`` has for it."""
+        return replace(self, archive=names[self.archive])
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -138,6 +142,25 @@ def find_duplicates(hashes: Mapping[str, pa.Table]) -> list[DuplicateGroup]:
         for digest, images in groups.items()
     ]
     return sorted(found, key=lambda group: _PLACE(group.images[0]))
+
+
+def rename_archives(table: pa.Table, names: Mapping[str, str]) -> pa.Table:
+    """Returns rows of ``HASHES`` with other names of their archives.
+
+    Args:
+        table: The rows.
+        names: The new name of each archive by the old one.
+    """
+    place = table.schema.get_field_index("archive")
+    chunks = [
+        pa.DictionaryArray.from_arrays(
+            chunk.indices,
+            pa.array([names[old] for old in chunk.dictionary.to_pylist()], pa.string()),
+        )
+        for chunk in table["archive"].chunks
+    ]
+    renamed = pa.chunked_array(chunks, HASHES.field("archive").type)
+    return table.set_column(place, HASHES.field("archive"), renamed)
 
 
 def hashes_to_json(table: pa.Table) -> dict[str, list[Any]]:

@@ -11,10 +11,12 @@ from typing import Final
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
+from transforms import pillow
 from transforms.examples import Example
 
 COLUMNS: Final = 3
 MOST_IMAGES: Final = 9
+_FORMATS: Final = ("JPEG", "PNG", "WEBP")  # which a dataset may hold
 MOST_EXAMPLES: Final = 60  # how far to look for images that decode
 
 # In pixels.
@@ -75,9 +77,9 @@ def _draw_cell(data: bytes) -> Image.Image | None:
     """Returns an image in the middle of a square, upright; None if it is damaged."""
     size = (CELL, CELL)
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
             image.draft(None, (2 * CELL, 2 * CELL))  # a JPEG, at a fraction of its size
             upright = ImageOps.exif_transpose(image).convert("RGB")
             return ImageOps.pad(upright, size, Image.Resampling.LANCZOS, _CELL_COLOUR)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except (*pillow.ERRORS, MemoryError):
         return None

@@ -169,6 +169,31 @@ def remove_tree(uri: str) -> None:
             _delete(blob)
 
 
+def swap(uri: str, data: bytes, generation: str) -> str | None:
+    """Writes a small file if it is still of a generation; empty for none there."""
+    blob = _blob(uri)
+    with _explained("write", uri):
+        try:
+            blob.upload_from_string(
+                data,
+                if_generation_match=int(generation or 0),
+                timeout=_TIMEOUT,
+                retry=_RETRY,
+                checksum="crc32c",
+            )
+        except PreconditionFailed:
+            return None
+    return str(blob.generation)
+
+
+def discard(uri: str, generation: str) -> None:
+    """Removes a file if it is of a generation."""
+    with _explained("remove", uri), suppress(NotFound, PreconditionFailed):
+        _blob(uri).delete(
+            if_generation_match=int(generation), timeout=_TIMEOUT, retry=_RETRY
+        )
+
+
 class _Upload(BlobWriter):  # type: ignore[misc]
     """An upload that is not finished by Python's clearing up, as open files are."""
 
@@ -232,14 +257,14 @@ def _has_credentials() -> bool:
         "K_SERVICE",  # Cloud Run
     )
     settings = os.environ.get("CLOUDSDK_CONFIG", "~/.config/gcloud")
-    login = Path(settings).expanduser() / "application_default_credentials.json"
+    login = os.path.expanduser(f"{settings}/application_default_credentials.json")
     try:
         machine = Path("/sys/class/dmi/id/product_name").read_text()
     except OSError:
         machine = ""
     return (
         any(os.environ.get(name) for name in variables)
-        or login.is_file()
+        or os.path.isfile(login)
         or machine.startswith("Google")
     )
 

@@ -220,7 +220,8 @@ def _read_bmp(data: bytes) -> Header:
         width, height = _little(data[18:20]), _little(data[20:22])
         bits = _little(data[24:26])
     else:
-        width = abs(int.from_bytes(data[18:22], "little", signed=True))
+        # A negative height means rows from the top; a negative width means nothing.
+        width = int.from_bytes(data[18:22], "little", signed=True)
         height = abs(int.from_bytes(data[22:26], "little", signed=True))
         bits = _little(data[28:30])
     mode = "P" if bits <= 8 else "RGB"

@@ -1,9 +1,14 @@
 """Looks at an image, and does to it what the policy says.
 
 What is accepted is what ILSVRC2012's archives hold, JPEGs and PNGs; everything else is
-rejected as of the wrong kind. Unless the policy decodes, only headers are looked at:
-an image is rejected for what they say, or for ending before its first pixel. Bytes
-behind an image's end are left alone.
+rejected as of the wrong kind. Unless the policy decodes, only headers, a PNG's
+checksums and the end are looked at: an image is rejected for what headers say, for a
+wrong checksum, or for ending before its first pixel; one that ends later is kept, with
+a warning. Bytes behind an image's end are left alone.
+
+What is decoded is rejected if Pillow in its default settings refuses to load it, and so
+are a few kinds that Pillow loads and other decoders refuse: lossless JPEGs, PNGs with a
+wrong checksum, without a header in front, or without the palette that they need.
 
 ``repair``: the training archive has 22 CMYK JPEGs and one PNG, all named ``.JPEG``.
 They become RGB JPEGs with the very bytes TFDS gives them, without metadata. TFDS knows
@@ -35,13 +40,13 @@ from transforms.image_metadata import (
     fit_metadata,
     without_orientations,
 )
+from transforms.inspection import Jpeg, Png, inspect_image, require_pixels
 from transforms.policy import ImagePolicy
 from transforms.policy import RejectedImage as RejectedImage
 from transforms.resizing import Fit, Pixels
 
 Repair = Literal["cmyk", "png"]
 
-_UNDECODABLE: Final = "it can't be decoded: "
 _UNSTRIPPABLE: Final = "its metadata can't be cut out: "
 
 
@@ -52,26 +57,13 @@ class Treated:
     Attributes:
         data: Its bytes.
         repaired: What it was repaired for, under ``repair``.
-        warnings: Codes out of ``codecs.WARNINGS``; empty where nothing was decoded.
+        warnings: Codes out of ``codecs.WARNINGS``. Where nothing was decoded, that the
+            end is missing is the only one.
     """
 
     data: bytes
     repaired: Repair | None
     warnings: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Jpeg:
-    data: bytes
-    segments: list[jpeg.Segment]
-    frame: jpeg.Frame
-
-
-@dataclass(frozen=True, slots=True)
-class _Png:
-    data: bytes
-    chunks: list[png.Chunk]
-    frame: png.Header
 
 
 def treat_image(data: bytes, policy: ImagePolicy) -> Treated:
@@ -81,7 +73,7 @@ def treat_image(data: bytes, policy: ImagePolicy) -> Treated:
         RejectedImage: It can't be what the policy asks for; nothing else is raised,
             whatever the bytes.
     """
-    source = _look_at(data, policy)
+    source = inspect_image(data, policy)
     repair = _repair_of(source)
     if policy.policy == "repair" and repair:
         repaired, warnings = _as_tfds_saves(source)
@@ -91,8 +83,8 @@ def treat_image(data: bytes, policy: ImagePolicy) -> Treated:
         fit = _fit(_size(source, orientation), policy)
         if not _is_fine(source, orientation, fit, policy):
             return _encode_anew(source, orientation, fit, policy)
-    warnings = _decode(source, 8)[1] if policy.check == "decode" else ()
-    return Treated(_strip(source, policy), None, warnings)
+    check = _check if policy.check == "decode" else _look_at_end
+    return Treated(_strip(source, policy), None, check(source))
 
 
 def needs_decoding(policy: ImagePolicy) -> bool:
@@ -100,95 +92,39 @@ def needs_decoding(policy: ImagePolicy) -> bool:
     return policy.policy in ("reencode", "resize") or policy.check == "decode"
 
 
-def _look_at(data: bytes, policy: ImagePolicy) -> _Jpeg | _Png:
-    """Returns an image whose header is sound and within the bounds.
-
-    Raises:
-        RejectedImage: It is not.
-    """
-    if not data:
-        raise RejectedImage("empty", "it has no bytes")
-    if len(data) > policy.max_bytes:
-        raise RejectedImage(
-            "too_large", f"it has {len(data):,} bytes, more than {policy.max_bytes:,}"
-        )
-    source: _Jpeg | _Png
-    if data.startswith(jpeg.START):
-        source = _look_at_jpeg(data)
-        scans = jpeg.count_scans(data, source.segments, source.frame)
-        if scans > policy.max_scans:
-            raise RejectedImage(
-                "too_many_scans",
-                f"it has {scans:,} scans, more than {policy.max_scans:,}",
-            )
-    elif data.startswith(png.SIGNATURE):
-        source = _look_at_png(data)
-    else:
-        raise RejectedImage(
-            "wrong_kind", f"it is neither a JPEG nor a PNG: it begins with {data[:8]!r}"
-        )
-    frame = source.frame
-    if not frame.width or not frame.height:
-        raise RejectedImage(
-            "undecodable", f"{_UNDECODABLE}it has no width or no height"
-        )
-    _require_pixels(frame.width, frame.height, policy, "it has")
-    return source
-
-
-def _look_at_jpeg(data: bytes) -> _Jpeg:
-    segments = jpeg.read_segments(data)
-    frame = jpeg.read_frame(data, segments)
-    end = segments[-1][3] if segments else len(jpeg.START)
-    scan = bool(segments) and segments[-1][0] == jpeg.SCAN
-    rest = data[end : end + 4]
-    # Three bytes may be the beginning of another segment.
-    if not rest or (not scan and len(rest) < 4 and jpeg.END not in rest):
-        raise RejectedImage(
-            "truncated", f"{_UNDECODABLE}it ends before its first pixel"
-        )
-    if not scan or frame is None:
-        raise RejectedImage(
-            "undecodable", f"{_UNDECODABLE}it is a JPEG without a picture"
-        )
-    if not frame.decodable or frame.bits != 8 or frame.components not in (1, 3, 4):
-        raise RejectedImage(
-            "undecodable",
-            f"{_UNDECODABLE}it is a JPEG of a kind that decoders do not know, with "
-            f"{frame.components} components of {frame.bits} bits",
-        )
-    return _Jpeg(data, segments, frame)
-
-
-def _look_at_png(data: bytes) -> _Png:
-    header = png.read_header(data)
-    if header is None:
-        reason = "truncated" if len(data) < 24 else "undecodable"
-        raise RejectedImage(reason, f"{_UNDECODABLE}it is a PNG without a header")
-    return _Png(data, png.read_chunks(data), header)
-
-
-def _require_pixels(width: int, height: int, policy: ImagePolicy, verb: str) -> None:
-    if width * height > policy.max_pixels:
-        raise RejectedImage(
-            "too_many_pixels",
-            f"{verb} {width:,} x {height:,} pixels, more than {policy.max_pixels:,}",
-        )
-
-
-def _repair_of(source: _Jpeg | _Png) -> Repair | None:
-    if isinstance(source, _Png):
+def _repair_of(source: Jpeg | Png) -> Repair | None:
+    if isinstance(source, Png):
         return "png"
     return "cmyk" if source.frame.components == 4 else None
 
 
-def _decode(source: _Jpeg | _Png, scale: int) -> tuple[Pixels, tuple[str, ...]]:
-    if isinstance(source, _Png):
+def _decode(source: Jpeg | Png, scale: int) -> tuple[Pixels, tuple[str, ...]]:
+    if isinstance(source, Png):
         return codecs.decode_png(source.data, source.chunks, source.frame), ()
     return codecs.decode_jpeg(source.data, source.segments, source.frame, scale)
 
 
-def _as_tfds_saves(source: _Jpeg | _Png) -> tuple[bytes, tuple[str, ...]]:
+def _check(source: Jpeg | Png) -> tuple[str, ...]:
+    """Returns what decoders warn of in an image that is handed on.
+
+    Raises:
+        RejectedImage: Pillow would refuse to load it.
+    """
+    if isinstance(source, Png):
+        return codecs.check_png(source.data, source.chunks)
+    return codecs.check_jpeg(source.data, source.frame)
+
+
+def _look_at_end(source: Jpeg | Png) -> tuple[str, ...]:
+    """Returns a warning if an image has no end, without decoding it."""
+    if isinstance(source, Png):
+        return codecs.missing_end(png.is_ended(source.chunks))
+    # Coded pixels can't hold what marks an end; what stands before them can.
+    pixels = source.segments[-1][3]
+    return codecs.missing_end(source.data.rfind(jpeg.END, pixels) >= 0)
+
+
+def _as_tfds_saves(source: Jpeg | Png) -> tuple[bytes, tuple[str, ...]]:
     pixels, warnings = _decode(source, 1)
     image = codecs.to_pillow(codecs.to_rgb(pixels))
     encoded = io.BytesIO()
@@ -196,11 +132,11 @@ def _as_tfds_saves(source: _Jpeg | _Png) -> tuple[bytes, tuple[str, ...]]:
     return encoded.getvalue(), warnings
 
 
-def _strip(source: _Jpeg | _Png, policy: ImagePolicy) -> bytes:
+def _strip(source: Jpeg | Png, policy: ImagePolicy) -> bytes:
     kinds = policy.stripped
     if not kinds:
         return source.data
-    if isinstance(source, _Png):
+    if isinstance(source, Png):
         return _strip_png(source, kinds)
     try:
         cut = jpeg_metadata.cut_metadata(source.data, source.segments, kinds)
@@ -211,8 +147,8 @@ def _strip(source: _Jpeg | _Png, policy: ImagePolicy) -> bytes:
     return cut
 
 
-def _strip_png(source: _Png, kinds: Collection[Kind]) -> bytes:
-    if not source.chunks or source.chunks[-1][0] != b"IEND":
+def _strip_png(source: Png, kinds: Collection[Kind]) -> bytes:
+    if not png.is_ended(source.chunks):
         raise RejectedImage(
             "unstrippable", f"{_UNSTRIPPABLE}its chunks do not lead to its end"
         )
@@ -223,20 +159,20 @@ def _strip_png(source: _Png, kinds: Collection[Kind]) -> bytes:
     return cut
 
 
-def _orientation(source: _Jpeg | _Png, policy: ImagePolicy) -> int:
+def _orientation(source: Jpeg | Png, policy: ImagePolicy) -> int:
     """Returns the orientation to apply; 1 is the one that changes nothing."""
     if policy.orientation == "keep":
         return 1
     return decide_orientation(_read_metadata(source)) or 1
 
 
-def _read_metadata(source: _Jpeg | _Png) -> Metadata:
-    if isinstance(source, _Png):
+def _read_metadata(source: Jpeg | Png) -> Metadata:
+    if isinstance(source, Png):
         return png_metadata.read_metadata(source.data, source.chunks)
     return jpeg_metadata.read_metadata(source.data, source.segments)
 
 
-def _size(source: _Jpeg | _Png, orientation: int) -> tuple[int, int]:
+def _size(source: Jpeg | Png, orientation: int) -> tuple[int, int]:
     """Returns width and height as they are once an orientation is applied."""
     frame = source.frame
     if orientation > 4:
@@ -258,19 +194,19 @@ def _fit(size: tuple[int, int], policy: ImagePolicy) -> Fit:
             f"it would get {max(fit.size):,} pixels a side, and {policy.encoding} "
             f"allows {most:,}",
         )
-    _require_pixels(*fit.resized, policy, "it would get")
+    require_pixels(*fit.resized, policy, "it would get")
     return fit
 
 
 def _is_fine(
-    source: _Jpeg | _Png, orientation: int, fit: Fit, policy: ImagePolicy
+    source: Jpeg | Png, orientation: int, fit: Fit, policy: ImagePolicy
 ) -> bool:
     """Returns whether ``resize`` has nothing to do."""
     size = _size(source, orientation)
     return (
         policy.policy == "resize"
         and policy.encoding == "jpeg"
-        and isinstance(source, _Jpeg)
+        and isinstance(source, Jpeg)
         and source.frame.components in ((1, 3) if policy.colour == "keep" else (3,))
         and orientation == 1
         and fit == Fit(size, size)
@@ -278,12 +214,12 @@ def _is_fine(
 
 
 def _encode_anew(
-    source: _Jpeg | _Png, orientation: int, fit: Fit, policy: ImagePolicy
+    source: Jpeg | Png, orientation: int, fit: Fit, policy: ImagePolicy
 ) -> Treated:
     width, height = _size(source, orientation)
     scale = 1
     # What is turned may begin with the pixels in part that a scale leaves at the end.
-    if isinstance(source, _Jpeg) and source.frame.components < 4 and orientation == 1:
+    if isinstance(source, Jpeg) and source.frame.components < 4 and orientation == 1:
         scale = resizing.decode_scale(width, height, fit)
     pixels, warnings = _decode(source, scale)
     pixels = resizing.turn_image(codecs.convert_colours(pixels, policy), orientation)
@@ -297,9 +233,7 @@ def _encode_anew(
         raise RejectedImage("unencodable", f"it can't be encoded: {error}") from error
 
 
-def _kept_metadata(
-    source: _Jpeg | _Png, policy: ImagePolicy, *, grey: bool
-) -> Metadata:
+def _kept_metadata(source: Jpeg | Png, policy: ImagePolicy, *, grey: bool) -> Metadata:
     """Returns the metadata of an image that is encoded anew."""
     found = _read_metadata(source)
     if policy.orientation == "apply":

@@ -32,10 +32,14 @@ FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 # Baseline, extended and progressive; the two latter with arithmetic coding too.
 _DECODABLE_FRAMES: Final = frozenset({0xC0, 0xC1, 0xC2, 0xC9, 0xCA})
 _PROGRESSIVE: Final = frozenset({0xC2, 0xCA})
+_LOSSLESS: Final = frozenset({0xC3, 0xC7, 0xCB, 0xCF})
+_ARITHMETIC: Final = frozenset({0xC9, 0xCA})
+MOST_SEGMENTS: Final = 1 << 17  # walked; real images have dozens
 _NO_LENGTH: Final = frozenset({0x01, *range(0xD0, 0xD9)})
 _WITH_LENGTH: Final = frozenset(range(0xC0, 0xFF)) - _NO_LENGTH - {0xD9}
 _HEAD: Final = struct.Struct(">BBH").unpack_from
-_MOST_SEGMENTS: Final = 1 << 17  # of a picture; real ones have hundreds
+# The end of what may precede a marker that stands for something, and that marker.
+_FIND_MARKER: Final = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]").search
 # What ends coded pixels: a marker, but no restart and none of those that mean nothing.
 _NEXT_MARKER: Final = re.compile(rb"\xff[\xc0-\xcf\xd8-\xfe]")
 
@@ -54,6 +58,8 @@ class Frame:
         bits: Bits of a sample.
         decodable: Whether it is of a kind that decoders in use know.
         progressive: Whether scans refine one another.
+        lossless: Whether pixels are coded as differences, without a transform.
+        arithmetic: Whether it is coded arithmetically, which takes longer to decode.
     """
 
     width: int
@@ -62,13 +68,16 @@ class Frame:
     bits: int
     decodable: bool
     progressive: bool
+    lossless: bool = False
+    arithmetic: bool = False
 
 
 def read_segments(data: bytes) -> list[Segment]:
     """Returns the segments of a JPEG up to its first scan's header, that included.
 
-    The list ends earlier where the data do, or where the end is marked; if a segment is
-    cut off, it ends behind the data. Whatever the bytes, each is looked at once.
+    The list ends earlier where the data do, where the end is marked, or after
+    ``MOST_SEGMENTS``; if a segment is cut off, it ends behind the data. Whatever the
+    bytes, each is looked at once.
 
     Args:
         data: Bytes that begin with ``START``.
@@ -76,7 +85,7 @@ def read_segments(data: bytes) -> list[Segment]:
     segments: list[Segment] = []
     end = 2
     size = len(data)
-    while True:
+    while len(segments) < MOST_SEGMENTS:
         # Most segments begin where another ends, and this costs a third of the rest.
         if end + 4 <= size:
             first, marker, length = _HEAD(data, end)
@@ -86,25 +95,22 @@ def read_segments(data: bytes) -> list[Segment]:
                 if marker == SCAN:
                     return segments
                 continue
-        start = end = data.find(b"\xff", end)
-        if start < 0:
+        found = _FIND_MARKER(data, end)
+        if found is None or found.end() + 2 > size:
             return segments
-        while end < size and data[end] == 0xFF:  # fill bytes may precede a marker
-            end += 1
-        if end + 3 > size:
-            return segments
-        marker = data[end]
-        end += 1
-        if marker == 0 or marker in _NO_LENGTH:
-            continue
+        marker = data[found.end() - 1]
         if marker == 0xD9:
             return segments
+        # Fill bytes may precede a marker.
+        start = end + len(data[end : found.start()].rstrip(b"\xff"))
+        end = found.end()
         body = end + 2
         # The length counts itself.
         end = max(body, end + (data[end] << 8 | data[end + 1]))
         segments.append((marker, start, body, end))
         if marker == SCAN or end > size:
             return segments
+    return segments
 
 
 def read_frame(data: bytes, segments: Iterable[Segment]) -> Frame | None:
@@ -119,6 +125,8 @@ def read_frame(data: bytes, segments: Iterable[Segment]) -> Frame | None:
                 bits,
                 marker in _DECODABLE_FRAMES,
                 marker in _PROGRESSIVE,
+                marker in _LOSSLESS,
+                marker in _ARITHMETIC,
             )
     return None
 
@@ -177,8 +185,8 @@ def read_picture(data: bytes, segments: Iterable[Segment]) -> tuple[list[Segment
         if end > len(data):
             return found, start
         found.append((marker, start, body, end))
-        if len(found) > _MOST_SEGMENTS:
-            raise ValueError(f"it has more than {_MOST_SEGMENTS:,} segments")
+        if len(found) > MOST_SEGMENTS:
+            raise ValueError(f"it has more than {MOST_SEGMENTS:,} segments")
     return found, len(data)
 
 
@@ -196,3 +204,18 @@ def read_coded(data: bytes) -> list[bytes]:
             last = position == len(found)
             coded.append(data[end : picture_end if last else found[position][1]])
     return coded
+
+
+def hide_segments(data: bytes, *names: bytes) -> bytes:
+    """Returns a JPEG whose segments of some names are none that a decoder knows.
+
+    They stay where they are: the length of one may be wrong, and what is found after
+    it depends on how the next marker is looked for.
+
+    Args:
+        data: A JPEG; other bytes are returned as they are, but for the names.
+        names: What the segments begin with, such as ``EXIF``.
+    """
+    for name in names:
+        data = data.replace(name, name.swapcase())
+    return data

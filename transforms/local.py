@@ -3,13 +3,20 @@
 import errno
 import os
 import shutil
+import stat
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from transforms.backend import FileInfo, cut_off, hidden_name
-from transforms.direct import DirectFile, claim, require_running
+from transforms.direct import (
+    DirectFile,
+    claim,
+    is_not_offered,
+    require_running,
+    sync,
+)
 from transforms.errors import StorageError
 
 
@@ -34,7 +41,7 @@ class LocalReader:
             raise explain(error, "open", uri) from error
         # Without this the kernel reads ahead 128 KiB at every header, which on an
         # archive of 110 KB members means reading all of it.
-        os.posix_fadvise(self._descriptor, 0, 0, os.POSIX_FADV_RANDOM)
+        self._advise(0, 0, os.POSIX_FADV_RANDOM)
 
     def read(self, offset: int, size: int) -> bytes:
         """Returns exactly ``size`` bytes from ``offset``, or raises StorageError."""
@@ -62,7 +69,7 @@ class LocalReader:
     def prefetch(self, ranges: Sequence[tuple[int, int]]) -> None:
         """Asks the kernel to start reading ranges into the page cache."""
         for offset, size in ranges:
-            os.posix_fadvise(self._descriptor, offset, size, os.POSIX_FADV_WILLNEED)
+            self._advise(offset, size, os.POSIX_FADV_WILLNEED)
 
     def next_data(self, offset: int) -> int:
         """Returns an offset at or after the given one, before which are only zeros."""
@@ -76,6 +83,10 @@ class LocalReader:
     def close(self) -> None:
         """Closes the file."""
         os.close(self._descriptor)
+
+    def _advise(self, offset: int, size: int, advice: int) -> None:
+        with suppress(OSError):  # a read tells whether the file can be read
+            os.posix_fadvise(self._descriptor, offset, size, advice)
 
 
 def explain(error: OSError, action: str, uri: str) -> StorageError:
@@ -91,6 +102,8 @@ def explain(error: OSError, action: str, uri: str) -> StorageError:
             advice = "A file stands where a directory is needed."
         case errno.EISDIR:
             advice = "A directory stands where a file is needed."
+        case errno.ENOTSUP | errno.ENOSYS:
+            advice = "The file system there does not offer it. Choose another one."
         case _:
             advice = f"The system says: {error.strerror}."
     return StorageError(f"Can't {action} {uri}. {advice}")
@@ -108,7 +121,12 @@ def file_info(uri: str) -> FileInfo:
 
 def exists(uri: str) -> bool:
     """Returns whether there is a file of that name."""
-    return local_path(uri).is_file()
+    try:
+        return stat.S_ISREG(local_path(uri).stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:  # such as a directory that may not be looked into
+        raise explain(error, "find", uri) from error
 
 
 def open_reader(file: FileInfo) -> LocalReader:
@@ -140,7 +158,7 @@ def publish(uri: str) -> Iterator[DirectFile]:
         with closing(DirectFile(temporary)) as file:
             yield file
             file.sync()
-        os.replace(temporary, path)
+        _rename(temporary, path)
         _sync_directory(path.parent)
     except OSError as error:
         raise explain(error, "write", str(path)) from error
@@ -207,9 +225,22 @@ def local_path(uri: str) -> Path:
     return Path(uri).expanduser()
 
 
+def _rename(hidden: Path, path: Path) -> None:
+    try:
+        os.replace(hidden, path)
+    except OSError as error:
+        if not is_not_offered(error):
+            raise
+        raise StorageError(
+            f"Can't write {path}. The file system there can't rename a file, so that "
+            "none could appear whole. Choose another directory, or name the bucket "
+            "itself where it is one that was mounted (gs://, s3://)."
+        ) from error
+
+
 def _sync_directory(directory: Path) -> None:
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.fsync(descriptor)
+        sync(descriptor)
     finally:
         os.close(descriptor)

@@ -95,8 +95,6 @@ def _read_members(spec: ShardSpec) -> Iterator[tuple[Source, bytes]]:
     columns = spec.members.to_pydict()
     archives, names, labels = columns["archive"], columns["name"], columns["label"]
     ranges = list(zip(columns["offset"], columns["size"], strict=True))
-    # Documents don't say where an archive lies, only which it is.
-    known_as = [storage.base_name(archive.uri) for archive in spec.archives]
     readers = [storage.open_reader(archive) for archive in spec.archives]
     try:
         batch = max(reader.ahead for reader in readers)
@@ -106,7 +104,7 @@ def _read_members(spec: ShardSpec) -> Iterator[tuple[Source, bytes]]:
                 later = slice(row + batch, row + 2 * batch)
                 _announce(readers, archives[later], ranges[later])
             archive = archives[row]
-            source = Source(name, labels[row], known_as[archive], offset, size)
+            source = Source(name, labels[row], spec.archives[archive].uri, offset, size)
             yield source, readers[archive].read(offset, size)
     finally:
         for reader in readers:

@@ -11,14 +11,18 @@ import io
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import simplejpeg
 from PIL import Image
 
+from transforms import jpeg, pillow, png
+
 Channels = tuple[int, int, int]
+
+_FORMATS: Final = ("JPEG", "PNG", "WEBP", "BMP")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,23 +81,32 @@ def sample_pixels(data: bytes) -> Pixels | None:
     What is no JPEG, and the rare one that TurboJPEG refuses, is decoded whole.
 
     Returns:
-        None where it can't be decoded.
+        None where it can't be decoded, and for lossless JPEGs.
     """
     try:
         rows = _small_rgb(data).reshape(-1, 3)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except pillow.ERRORS:
         return None
     return Pixels(1, len(rows), _sums(rows), _sums(np.square(rows, dtype=np.uint16)))
 
 
 def _small_rgb(data: bytes) -> npt.NDArray[np.uint8]:
+    if data.startswith(jpeg.START):
+        frame = jpeg.read_frame(data, jpeg.read_segments(data))
+        # Lossless JPEGs can't be scaled: TurboJPEG 3 writes all of their pixels into
+        # the room for an eighth, and goes on behind it.
+        if frame is None or not frame.decodable:
+            raise ValueError("it is a JPEG of a kind that can't be scaled")
     try:
         small: npt.NDArray[np.uint8] = simplejpeg.decode_jpeg(
             data, "RGB", min_height=1, min_width=1, strict=False
         )
         return small
     except ValueError:  # no JPEG, or one that TurboJPEG refuses
-        with Image.open(io.BytesIO(data)) as image:
+        if data.startswith(png.SIGNATURE):
+            data = png.only_pixels(data, png.read_chunks(data))
+        data = jpeg.hide_segments(data, jpeg.EXIF)  # see transforms.codecs
+        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
             if image.mode.startswith("I"):  # 16 bits: the high byte
                 high = (np.asarray(image) >> 8).astype(np.uint8)
                 return np.repeat(high, 3)

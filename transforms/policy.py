@@ -57,8 +57,9 @@ class ImagePolicy:
     """What is done to every image.
 
     The bounds depend on the image alone. A bound in seconds would let the machine
-    decide what is in the dataset; the time to decode grows with pixels times scans, so
-    these two are bounded instead.
+    decide what is in the dataset; the time to decode grows with bytes, with pixels, and
+    with pixels times scans, so these are bounded instead. ``docs/robustness.md`` has
+    the measurements that the defaults were chosen from.
 
     Attributes:
         policy: ``keep`` the bytes; ``repair`` CMYK JPEGs and PNGs as TFDS does;
@@ -95,6 +96,8 @@ class ImagePolicy:
         max_pixels: Most pixels of an image, before and after.
         max_bytes: Most bytes of an image before.
         max_scans: Most scans of a JPEG.
+        max_scan_pixels: Most pixels times scans of a JPEG. A scan that is coded
+            arithmetically counts eight times.
     """
 
     policy: Policy = "repair"
@@ -114,9 +117,10 @@ class ImagePolicy:
     orientation: Orientation = "keep"
     colour: Colour = "keep"
     check: Check = "header"
-    max_pixels: int = 178_956_970
-    max_bytes: int = 1 << 28
+    max_pixels: int = 1 << 26
+    max_bytes: int = 1 << 26
     max_scans: int = 500
+    max_scan_pixels: int = 800_000_000
 
     @property
     def stripped(self) -> frozenset[Kind]:
@@ -160,7 +164,7 @@ class ImagePolicy:
         for name, kind in _CHOICES.items():
             _require_choice(name, getattr(self, name), get_args(kind))
         _require_number("quality", self.quality, 1, 100)
-        for name in ("max_pixels", "max_bytes", "max_scans"):
+        for name in ("max_pixels", "max_bytes", "max_scans", "max_scan_pixels"):
             _require_number(name, getattr(self, name), 1)
         for name in ("progressive", "optimize", "enlarge"):
             if not isinstance(getattr(self, name), bool):
@@ -229,7 +233,7 @@ REASONS: Final = (
     "truncated",  # it ends before its pixels do
     "undecodable",  # its header or its pixels are not what a decoder knows
     "too_many_pixels",  # more than max_pixels, as it is or as it would become
-    "too_many_scans",  # more than max_scans
+    "too_many_scans",  # more than max_scans, or max_scan_pixels with its pixels
     "unencodable",  # wider or higher than the encoding allows
     "unstrippable",  # metadata can't be cut out of it without touching its pixels
 )

@@ -26,7 +26,7 @@ _GROUP_ROWS: Final = 20  # images in memory at once
 SCHEMA: Final = pa.schema(
     [
         pa.field("split", pa.string(), nullable=False),
-        pa.field("archive", pa.string(), nullable=False),  # its file's name
+        pa.field("archive", pa.string(), nullable=False),  # ``short_names``
         pa.field("file_name", pa.string(), nullable=False),
         pa.field("label", pa.int64(), nullable=False),
         pa.field("offset", pa.int64(), nullable=False),  # of the bytes, in the archive

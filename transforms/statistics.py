@@ -9,13 +9,14 @@ unit (``QUANTITIES``).
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass, field
+from dataclasses import asdict, astuple, dataclass, field, replace
 from heapq import nsmallest
 from typing import Any, Final, Self
 
 import numpy as np
 import pyarrow as pa
 
+from transforms import duplicates
 from transforms.duplicates import (
     HASHES,
     Source,
@@ -57,6 +58,7 @@ EXTREMES: Final = {
     "least_compressed": ("bits_per_pixel", -1),
 }
 _EXTREMES_KEPT: Final = 12
+_WARNED_KEPT: Final = 3
 _BATCH: Final = 4096  # observations summarised at once, to bound their number
 
 
@@ -110,6 +112,7 @@ class Statistics:
         counts: Number of images by name, for each of ``COUNTED``.
         extremes: Up to twelve images for each of ``EXTREMES``, the furthest first,
             equal ones by name.
+        warned: The first images by name, up to three, for each warning.
         hashes: A row of each image as ``HASHES`` has it, in no order; not
             compared.
         pixels: Sums over decoded pixels; None where none were asked for.
@@ -122,6 +125,7 @@ class Statistics:
     histograms: Mapping[str, Histogram]
     counts: Mapping[str, Mapping[str, int]]
     extremes: Mapping[str, tuple[Extreme, ...]]
+    warned: Mapping[str, tuple[Source, ...]]
     hashes: pa.Table = field(compare=False, repr=False)
     pixels: Pixels | None
 
@@ -199,6 +203,7 @@ def summarize(observations: Sequence[Observation]) -> Statistics:
             )
             for name, (quantity, sign) in EXTREMES.items()
         },
+        warned=_first_warned((w, o.source) for o in observations for w in o.warnings),
         hashes=hash_table(sources, [o.digest for o in observations]),
         pixels=add_pixels(observation.pixels for observation in observations),
     )
@@ -233,6 +238,12 @@ def merge(parts: Iterable[Statistics]) -> Statistics:
             )
             for name, (_, sign) in EXTREMES.items()
         },
+        warned=_first_warned(
+            (warning, source)
+            for part in parts
+            for warning, sources in part.warned.items()
+            for source in sources
+        ),
         hashes=pa.concat_tables(
             [HASHES.empty_table(), *(part.hashes for part in parts)]
         ),
@@ -251,6 +262,21 @@ def kinds() -> dict[str, Any]:
         "extremes": {name: list(rule) for name, rule in EXTREMES.items()},
         "extremes_kept": _EXTREMES_KEPT,
     }
+
+
+def rename_archives(statistics: Statistics, names: Mapping[str, str]) -> Statistics:
+    """Returns statistics with other names of the archives that images lie in."""
+    return replace(
+        statistics,
+        extremes={
+            name: tuple(
+                replace(extreme, source=extreme.source.renamed(names))
+                for extreme in extremes
+            )
+            for name, extremes in statistics.extremes.items()
+        },
+        hashes=duplicates.rename_archives(statistics.hashes, names),
+    )
 
 
 def to_json(statistics: Statistics) -> dict[str, Any]:
@@ -272,6 +298,10 @@ def to_json(statistics: Statistics) -> dict[str, Any]:
         "extremes": {
             name: [(extreme.value, astuple(extreme.source)) for extreme in extremes]
             for name, extremes in statistics.extremes.items()
+        },
+        "warned": {
+            warning: [astuple(source) for source in sources]
+            for warning, sources in statistics.warned.items()
         },
         "hashes": hashes_to_json(statistics.hashes),
         "pixels": statistics.pixels and asdict(statistics.pixels),
@@ -302,6 +332,10 @@ def from_json(value: Mapping[str, Any]) -> Statistics:
             name: tuple(Extreme(number, Source(*source)) for number, source in extremes)
             for name, extremes in value["extremes"].items()
         },
+        warned={
+            warning: tuple(Source(*source) for source in sources)
+            for warning, sources in value["warned"].items()
+        },
         hashes=hashes_from_json(value["hashes"]),
         pixels=pixels
         and Pixels(
@@ -311,6 +345,19 @@ def from_json(value: Mapping[str, Any]) -> Statistics:
             tuple(pixels["squares"]),
         ),
     )
+
+
+def _first_warned(
+    warned: Iterable[tuple[str, Source]],
+) -> dict[str, tuple[Source, ...]]:
+    """Returns the first images of each warning, by name."""
+    by_warning: dict[str, list[Source]] = {}
+    for warning, source in warned:
+        by_warning.setdefault(warning, []).append(source)
+    return {
+        warning: tuple(nsmallest(_WARNED_KEPT, sources))
+        for warning, sources in sorted(by_warning.items())
+    }
 
 
 def _foremost(keyed: Iterable[tuple[int, Source]], sign: int) -> tuple[Extreme, ...]:

@@ -23,6 +23,7 @@ from transforms.backend import FileInfo as FileInfo
 from transforms.backend import RangeReader as RangeReader
 from transforms.backend import Sink as Sink
 from transforms.errors import StorageError
+from transforms.uris import require_text
 
 _COPY_SIZE: Final = 1 << 20  # bytes at a time
 _GATHERED_SIZE: Final = 4 << 20  # bytes hashed, and handed to the storage, at a time
@@ -30,6 +31,11 @@ _GATHERED_SIZE: Final = 4 << 20  # bytes hashed, and handed to the storage, at a
 
 def _backend(uri: str) -> Backend:
     """Returns the storage that a URI or path lies in."""
+    require_text(uri)
+    return _storage_of(uri)
+
+
+def _storage_of(uri: str) -> Backend:
     scheme, found, _ = uri.partition("://")
     if not found:
         return local
@@ -147,7 +153,7 @@ def remove(uri: str) -> None:
     Raises:
         StorageError: It is there and can't be removed.
     """
-    _backend(uri).remove(uri)
+    _storage_of(uri).remove(uri)  # of any name: it may be a stranger's
 
 
 def remove_tree(uri: str) -> None:

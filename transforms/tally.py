@@ -11,8 +11,9 @@ from transforms.errors import BuildError, StorageError
 from transforms.facts import SplitCounts, SplitFacts
 from transforms.members import Rejected
 from transforms.reports import ShardReport
-from transforms.statistics import Statistics, merge
+from transforms.statistics import Statistics, merge, rename_archives
 from transforms.storage import FileInfo
+from transforms.uris import short_names
 
 ReadSource = Callable[[Source], bytes]
 
@@ -27,7 +28,7 @@ class Tally:
         statistics: What was counted of the images that were written, by split.
         rejected: The images that were not, by split.
         counts: How each split came to its number of examples.
-        archives: The files they all lie in.
+        archives: The files they all lie in, by the names that images have for them.
     """
 
     wanted: int
@@ -35,7 +36,7 @@ class Tally:
     statistics: Mapping[str, Statistics]
     rejected: Mapping[str, tuple[Rejected, ...]]
     counts: Mapping[str, SplitCounts]
-    archives: tuple[FileInfo, ...]
+    archives: Mapping[str, FileInfo]
 
 
 def add_up(
@@ -61,12 +62,21 @@ def add_up(
         _check_complete(split, found)
         for report in found:
             _check_counts(report)
+    archives = {
+        archive.uri: archive
+        for archive in chain.from_iterable(report.archives for report in reports)
+    }
+    # Documents don't say where an archive lies, only which it is.
+    names = short_names(archives)
     statistics = {
-        split: merge(report.statistics for report in found)
+        split: rename_archives(merge(report.statistics for report in found), names)
         for split, found in by_split.items()
     }
     rejected = {
-        split: tuple(chain.from_iterable(report.rejected for report in found))
+        split: tuple(
+            replace(image, source=image.source.renamed(names))
+            for image in chain.from_iterable(report.rejected for report in found)
+        )
         for split, found in by_split.items()
     }
     return Tally(
@@ -89,19 +99,20 @@ def add_up(
             split: replace(found[0].counts, rejected=len(rejected[split]))
             for split, found in by_split.items()
         },
-        archives=tuple(
-            dict.fromkeys(chain.from_iterable(report.archives for report in reports))
-        ),
+        archives={names[uri]: archive for uri, archive in archives.items()},
     )
 
 
 @contextmanager
-def open_sources(archives: Iterable[FileInfo]) -> Iterator[ReadSource]:
-    """Gives a function that reads an image's bytes where they lie in the archives."""
-    infos = {storage.base_name(archive.uri): archive for archive in archives}
+def open_sources(archives: Mapping[str, FileInfo]) -> Iterator[ReadSource]:
+    """Gives a function that reads an image's bytes where they lie in the archives.
+
+    Args:
+        archives: The archives by the names that images have for them.
+    """
     with ExitStack() as stack:
         readers = {}
-        for name, info in infos.items():
+        for name, info in archives.items():
             readers[name] = storage.open_reader(info)
             stack.callback(readers[name].close)
         yield lambda source: readers[source.archive].read(source.offset, source.size)

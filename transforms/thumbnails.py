@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 from PIL import Image
 
+from transforms import pillow
 from transforms.codecs import to_pillow
 from transforms.header import read_header
 from transforms.images import treat_image
@@ -19,6 +20,7 @@ from transforms.resizing import turn_image
 _QUALITY: Final = 75
 _OTHER_ENCODINGS: Final = ("webp", "bmp")  # a GIF may outgrow what its header says
 _MOST_PIXELS: Final = 50_000_000  # of other encodings, which are decoded whole
+_BOUNDS: Final = ImagePolicy()
 
 
 def draw_thumbnail(data: bytes, side: int = 160) -> bytes | None:
@@ -31,6 +33,8 @@ def draw_thumbnail(data: bytes, side: int = 160) -> bytes | None:
     Returns:
         None where the image can't be decoded; nothing is raised, whatever the bytes.
     """
+    if len(data) > _BOUNDS.max_bytes:
+        return None
     header = read_header(data)
     if header.encoding in _OTHER_ENCODINGS:
         pixels = (header.width or 0) * (header.height or 0)
@@ -61,9 +65,9 @@ def _draw_with_pillow(
         with Image.open(io.BytesIO(data), formats=(encoding,)) as image:
             # By way of RGBA, without which Pillow warns of transparent palettes.
             small = image.convert("RGBA").convert("RGB")
-    except (OSError, ValueError, SyntaxError, EOFError, IndexError):
+            small.thumbnail((side, side))
+    except (*pillow.ERRORS, MemoryError):
         return None
-    small.thumbnail((side, side))
     upright = to_pillow(turn_image(np.asarray(small), orientation))
     upright.save(encoded, "JPEG", quality=_QUALITY)
     return encoded.getvalue()

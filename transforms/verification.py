@@ -118,6 +118,7 @@ def image_fault(
                 # Bounds are for what is read; what was written only has to be whole.
                 max_pixels=max(policy.max_pixels, _DEFAULTS.max_pixels),
                 max_scans=max(policy.max_scans, _DEFAULTS.max_scans),
+                max_scan_pixels=max(policy.max_scan_pixels, _DEFAULTS.max_scan_pixels),
                 max_bytes=_NO_LIMIT,
             ),
         )

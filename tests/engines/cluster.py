@@ -48,13 +48,22 @@ class FlinkCluster:
 
     def restarts_of_last_job(self) -> int:
         """Returns how often the job that was submitted last has failed."""
-        jobs = self._ask("jobs/overview")["jobs"]
-        last = max(jobs, key=lambda job: job["start-time"])["jid"]
-        return len(self._ask(f"jobs/{last}/exceptions")["exceptionHistory"]["entries"])
+        exceptions = self._ask(f"jobs/{self._last_job()}/exceptions")
+        return len(exceptions["exceptionHistory"]["entries"])
 
-    def _ask(self, what: str) -> dict[str, Any]:
+    def cancel_last_job(self) -> None:
+        """Cancels the job that was submitted last, as Flink's page does."""
+        self._ask(f"jobs/{self._last_job()}?mode=cancel", "PATCH")
+
+    def _last_job(self) -> str:
+        jobs = self._ask("jobs/overview")["jobs"]
+        last: str = max(jobs, key=lambda job: job["start-time"])["jid"]
+        return last
+
+    def _ask(self, what: str, method: str = "GET") -> dict[str, Any]:
         url = f"http://127.0.0.1:{self.rest_port}/{what}"
-        with urllib.request.urlopen(url, timeout=30) as answer:
+        request = urllib.request.Request(url, method=method)
+        with urllib.request.urlopen(request, timeout=30) as answer:
             found: dict[str, Any] = json.load(answer)
             return found
 

@@ -1,15 +1,25 @@
-"""Any bytes: an image's header has an answer, and its parts lie within it."""
+"""Any bytes: a header has an answer, its parts lie within, and decoders are bound."""
 
+import io
+import warnings
 from collections.abc import Iterator
 
 import atheris
+from PIL import Image
 
 from tests.fuzz.harness import fuzz
 
 with atheris.instrument_imports(include=["transforms"]):
     from transforms import image_metadata, jpeg, jpeg_metadata, png, png_metadata
     from transforms.header import read_header
+    from transforms.images import treat_image
+    from transforms.pixels import sample_pixels
+    from transforms.policy import ImagePolicy, RejectedImage
+    from transforms.thumbnails import draw_thumbnail
 
+_SMALL = {"max_pixels": 10_000, "max_scans": 20}
+_DECODE = ImagePolicy(policy="keep", check="decode", **_SMALL)
+_ENCODE = ImagePolicy(policy="reencode", orientation="apply", **_SMALL)
 _KINDS = image_metadata.KINDS
 _SIDES = range(1, 1 << 31)
 
@@ -25,6 +35,23 @@ def check(data: bytes) -> None:
         _check_jpeg(data)
     elif data.startswith(png.SIGNATURE):
         _check_png(data)
+    if (header.width or 0) * (header.height or 0) <= _SMALL["max_pixels"]:
+        _check_decoders(data)
+
+
+def _check_decoders(data: bytes) -> None:
+    """Nothing but a rejection is raised, and what is accepted loads."""
+    for policy in (_DECODE, _ENCODE):
+        try:
+            written = treat_image(data, policy).data
+        except RejectedImage:
+            continue
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(written)) as image:
+                image.load()
+    draw_thumbnail(data)
+    sample_pixels(data)
 
 
 def _check_jpeg(data: bytes) -> None:

@@ -1,0 +1,17 @@
+"""Leases over storage without conditions: a disk, by way of Arrow."""
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from tests.storage.leases import *  # noqa: F403
+from transforms import arrow_fs
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    # Commands of other tests leave handlers on streams that are closed since.
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    monkeypatch.setattr(arrow_fs, "_SETTLING_SECONDS", 0.1)
+    return f"file://{tmp_path}/place"
