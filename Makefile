@@ -24,28 +24,28 @@ lint: .venv/ready
 	$(BIN)/mypy
 
 test-parity: .venv/ready .venv-parity/ready  ## the same bytes as TFDS 4.9.10
-	$(BIN)/python -m pytest -q -rs tests/parity
+	$(BIN)/python -m pytest -q -rs tests/suites/parity
 
 test-loaders: .venv/ready .venv-parity/ready .venv-loaders/ready  ## each format by its loader
-	$(BIN)/python -m pytest -q -rs tests/loaders
+	$(BIN)/python -m pytest -q -rs tests/suites/loaders
 
 test-report: .venv/ready-report  ## the report in Chromium, which has to be installed
-	$(BIN)/python -m pytest -q -rs tests/report
+	$(BIN)/python -m pytest -q -rs tests/suites/report
 
 test-dataflow: .venv/ready .venv-dataflow/ready  ## submission to Dataflow, without Google
-	$(BIN)/python -m pytest -q -rs tests/dataflow
+	$(BIN)/python -m pytest -q -rs tests/suites/dataflow
 
 fuzz: .venv-fuzz/ready  ## hostile bytes, guided by coverage; findings go to build/fuzz
 	for target in tar example image; do \
-		.venv-fuzz/bin/python -m tests.fuzz.fuzz_$$target \
+		.venv-fuzz/bin/python -m tests.suites.fuzz.fuzz_$$target \
 			-max_total_time=$(FUZZ_SECONDS) -seed=1 -verbosity=0 || exit 1; \
 	done
 
 test-faults: .venv/ready  ## runs that are killed, starved of disk, fed changing files
-	$(BIN)/python -m pytest -q -rs tests/faults
+	$(BIN)/python -m pytest -q -rs tests/suites/faults
 
 test-container: .venv/ready build/container/ready  ## the image in podman, as root
-	$(BIN)/python -m pytest -q -rs tests/container
+	$(BIN)/python -m pytest -q -rs tests/suites/container
 
 constraints: build/container/ready  ## pin what the image installs, as Beam's own pins it
 	$(PYTHON) -m venv --clear build/constraints
@@ -55,13 +55,13 @@ constraints: build/container/ready  ## pin what the image installs, as Beam's ow
 	build/constraints/bin/pip freeze --exclude imagenet2012-subset-beam >> constraints.txt
 
 test-storage: .venv/ready .venv-storage/ready  ## object storage, over servers on loopback
-	$(BIN)/python -m pytest -q -rs tests/storage
+	$(BIN)/python -m pytest -q -rs tests/suites/storage
 
 ENGINES := deploy/flink/target/flink-job-server.jar \
 	deploy/spark/target/spark-job-server.jar .prism/prism
 
 test-engines: .venv/ready .venv-engines/ready $(ENGINES)  ## Flink, Spark, Prism; takes Java, Maven and Go
-	$(BIN)/python -m pytest -q -rs tests/engines
+	$(BIN)/python -m pytest -q -rs tests/suites/engines
 
 bench: .venv/ready .venv-parity/ready .venv-loaders/ready .venv-bench/ready  ## ratios
 	$(BIN)/python -m benchmarks.build
@@ -93,37 +93,37 @@ endef
 .venv/ready: pyproject.toml setup.py .venv-uv/ready
 	$(call install,.venv,--editable ".[dev]")
 
-.venv/ready-report: .venv/ready tests/report/requirements.txt
-	$(call install,.venv,--requirement tests/report/requirements.txt)
+.venv/ready-report: .venv/ready tests/suites/report/requirements.txt
+	$(call install,.venv,--requirement tests/suites/report/requirements.txt)
 
-.venv-parity/ready: tests/parity/requirements.txt .venv-uv/ready
-	$(call install,.venv-parity,--requirement tests/parity/requirements.txt)
+.venv-parity/ready: tests/suites/parity/requirements.txt .venv-uv/ready
+	$(call install,.venv-parity,--requirement tests/suites/parity/requirements.txt)
 
-.venv-loaders/ready: tests/loaders/requirements.txt .venv-uv/ready
-	$(call install,.venv-loaders,--requirement tests/loaders/requirements.txt)
+.venv-loaders/ready: tests/suites/loaders/requirements.txt .venv-uv/ready
+	$(call install,.venv-loaders,--requirement tests/suites/loaders/requirements.txt)
 
-.venv-dataflow/ready: tests/dataflow/requirements.txt .venv-uv/ready
-	$(call install,.venv-dataflow,--requirement tests/dataflow/requirements.txt)
+.venv-dataflow/ready: tests/suites/dataflow/requirements.txt .venv-uv/ready
+	$(call install,.venv-dataflow,--requirement tests/suites/dataflow/requirements.txt)
 
-.venv-fuzz/ready: tests/fuzz/requirements.txt .venv-uv/ready
-	$(call install,.venv-fuzz,--requirement tests/fuzz/requirements.txt)
+.venv-fuzz/ready: tests/suites/fuzz/requirements.txt .venv-uv/ready
+	$(call install,.venv-fuzz,--requirement tests/suites/fuzz/requirements.txt)
 
-.venv-storage/ready: tests/storage/requirements.txt .venv-uv/ready
-	$(call install,.venv-storage,--requirement tests/storage/requirements.txt)
+.venv-storage/ready: tests/suites/storage/requirements.txt .venv-uv/ready
+	$(call install,.venv-storage,--requirement tests/suites/storage/requirements.txt)
 
 .venv-bench/ready: benchmarks/requirements.txt .venv-uv/ready
 	$(call install,.venv-bench,--requirement benchmarks/requirements.txt)
 
-.venv-container/ready: tests/container/requirements.txt .venv-uv/ready
-	$(call install,.venv-container,--requirement tests/container/requirements.txt)
+.venv-container/ready: tests/suites/container/requirements.txt .venv-uv/ready
+	$(call install,.venv-container,--requirement tests/suites/container/requirements.txt)
 
-build/container/ready: .venv-container/ready tests/container/base.Dockerfile \
-		tests/container/make_base.sh
-	PATH="$(CURDIR)/.venv-container/bin:$$PATH" tests/container/make_base.sh $(@D)
+build/container/ready: .venv-container/ready tests/suites/container/base.Dockerfile \
+		tests/suites/container/make_base.sh
+	PATH="$(CURDIR)/.venv-container/bin:$$PATH" tests/suites/container/make_base.sh $(@D)
 	touch $@
 
-.venv-engines/ready: tests/engines/requirements.txt .venv-uv/ready
-	$(call install,.venv-engines,--requirement tests/engines/requirements.txt)
+.venv-engines/ready: tests/suites/engines/requirements.txt .venv-uv/ready
+	$(call install,.venv-engines,--requirement tests/suites/engines/requirements.txt)
 
 deploy/flink/target/flink-job-server.jar: deploy/flink/pom.xml
 	mvn --quiet --batch-mode --file deploy/flink/pom.xml package

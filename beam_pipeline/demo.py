@@ -20,8 +20,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from beam_pipeline.config import load_config
-from transforms.label_files import LabelFile, read_label_file
-from transforms.labels import read_class_names
+from transforms.planning import LabelFile, read_class_names, read_label_file
 
 TRAIN_ARCHIVE: Final = "ILSVRC2012_img_train.tar"
 VALIDATION_ARCHIVE: Final = "ILSVRC2012_img_val.tar"

@@ -9,12 +9,11 @@ from rich.filesize import decimal
 from rich.table import Table
 
 from beam_pipeline.config import BuildConfig
+from beam_pipeline.console import Counters, print_table, silenced_workers
+from beam_pipeline.engines import counters, make_pipeline
 from beam_pipeline.inputs import BuildInputs
 from beam_pipeline.pipeline import estimate_build
-from beam_pipeline.runners import counters, make_pipeline
-from beam_pipeline.summary import Counters
-from beam_pipeline.terminal import print_table, silenced_workers
-from transforms.saved_index import index_path, open_index
+from transforms.archives import index_path, open_index
 
 _FIXED_SECONDS: Final = 5  # of every build: the runner, the documents
 

@@ -2,17 +2,13 @@
 
 import apache_beam as beam
 
-from beam_pipeline.demands import VerifyInputs
-from beam_pipeline.inputs import BuildInputs
-from transforms.archived import HashMembers
-from transforms.conclusion import ConcludeSplits
-from transforms.estimate import EstimateBuild
-from transforms.index import IndexArchives
-from transforms.metadata import WriteMetadata
-from transforms.plan import PlanShards, ShardSpec
-from transforms.shards import BuildShards
-from transforms.subsets import SelectMembers
-from transforms.verification import CheckFiles
+from beam_pipeline.inputs import BuildInputs, VerifyInputs
+from transforms.archives.steps import IndexArchives
+from transforms.documents.steps import WriteMetadata
+from transforms.planning import ShardSpec
+from transforms.planning.steps import PlanShards, SelectMembers
+from transforms.shards.steps import BuildShards, EstimateBuild
+from transforms.verification.steps import CheckFiles, ConcludeSplits, HashMembers
 
 
 def build_dataset(

@@ -6,59 +6,49 @@ import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack
 from functools import partial
-from typing import Any, Final
 
 import apache_beam as beam
 from apache_beam.runners.runner import PipelineResult
 from rich.console import Console
 
-from beam_pipeline.checksums import verify_archives
-from beam_pipeline.command import FAILED, refuse_unknown, run_command
-from beam_pipeline.config import (
-    BuildConfig,
-    load_config,
-    parse_assignment,
-    shipped_configs,
+from beam_pipeline.config import BuildConfig
+from beam_pipeline.console import (
+    FAILED,
+    counted_progress,
+    print_summary,
+    refuse_unknown,
+    run_command,
+    shown_progress,
+    silenced_workers,
+    without_finished,
 )
-from beam_pipeline.dataflow import is_dataflow, prepare_job, wait_for_job
 from beam_pipeline.dry_run import print_estimate
-from beam_pipeline.engines import ENGINES
-from beam_pipeline.finished import without_finished
-from beam_pipeline.inputs import BuildInputs, find_inputs, find_output, name_places
-from beam_pipeline.memory import spare_memory
-from beam_pipeline.pipeline import build_dataset
-from beam_pipeline.progress import counted_progress, shown_progress
-from beam_pipeline.resume import (
+from beam_pipeline.engines import (
+    counters,
+    is_dataflow,
+    is_local,
+    make_options,
+    make_pipeline,
+    prepare_job,
+    spare_memory,
+    supervised,
+    wait_for_job,
+)
+from beam_pipeline.flags import _configure, make_parser
+from beam_pipeline.inputs import (
+    BuildInputs,
+    find_inputs,
+    find_output,
+    name_places,
     noted_build,
     published_shards,
     sweep_leftovers,
     sweep_own,
+    verify_archives,
 )
-from beam_pipeline.runners import counters, is_local, make_options, make_pipeline
-from beam_pipeline.summary import print_summary
-from beam_pipeline.supervision import supervised
-from beam_pipeline.terminal import silenced_workers
+from beam_pipeline.pipeline import build_dataset
 from transforms import storage
-from transforms.claims import exclusive
-from transforms.direct import stop_writing
-from transforms.errors import ConfigError
-from transforms.formats import FORMATS
-from transforms.leases import release_all
-
-
-def _parse_switch(text: str) -> bool:
-    if text not in ("true", "false"):
-        raise argparse.ArgumentTypeError(f"{text} is neither true nor false")
-    return text == "true"
-
-
-# A Flex template's launcher gives every parameter a value: --overwrite=true.
-_SWITCH: Final[dict[str, Any]] = {
-    "nargs": "?",
-    "const": True,
-    "type": _parse_switch,
-    "metavar": "true|false",
-}
+from transforms.storage import exclusive, release_all, stop_writing
 
 
 def main(argv: Sequence[str]) -> int:
@@ -79,156 +69,6 @@ def main(argv: Sequence[str]) -> int:
         return 0
 
     return run_command(work, verbose=arguments.verbose, quiet=arguments.quiet)
-
-
-def make_parser() -> argparse.ArgumentParser:
-    """Returns the parser of our own flags; what it does not know is Beam's."""
-    parser = argparse.ArgumentParser(
-        prog="python -m beam_pipeline.run",
-        description="Builds imagenet2012_subset from the ILSVRC2012 archives.",
-        epilog="Any other flag is one of Apache Beam's, such as --runner, "
-        "--direct_num_workers or --direct_running_mode. Exit codes: 0 the dataset is "
-        "there, 1 the build failed, 2 the command line or the config is wrong.",
-        allow_abbrev=False,
-    )
-    what = parser.add_argument_group("what to build")
-    what.add_argument(
-        "--config",
-        required=True,
-        metavar="NAME|PATH.yaml",
-        help=f"{', '.join(shipped_configs())}, or a file of your own",
-    )
-    what.add_argument(
-        "--version",
-        metavar="X.Y.Z",
-        help="5.0.0 as TFDS has it; 5.1.0 adds the test split",
-    )
-    what.add_argument(
-        "--max_examples_per_split",
-        type=int,
-        metavar="N",
-        help="keep the first N of each split, in archive order",
-    )
-    what.add_argument(
-        "--allow_missing",
-        **_SWITCH,
-        help="go on where an archive lacks images that the subset list names",
-    )
-    what.add_argument(
-        "--max_rejects",
-        type=float,
-        metavar="N|SHARE",
-        help="bad images that may be left out, 10 or 0.001 (default: none)",
-    )
-    what.add_argument(
-        "--verify_images",
-        choices=("header", "decode"),
-        help="look at headers alone, or decode every image (default: header)",
-    )
-    what.add_argument(
-        "--statistics",
-        choices=("cheap", "full"),
-        help="full decodes every image for its mean and deviation (default: cheap)",
-    )
-    where = parser.add_argument_group("where")
-    where.add_argument(
-        "--manual_dir",
-        metavar="DIR",
-        help="the archives, and the subset list if it is there "
-        "(default: DATA_DIR/downloads/manual)",
-    )
-    where.add_argument(
-        "--data_dir",
-        metavar="DIR",
-        help="the datasets (default: $TFDS_DATA_DIR or ~/tensorflow_datasets)",
-    )
-    where.add_argument(
-        "--index_dir",
-        metavar="DIR",
-        help="saved indexes of archives (default: beneath DATA_DIR/downloads)",
-    )
-    where.add_argument(
-        "--verify_archives",
-        action="store_true",
-        help="read the archives whole first, and compare them with the published ones",
-    )
-    how = parser.add_argument_group("how")
-    how.add_argument(
-        "--format",
-        metavar="NAME[,NAME]",
-        help=f"{', '.join(FORMATS)} (default: tfrecord)",
-    )
-    how.add_argument(
-        "--num_shards",
-        nargs="+",
-        metavar="SPLIT=N",
-        help="instead of the number that the sizes give",
-    )
-    how.add_argument(
-        "--engine",
-        choices=tuple(ENGINES),
-        help="what it runs on; docs/running.md says what each needs (default: local)",
-    )
-    how.add_argument(
-        "--overwrite",
-        **_SWITCH,
-        help="replace the dataset if it is there",
-    )
-    how.add_argument(
-        "--set",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="KEY=VALUE",
-        help="any key of the config, such as splits.train.subset.file=mine.txt",
-    )
-    how.add_argument(
-        "--dry_run",
-        action="store_true",
-        help="plan, print what would be done, and write nothing",
-    )
-    how.add_argument(
-        "--quiet", action="store_true", help="say nothing but warnings and errors"
-    )
-    how.add_argument(
-        "--verbose", **_SWITCH, default=False, help="show all of Beam's log"
-    )
-    return parser
-
-
-def _configure(arguments: argparse.Namespace) -> BuildConfig:
-    flags: dict[str, Any] = {
-        name: getattr(arguments, name)
-        for name in (
-            "version",
-            "manual_dir",
-            "data_dir",
-            "index_dir",
-            "max_examples_per_split",
-            "overwrite",
-            "allow_missing",
-            "max_rejects",
-            "statistics",
-        )
-    }
-    if arguments.format:
-        flags["formats"] = arguments.format.split(",")
-    if arguments.num_shards:
-        numbers = " ".join(arguments.num_shards).split()
-        flags["num_shards"] = dict(map(_parse_shards, numbers))
-    overrides = dict(map(parse_assignment, arguments.set))
-    if arguments.verify_images:
-        overrides["images.check"] = arguments.verify_images
-    return load_config(arguments.config, overrides, flags)
-
-
-def _parse_shards(text: str) -> tuple[str, int]:
-    split, _, number = text.partition("=")
-    if not number.isdecimal():
-        raise ConfigError(
-            f"--num_shards {text}: expected a split and a number, train=16."
-        )
-    return split, int(number)
 
 
 def _build(

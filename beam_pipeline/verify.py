@@ -21,25 +21,31 @@ from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOpt
 from rich.console import Console
 from rich.table import Table
 
-from beam_pipeline.command import FAILED, refuse_unknown, run_command
 from beam_pipeline.config import parse_assignment, shipped_configs
-from beam_pipeline.demands import VerifyInputs, VerifyOptions, find_demands
+from beam_pipeline.console import (
+    FAILED,
+    print_table,
+    refuse_unknown,
+    run_command,
+    silenced_workers,
+)
+from beam_pipeline.engines import is_local, make_options, make_pipeline, supervised
+from beam_pipeline.inputs import VerifyInputs, VerifyOptions, find_demands
 from beam_pipeline.pipeline import verify_dataset
-from beam_pipeline.runners import is_local, make_options, make_pipeline
-from beam_pipeline.supervision import supervised
-from beam_pipeline.terminal import print_table, silenced_workers
 from transforms import storage
-from transforms.conclusion import (
+from transforms.errors import ConfigError
+from transforms.storage import absolute
+from transforms.verification import (
     Conclusion,
+    Findings,
+    FindingsBuilder,
+    ImageCheck,
+    Problem,
     Total,
     conclusion_uri,
     read_conclusion,
+    take_inventory,
 )
-from transforms.errors import ConfigError
-from transforms.findings import Findings, FindingsBuilder, Problem
-from transforms.inventory import take_inventory
-from transforms.uris import absolute
-from transforms.verification import ImageCheck
 
 # Flags that say where what is known of the archives lies.
 _OF_ARCHIVES: Final = ("data_dir", "index_dir")
@@ -176,7 +182,7 @@ def _run(
     if not splits:
         return []
     # What it says of shards would be about shards that nobody builds.
-    logging.getLogger("transforms.plan").setLevel(logging.WARNING)
+    logging.getLogger("transforms.planning.steps").setLevel(logging.WARNING)
     with ExitStack() as stack:
         directory = stack.enter_context(_scratch(options))
         pipeline = make_pipeline(options)

@@ -26,9 +26,9 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.measure import ROOT
-from transforms.images import treat_image
-from transforms.policy import Filter, ImagePolicy
-from transforms.resizing import Pixels, fit_size, resize_image
+from transforms.images.policy import Filter, ImagePolicy
+from transforms.images.resizing import Pixels, fit_size, resize_image
+from transforms.images.treatment import treat_image
 
 Step = Callable[[Any], Any]
 Job = tuple[Step, Sequence[Any], int]  # with the number of threads

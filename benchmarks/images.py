@@ -32,8 +32,8 @@ from benchmarks.measure import (
     stated_numbers,
     tidy,
 )
-from transforms.images import treat_image
-from transforms.policy import ImagePolicy
+from transforms.images.policy import ImagePolicy
+from transforms.images.treatment import treat_image
 
 _POLICIES: Final = {
     "resize": ImagePolicy(policy="resize", shortest_side=256, quality=90),

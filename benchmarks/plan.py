@@ -29,23 +29,28 @@ from apache_beam.metrics import Metrics
 from rich.console import Console
 from rich.table import Table
 
-from beam_pipeline.config import load_config
-from beam_pipeline.inputs import find_inputs, find_output
-from beam_pipeline.memory import spare_memory
-from beam_pipeline.runners import counters, make_options, make_pipeline
+from beam_pipeline.config.loading import load_config
+from beam_pipeline.engines.memory import spare_memory
+from beam_pipeline.engines.runners import counters, make_options, make_pipeline
+from beam_pipeline.inputs.build import find_inputs, find_output
 from benchmarks.measure import find_archives, make_parser, measure, tidy
-from transforms.archives import MEMBER_SCHEMA, Archive, Container, MemberTable
-from transforms.completeness import StatedNumbers
-from transforms.index import IndexArchives
-from transforms.labels import Unlabelled
-from transforms.layout import (
+from transforms.archives.containers import (
+    MEMBER_SCHEMA,
+    Archive,
+    Container,
+    MemberTable,
+)
+from transforms.archives.steps import IndexArchives
+from transforms.planning.completeness import StatedNumbers
+from transforms.planning.cuts import (
     ShardPiece,
     SplitOptions,
     cut_run,
     join_pieces,
     lay_out_split,
 )
-from transforms.partition import (
+from transforms.planning.labels import Unlabelled
+from transforms.planning.partitions import (
     ARRIVAL_SCHEMA,
     ROW_SCHEMA,
     cut_into_runs,
@@ -53,9 +58,10 @@ from transforms.partition import (
     sort_partition,
     split_by_key,
 )
-from transforms.plan import PlanShards, ShardSpec
-from transforms.storage import FileInfo
-from transforms.subsets import Selection, SelectMembers, select_members
+from transforms.planning.selection import Selection, select_members
+from transforms.planning.spec import ShardSpec
+from transforms.planning.steps import PlanShards, SelectMembers
+from transforms.storage.backend import FileInfo
 
 _IMAGES: Final = {"4M": 4_000_000, "14M": 14_200_000, "100M": 100_000_000}
 _PER_CONTAINER: Final = 1000

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.measure import find_archives, make_parser, stated_numbers, tidy
-from tests.storage import servers
+from tests.suites.storage import servers
 from transforms import storage
-from transforms.archives import (
+from transforms.archives.containers import (
     Archive,
     ContainerBatch,
     Layout,

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from beam_pipeline import progress
+from beam_pipeline.console import progress
 from beam_pipeline.demo import DemoShape, make_archives
-from tests.datasets import build_all
+from tests.helpers.datasets import build_all
 
 SMALL = DemoShape(classes=3, per_class=12, listed=6, validation=20, width=96)
 

@@ -16,9 +16,9 @@ from typing import Final
 
 import pytest
 
-from beam_pipeline.config import load_config
+from beam_pipeline.config.loading import load_config
 from beam_pipeline.demo import SUBSET_LIST, TRAIN_ARCHIVE, VALIDATION_ARCHIVE
-from tests.archives import (
+from tests.helpers.archives import (
     CLASSES,
     FLAT,
     LISTED,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from beam_pipeline.config import load_config
+from beam_pipeline.config.loading import load_config
 from beam_pipeline.demo import (
     SUBSET_LIST,
     TRAIN_ARCHIVE,

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.archives import run, stated
-from transforms.formats import FORMATS
+from tests.helpers.archives import run, stated
+from transforms.formats.table import FORMATS
 
 ROOT = Path(__file__).parents[1]
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from beam_pipeline.demo import SUBSET_LIST
-from tests.archives import build, dataset_dir
-from transforms.formats import FORMATS
+from tests.helpers.archives import build, dataset_dir
+from transforms.formats.table import FORMATS
 
 # A shard each, and so little for a Parquet file that it is cut into several.
 FORMAT_FLAGS = (

@@ -12,9 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from tests.archives import build, dataset_dir, few_archives, image, tar, write_archives
-from transforms import jpeg, jpeg_metadata, png
-from transforms.archives import (
+from tests.helpers.archives import (
+    build,
+    dataset_dir,
+    few_archives,
+    image,
+    tar,
+    write_archives,
+)
+from transforms.archives.containers import (
     Archive,
     Layout,
     batch_containers,
@@ -22,15 +28,16 @@ from transforms.archives import (
     image_name,
     walk_containers,
 )
+from transforms.documents.report.thumbnails import draw_thumbnail
 from transforms.errors import ArchiveError, LabelError, printable, sample
-from transforms.formats import FORMATS
-from transforms.header import read_header
-from transforms.image_metadata import Metadata, read_orientation
-from transforms.images import treat_image
-from transforms.labels import LabelByContainer
-from transforms.policy import ImagePolicy, RejectedImage
-from transforms.storage import file_info
-from transforms.thumbnails import draw_thumbnail
+from transforms.formats.table import FORMATS
+from transforms.images import jpeg, jpeg_metadata, png
+from transforms.images.header import read_header
+from transforms.images.metadata import Metadata, read_orientation
+from transforms.images.policy import ImagePolicy, RejectedImage
+from transforms.images.treatment import treat_image
+from transforms.planning.labels import LabelByContainer
+from transforms.storage.files import file_info
 
 CLEAR = "\x1b[2J\x1b]0;title\x07"  # clears a terminal, and names its window
 TURN = "\u202egpj.exe"  # shows what follows from right to left

@@ -15,9 +15,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from beam_pipeline.config import load_config
+from beam_pipeline.config.loading import load_config
 from beam_pipeline.demo import SUBSET_LIST, TRAIN_ARCHIVE, VALIDATION_ARCHIVE
-from tests.archives import (
+from tests.helpers.archives import (
     FLAT,
     PNG_START,
     SIZES_DECIDE,
@@ -32,11 +32,11 @@ from tests.archives import (
     tar,
     write_archives,
 )
-from transforms.claims import exclusive
-from transforms.examples import Example
-from transforms.formats import FORMATS
-from transforms.images import treat_image
-from transforms.policy import ImagePolicy
+from transforms.formats.records import Example
+from transforms.formats.table import FORMATS
+from transforms.images.policy import ImagePolicy
+from transforms.images.treatment import treat_image
+from transforms.storage.claims import exclusive
 
 CONFIG = load_config("demo", {}, {})
 CLASS_NAMES = Path(CONFIG.class_names).read_text().split()

@@ -10,9 +10,9 @@ import pytest
 import yaml
 from PIL import Image
 
-from tests.archives import Outcome, build, dataset_dir
-from transforms.examples import Example
-from transforms.formats import FORMATS
+from tests.helpers.archives import Outcome, build, dataset_dir
+from transforms.formats.records import Example
+from transforms.formats.table import FORMATS
 
 ALL = ",".join(FORMATS)
 NAME = "imagenet2012_subset"

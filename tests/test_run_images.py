@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from beam_pipeline.demo import SUBSET_LIST, TRAIN_ARCHIVE, DemoShape, make_archives
-from tests.archives import (
+from tests.helpers.archives import (
     Outcome,
     build,
     dataset_dir,
@@ -24,9 +24,9 @@ from tests.archives import (
     tar,
     write_archives,
 )
-from transforms.duplicates import content_hash
-from transforms.examples import Example
-from transforms.formats import FORMATS
+from transforms.formats.records import Example
+from transforms.formats.table import FORMATS
+from transforms.statistics.duplicates import content_hash
 
 NAME = "imagenet2012_subset"
 WNID = "n01440764"

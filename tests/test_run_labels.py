@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.archives import (
+from tests.helpers.archives import (
     CLASSES,
     FLAT,
     LISTED,

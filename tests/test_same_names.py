@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from beam_pipeline import verify
 from beam_pipeline.demo import TRAIN_ARCHIVE, VALIDATION_ARCHIVE
-from tests.archives import (
+from tests.helpers.archives import (
     FLAT,
     SIZES_DECIDE,
     build,
@@ -22,7 +22,7 @@ from tests.archives import (
     tar,
     write_archives,
 )
-from transforms.uris import short_names
+from transforms.storage.uris import short_names
 
 WRONG_TRAIN, WRONG_VALIDATION = b"<html>train</html>", b"<html>validation</html>"
 

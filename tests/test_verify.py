@@ -17,7 +17,7 @@ from PIL import Image
 
 from beam_pipeline import verify
 from beam_pipeline.demo import SUBSET_LIST, TRAIN_ARCHIVE, VALIDATION_ARCHIVE
-from tests.archives import (
+from tests.helpers.archives import (
     CLASSES,
     FLAT,
     LISTED,
@@ -30,7 +30,7 @@ from tests.archives import (
     tar,
     write_archives,
 )
-from tests.datasets import (
+from tests.helpers.datasets import (
     NAME,
     copy,
     edit_json,
@@ -42,8 +42,8 @@ from tests.datasets import (
     rewrite,
     shards,
 )
-from transforms.examples import Example
-from transforms.formats import FORMATS
+from transforms.formats.records import Example
+from transforms.formats.table import FORMATS
 
 WNID = "n01440764"
 

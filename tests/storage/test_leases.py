@@ -1,84 +1,17 @@
-"""Leases over servers of Google's and Amazon's protocols."""
+"""Leases over storage without conditions: a disk, by way of Arrow."""
 
-import os
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
+import logging
 from pathlib import Path
 
 import pytest
 
-from tests.storage.conftest import reached_at
-from tests.storage.leases import *  # noqa: F403
-from tests.storage.leases import ROOT, held_by, leave
-from transforms import leases, storage
-from transforms.leases import Lease
-
-SERVERS = {"gs": "google", "s3": "amazon"}
+from tests.suites.storage.leases import *  # noqa: F403
+from transforms.storage import arrow as arrow_fs
 
 
-@pytest.fixture(params=SERVERS)
-def place(request: pytest.FixtureRequest) -> Iterator[str]:
-    address = request.getfixturevalue(SERVERS[request.param])
-    with reached_at(request.param, address) as uri:
-        yield uri
-
-
-def test_a_build_that_is_interrupted_leaves_no_lease(
-    place: str, small_archives: Path
-) -> None:
-    """The environment leads the command to the server of the fixture."""
-    directory = storage.join(place, "imagenet2012_subset", "demo", "5.0.0")
-    with subprocess.Popen(
-        [
-            *(sys.executable, "-m", "beam_pipeline.run", "--config", "demo"),
-            *("--manual_dir", str(small_archives), "--data_dir", place),
-        ],
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as build:
-        deadline = time.monotonic() + 120
-        # The shards' directory is there when the build can be interrupted in order.
-        while ".tfrecord.reports" not in storage.list_names(directory):
-            assert build.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-        assert held_by(directory).process == build.pid
-        build.send_signal(signal.SIGINT)
-        _, err = build.communicate(timeout=120)
-    assert build.returncode == 130, err
-    assert leases.NAME not in storage.list_names(directory)
-
-
-def test_a_second_build_says_who_is_there(place: str, small_archives: Path) -> None:
-    """The environment leads the command to the server of the fixture."""
-    command = [
-        *(sys.executable, "-m", "beam_pipeline.run", "--config", "demo", "--quiet"),
-        *("--manual_dir", str(small_archives), "--data_dir", place),
-    ]
-
-    def build() -> tuple[int, str, str]:
-        done = subprocess.run(
-            command, cwd=ROOT, env=os.environ, capture_output=True, text=True
-        )
-        return done.returncode, done.stdout, done.stderr
-
-    directory = storage.join(place, "imagenet2012_subset", "demo", "5.0.0")
-    lease = Lease(directory)
-    code, out, err = build()
-    assert (code, out) == (1, "")
-    assert err.startswith(
-        f"error: Another run is writing to {directory}: process {os.getpid()} of "
-    )
-    assert storage.list_names(directory) == [leases.NAME]
-    lease.release()
-    leave(directory, 301)
-    code, _, err = build()
-    assert code == 0, err
-    names = storage.list_names(directory)
-    assert "dataset_info.json" in names
-    assert leases.NAME not in names
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    # Commands of other tests leave handlers on streams that are closed since.
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    monkeypatch.setattr(arrow_fs, "_SETTLING_SECONDS", 0.1)
+    return f"file://{tmp_path}/place"

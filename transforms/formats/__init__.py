@@ -1,237 +1,44 @@
-"""The formats a dataset can be written in: one module each, and one table of them.
+"""What a record is, and the files that hold records."""
 
-A format is a writer, a reader, and what its loaders expect of names and places. To add
-one, write its module and add its line to ``FORMATS``; the configuration, the plan, the
-build and the documents go by the table.
-"""
-
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
-from typing import BinaryIO, Final, Literal, Protocol, TypeVar
-
-from transforms import storage
-from transforms.examples import DamagedRecords, Example, Schema
-from transforms.facts import ConfigFacts
-from transforms.formats.array_record import (
-    ArrayRecordWriter,
-    read_array_record,
-    scan_array_record,
+from transforms.formats.format import Layout, OpenFile
+from transforms.formats.kinds import KINDS
+from transforms.formats.listing import (
+    ConfigFacts,
+    DocumentFacts,
+    FileFacts,
+    SplitCounts,
+    SplitFacts,
 )
-from transforms.formats.parquet import (
-    ParquetWriter,
-    parquet_file_name,
-    read_parquet,
-    scan_parquet,
+from transforms.formats.places import MANIFEST, MARKS
+from transforms.formats.records import (
+    FEATURES,
+    DamagedRecords,
+    Example,
+    Feature,
+    Schema,
+    Source,
 )
-from transforms.formats.tfrecord import TFRecordWriter, read_tfrecord, scan_tfrecord
-from transforms.formats.webdataset import (
-    WebDatasetWriter,
-    read_webdataset,
-    scan_webdataset,
-    webdataset_companions,
-    webdataset_file_name,
-)
-from transforms.storage import Publication, Sink
+from transforms.formats.table import FORMATS, loader_line
+from transforms.formats.tf_example import example_sizes
 
-# Where the files of a format lie, and which documents go with them: a directory as
-# TFDS has it, several formats together; or a folder as the Hugging Face hub has it,
-# one for each format, the configurations side by side.
-Layout = Literal["tfds", "hub"]
-
-Item = TypeVar("Item")
-
-# Names a file, from dataset, split, index and count.
-FileName = Callable[[str, str, int, int], str]
-
-
-class ExampleWriter(Protocol):
-    """Writes the Examples of one file."""
-
-    def write(self, example: Example) -> None:
-        """Appends an Example."""
-        ...
-
-    def close(self) -> None:
-        """Writes what the format has at its end; the file itself stays open."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class OpenFile:
-    """A file of a format that is being published.
-
-    Attributes:
-        writer: Takes its Examples.
-        publication: The file itself; its length and hash stand once it is published.
-    """
-
-    writer: ExampleWriter
-    publication: Publication
-
-
-Publisher = Callable[[str, Schema], AbstractContextManager[OpenFile]]
-Reader = Callable[[str], Iterator[Example]]
-Scanner = Callable[[str], Iterator[Example | DamagedRecords]]
-Companions = Callable[[str, ConfigFacts], Mapping[str, Mapping[str, object]]]
-
-
-@dataclass(frozen=True, slots=True)
-class Format:
-    """One way to store a dataset.
-
-    Attributes:
-        layout: Where its files lie.
-        file_name: Names them.
-        publish: Opens a file of it that appears, whole, when the block ends.
-        read: Yields the Examples of a published file.
-        scan: Yields them too, but goes on behind damaged ones where that is possible.
-        loader: The line that loads it; see ``loader_line``.
-        needs: The package, and the extra of ours, that it takes; None for neither.
-        max_bytes: Most bytes of a file; None where TFDS's formula decides.
-        record_overhead: Most bytes that a record takes besides its image.
-        file_overhead: Most bytes that a file takes besides its records.
-        companions: The JSON documents that its loaders read beside the files, by name,
-            from the dataset's name and the configuration; None for none.
-        typed: Whether the hub and Croissant are told its columns; else loaders find
-            them out.
-        image_per_file: Whether each image is a file of its own, with an extension.
-    """
-
-    layout: Layout
-    file_name: FileName
-    publish: Publisher
-    read: Reader
-    scan: Scanner
-    loader: str
-    needs: str | None = None
-    max_bytes: int | None = None
-    record_overhead: int = 0
-    file_overhead: int = 0
-    companions: Companions | None = None
-    typed: bool = False
-    image_per_file: bool = False
-
-
-def _in_tfds_style(suffix: str) -> FileName:
-    """``{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}`` (``core/naming.py``)."""
-
-    def name(dataset: str, split: str, index: int, count: int) -> str:
-        digits = max(5, len(str(count)))
-        return f"{dataset}-{split}.{suffix}-{index:0{digits}d}-of-{count:0{digits}d}"
-
-    return name
-
-
-def _to_stream(make: Callable[[Sink, Schema], ExampleWriter]) -> Publisher:
-    """Publishes by way of a writer to an open file."""
-
-    @contextmanager
-    def publish(uri: str, schema: Schema) -> Iterator[OpenFile]:
-        with storage.publish(uri) as file:
-            writer = make(file, schema)
-            yield OpenFile(writer, file)
-            writer.close()
-
-    return publish
-
-
-def _to_path(make: Callable[[str], ExampleWriter]) -> Publisher:
-    """Publishes by way of a writer that opens its file itself, a local one."""
-
-    @contextmanager
-    def publish(uri: str, schema: Schema) -> Iterator[OpenFile]:
-        with storage.publish_staged(uri) as (path, file):
-            writer = make(path)
-            try:
-                yield OpenFile(writer, file)
-            finally:
-                writer.close()
-
-    return publish
-
-
-def _from_stream(
-    read: Callable[[BinaryIO], Iterator[Item]],
-) -> Callable[[str], Iterator[Item]]:
-    def examples(uri: str) -> Iterator[Item]:
-        with storage.open_file(uri) as file:
-            yield from read(file)
-
-    return examples
-
-
-def _from_path(
-    read: Callable[[str], Iterator[Item]],
-) -> Callable[[str], Iterator[Item]]:
-    def examples(uri: str) -> Iterator[Item]:
-        with storage.local_copy(uri) as path:
-            yield from read(path)
-
-    return examples
-
-
-FORMATS: Final[Mapping[str, Format]] = {
-    "tfrecord": Format(
-        layout="tfds",
-        file_name=_in_tfds_style("tfrecord"),
-        publish=_to_stream(TFRecordWriter),
-        read=_from_stream(read_tfrecord),
-        scan=_from_stream(scan_tfrecord),
-        loader='tfds.load("{name}/{config}:{version}", data_dir="{root}")',
-    ),
-    "array_record": Format(
-        layout="tfds",
-        file_name=_in_tfds_style("array_record"),
-        publish=_to_path(ArrayRecordWriter),
-        read=_from_path(read_array_record),
-        scan=_from_path(scan_array_record),
-        loader='tfds.data_source("{name}/{config}:{version}", data_dir="{root}")',
-        needs="array_record",
-    ),
-    "parquet": Format(
-        layout="hub",
-        file_name=parquet_file_name,
-        publish=_to_stream(ParquetWriter),
-        read=_from_stream(read_parquet),
-        scan=_from_stream(scan_parquet),
-        loader='datasets.load_dataset("{root}", "{config}")',
-        max_bytes=500_000_000,  # as the hub's own writer
-        record_overhead=1024,
-        file_overhead=256 << 10,
-        typed=True,
-    ),
-    "webdataset": Format(
-        layout="hub",
-        file_name=webdataset_file_name,
-        publish=_to_stream(WebDatasetWriter),
-        read=_from_stream(read_webdataset),
-        scan=_from_stream(scan_webdataset),
-        loader="webdataset.WebDataset("
-        'sorted(glob.glob("{root}/{config}/{split}-*.tar")), shardshuffle=False)',
-        max_bytes=1_000_000_000,
-        record_overhead=4096,
-        file_overhead=16 << 10,
-        companions=webdataset_companions,
-        image_per_file=True,
-    ),
-}
-
-
-def loader_line(
-    format_name: str, /, *, root: str, name: str, config: str, version: str, split: str
-) -> str:
-    """Returns the line of Python that loads a dataset.
-
-    Args:
-        format_name: A key of ``FORMATS``.
-        root: What the loader is given: the directory of datasets for TFDS, the folder
-            for the hub.
-        name: The dataset's name.
-        config: The configuration's name.
-        version: ``major.minor.patch``.
-        split: The split to load, where the line names one.
-    """
-    return FORMATS[format_name].loader.format(
-        root=root, name=name, config=config, version=version, split=split
-    )
+__all__ = [
+    "FEATURES",
+    "FORMATS",
+    "KINDS",
+    "MANIFEST",
+    "MARKS",
+    "ConfigFacts",
+    "DamagedRecords",
+    "DocumentFacts",
+    "Example",
+    "Feature",
+    "FileFacts",
+    "Layout",
+    "OpenFile",
+    "Schema",
+    "Source",
+    "SplitCounts",
+    "SplitFacts",
+    "example_sizes",
+    "loader_line",
+]

@@ -15,13 +15,8 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from transforms.errors import FormatError, StorageError
-from transforms.examples import (
-    DamagedRecords,
-    Example,
-    decode_example,
-    encode_example,
-    undamaged,
-)
+from transforms.formats.records import DamagedRecords, Example, undamaged
+from transforms.formats.tf_example import decode_example, encode_example
 
 # Other options give other bytes (source: TFDS's ``core/file_adapters.py``).
 _WRITER_OPTIONS: Final = "group_size:1"

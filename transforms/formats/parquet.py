@@ -21,10 +21,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from transforms.errors import FormatError
-from transforms.examples import DamagedRecords, Example, Schema, undamaged
-from transforms.header import read_header
-from transforms.kinds import KINDS
-from transforms.storage import Sink
+from transforms.formats.kinds import KINDS
+from transforms.formats.records import DamagedRecords, Example, Schema, undamaged
+from transforms.images import read_header
+from transforms.storage import Pieces, Sink
 
 _GROUP_ROWS: Final = 100
 _GROUP_BYTES: Final = 5_000_000  # of images; more outgrow the caches
@@ -85,31 +85,6 @@ class ParquetWriter:
         self._image_bytes = 0
         self._writer.write_batch(batch)
         self._pieces.move_to(self._file)
-
-
-class Pieces:
-    """Takes what pyarrow writes, until it is moved on to a file.
-
-    A writer that is given up, for another's error, still writes a footer when pyarrow
-    lets go of it. It ends here, and not in a file that is closed by then.
-    """
-
-    closed = False
-
-    def __init__(self) -> None:
-        """Begins with nothing."""
-        self._pieces: list[bytes] = []
-
-    def write(self, data: bytes) -> int:
-        """Takes bytes; returns their number."""
-        self._pieces.append(data)
-        return len(data)
-
-    def move_to(self, file: Sink) -> None:
-        """Appends to a file what was taken since the last time."""
-        for piece in self._pieces:
-            file.write(piece)
-        self._pieces.clear()
 
 
 def arrow_schema(schema: Schema) -> pa.Schema:

@@ -16,14 +16,8 @@ from typing import BinaryIO, Final
 import google_crc32c
 
 from transforms.errors import FormatError
-from transforms.examples import (
-    DamagedRecords,
-    Example,
-    Schema,
-    decode_example,
-    encode_example,
-    undamaged,
-)
+from transforms.formats.records import DamagedRecords, Example, Schema, undamaged
+from transforms.formats.tf_example import decode_example, encode_example
 from transforms.storage import Sink
 
 _LENGTH: Final = struct.Struct("<Q")

@@ -18,9 +18,9 @@ from itertools import groupby, islice
 from typing import BinaryIO, Final
 
 from transforms.errors import FormatError, printable, sample
-from transforms.examples import DamagedRecords, Example, Schema, undamaged
-from transforms.facts import ConfigFacts, SplitFacts
-from transforms.header import read_header
+from transforms.formats.listing import ConfigFacts, SplitFacts
+from transforms.formats.records import DamagedRecords, Example, Schema, undamaged
+from transforms.images import read_header
 from transforms.storage import Sink
 
 _IMAGES: Final = ("jpg", "webp", "png")

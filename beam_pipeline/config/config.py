@@ -1,0 +1,256 @@
+"""The configuration of a build, as one frozen value."""
+
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal, get_args
+
+from beam_pipeline.config.checks import (
+    require_names,
+    require_paths,
+    require_positive,
+    require_splits,
+)
+from beam_pipeline.config.limits import file_limits
+from transforms import storage
+from transforms.archives import Layout
+from transforms.documents import License
+from transforms.errors import ConfigError, printable
+from transforms.fields import require_known
+from transforms.formats import FORMATS
+from transforms.images import ImagePolicy
+from transforms.planning import LabelFile, LabelFormat, SubsetFile
+from transforms.storage import absolute
+
+LABEL_BY_CONTAINER: Final = "container"
+LABEL_BY_LIST: Final = "list"
+NO_LABEL: Final = "none"
+_LABELS: Final = (LABEL_BY_CONTAINER, LABEL_BY_LIST, NO_LABEL)
+
+_EXTENSIONS: Final = {"jpeg": "jpg", "webp": "webp", "png": "png"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplitConfig:
+    """One split: where its images are, which are wanted, how they are labelled.
+
+    Attributes:
+        archives: Names its archive may have in manual_dir, absolute paths, or URIs; the
+            first there is taken.
+        layout: ``nested`` for a tar of one tar per class, ``flat`` for one of images.
+        labels: ``container``, ``list`` for those of the subset list, ``none``, or a
+            file that tells them.
+        subset: The list it is cut down to; None for all images.
+        overlays: Names of an archive whose images replace those of the same name.
+        optional: Whether to do without the split where its archive is not there.
+        images: What is done to its images; None for what is done to those of all.
+        members: Number of images that its archive should have; None for any.
+        examples: Number of examples that it should come to, before any limit or
+            rejection; None for any.
+    """
+
+    archives: tuple[str, ...]
+    layout: Layout
+    labels: str | LabelFile
+    subset: SubsetFile | None = None
+    overlays: tuple[str, ...] = ()
+    optional: bool = False
+    images: ImagePolicy | None = None
+    members: int | None = None
+    examples: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuses labels that nothing can tell.
+
+        Raises:
+            ConfigError: They are a file without a format, or a list that is not there.
+        """
+        if self.labels == LABEL_BY_LIST and self.subset is None:
+            raise ConfigError(
+                "labels is list, and there is no subset list: subset has to name one."
+            )
+        if isinstance(self.labels, str) and self.labels not in _LABELS:
+            raise ConfigError(
+                f"labels is '{printable(self.labels)}': expected {', '.join(_LABELS)}, "
+                "or a file with its format, {file: PATH, format: FORMAT}. Formats are "
+                f"{', '.join(get_args(LabelFormat))}."
+            )
+
+    @property
+    def expected_examples(self) -> int | None:
+        """Number of examples that it should come to, as far as that is stated."""
+        if self.examples is None and self.subset is None:
+            return self.members
+        return self.examples
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownArchive:
+    """A published archive, of this dataset or one that is taken for it.
+
+    Attributes:
+        size: Its length in bytes, if known.
+        mebibytes: Its length in MiB, rounded up, where it is known no better.
+        md5: Its MD5 in hexadecimal digits.
+        sha256: Its SHA-256 in hexadecimal digits, if known.
+        remark: What it is, where people take it for another.
+    """
+
+    size: int | None = None
+    mebibytes: int | None = None
+    md5: str
+    sha256: str | None = None
+    remark: str = ""
+
+    def may_have(self, size: int) -> bool:
+        """Returns whether it is known to be as long as a file of so many bytes."""
+        return self.size == size or self.mebibytes == -(-size // (1 << 20))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildConfig:
+    """Everything that decides a build.
+
+    Attributes:
+        name: Name of the dataset.
+        title: The name that people read.
+        config: Name of the configuration.
+        version: Version to build, a key of ``versions``.
+        versions: The splits of each version, in order.
+        splits: The splits there can be.
+        class_names: File with one class name on a line.
+        description: A few sentences on the dataset.
+        config_description: A sentence on the configuration.
+        homepage: The dataset's web page.
+        citation: File with BibTeX entries.
+        license: The terms of use.
+        creators: Who made the dataset.
+        published: The day it was published, ``YYYY-MM-DD``.
+        manual_download: What to get by hand, from where.
+        module: The TFDS module that builds the dataset too.
+        release_notes: A note by version.
+        default_config: The configuration that the dataset's bare name stands for.
+        data_dir: Directory of datasets.
+        manual_dir: Directory of archives; ``<data_dir>/downloads/manual`` if unset.
+        index_dir: Directory of saved indexes; below ``<data_dir>/downloads`` if unset.
+        known_archives: Published archives by name, and those taken for them.
+        images: What is done to images.
+        max_rejects: Most images that may be left out as bad; below 1, a share of them.
+        statistics: ``full`` covers the pixels too, which takes decoding every image.
+        formats: Formats to write, keys of ``FORMATS``.
+        dimensions: Whether formats with columns have the images' width and height.
+        max_file_bytes: Most bytes of a file, by format; for the others, their default.
+        num_shards: Number of shards by split; the sizes decide for the others.
+        max_examples_per_split: Keep this many, the first in archive order.
+        overwrite: Replace a finished dataset.
+        allow_missing: Go on where an archive lacks images that a list names.
+    """
+
+    name: str
+    title: str
+    config: str
+    version: str
+    versions: Mapping[str, tuple[str, ...]]
+    splits: Mapping[str, SplitConfig]
+    class_names: str
+    description: str
+    config_description: str
+    homepage: str
+    citation: str
+    license: License
+    creators: tuple[str, ...]
+    published: str
+    manual_download: str
+    module: str
+    release_notes: Mapping[str, str] = field(default_factory=dict)
+    default_config: str = ""
+    data_dir: str = field(
+        default_factory=lambda: (
+            os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
+        )
+    )
+    manual_dir: str = ""
+    index_dir: str = ""
+    known_archives: Mapping[str, KnownArchive] = field(default_factory=dict)
+    images: ImagePolicy = field(default_factory=ImagePolicy)
+    max_rejects: float = 0
+    statistics: Literal["cheap", "full"] = "cheap"
+    formats: tuple[str, ...] = ("tfrecord",)
+    dimensions: bool = False
+    max_file_bytes: Mapping[str, int] = field(default_factory=dict)
+    num_shards: Mapping[str, int] = field(default_factory=dict)
+    max_examples_per_split: int | None = None
+    overwrite: bool = False
+    allow_missing: bool = False
+
+    def __post_init__(self) -> None:
+        """Fills in directories and checks what depends on several fields."""
+        for key in ("class_names", "citation", "data_dir"):
+            require_paths(key, getattr(self, key))
+        require_known("version", self.version, self.versions)
+        names = {key: getattr(self, key) for key in ("name", "config", "version")}
+        require_names(names | {f"splits.{split}": split for split in self.splits})
+        data_dir = absolute(self.data_dir)
+        downloads = storage.join(data_dir, "downloads")
+        manual_dir = self.manual_dir or storage.join(downloads, "manual")
+        index_dir = self.index_dir or storage.join(downloads, self.name, "index")
+        object.__setattr__(self, "data_dir", data_dir)
+        object.__setattr__(self, "manual_dir", absolute(manual_dir))
+        object.__setattr__(self, "index_dir", absolute(index_dir))
+        if not 0 <= self.max_rejects < math.inf:
+            raise ConfigError(f"max_rejects is {self.max_rejects}: expected 0 or more.")
+        limits = file_limits(self.formats, self.dimensions, self.max_file_bytes)
+        object.__setattr__(self, "max_file_bytes", limits)
+        _check_splits(self)
+        for split, number in self.num_shards.items():
+            if number < 1:
+                raise ConfigError(f"num_shards {split}={number}: expected 1 or more.")
+        if self.max_examples_per_split is not None and self.max_examples_per_split < 1:
+            raise ConfigError(
+                "max_examples_per_split should be 1 or more, not "
+                f"{self.max_examples_per_split}."
+            )
+
+    def image_policy(self, split: str) -> ImagePolicy:
+        """Returns what is done to a split's images."""
+        return self.splits[split].images or self.images
+
+    @property
+    def image_extension(self) -> str:
+        """What files of single images are named.
+
+        Raises:
+            ConfigError: Splits are encoded differently, and a format needs one name.
+        """
+        found = {
+            _EXTENSIONS[policy.encoding]
+            for policy in map(self.image_policy, self.versions[self.version])
+        }
+        named = [name for name in self.formats if FORMATS[name].image_per_file]
+        if named and len(found) > 1:
+            raise ConfigError(
+                f"{named[0]} needs one encoding for the images of all splits, not "
+                f"{' and '.join(sorted(found))}."
+            )
+        return min(found)
+
+    @property
+    def cache_dir(self) -> str:
+        """The directory where downloads are kept."""
+        return storage.join(self.data_dir, "downloads", self.name)
+
+
+def _check_splits(config: BuildConfig) -> None:
+    """Checks all that is said of splits."""
+    require_splits(config.version, config.versions[config.version], config.splits)
+    for name in config.num_shards:
+        require_known("split", name, config.splits)
+    for name, split in config.splits.items():
+        key = f"splits.{name}"
+        if isinstance(split.labels, LabelFile):
+            require_paths(f"{key}.labels.file", split.labels.file)
+        require_paths(f"{key}.archives", *split.archives or [""])
+        require_paths(f"{key}.overlays", *split.overlays)
+        require_positive(f"{key}.members", split.members)
+        require_positive(f"{key}.examples", split.examples)

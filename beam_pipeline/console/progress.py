@@ -1,0 +1,282 @@
+"""Shows how far a build is: live on a terminal, as a line now and then elsewhere.
+
+On this machine workers tell of their shards (``transforms.progress``). On a cluster
+nobody does, but what they have published can be counted.
+"""
+
+import json
+import secrets
+import select
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Final
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+
+from transforms.errors import BuildError
+from transforms.shards import ShardProgress
+
+LINE_EVERY: Final = 5.0  # seconds between two lines where there is no terminal
+_DRAW_EVERY: Final = 0.25  # seconds
+_COUNT_EVERY: Final = 15.0  # seconds between two looks at what a cluster published
+_WINDOW: Final = 10.0  # seconds over which a rate is taken
+_DATAGRAM: Final = 4096  # bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SplitProgress:
+    """How far a split is, as far as its shards have been heard of.
+
+    Attributes:
+        split: The split.
+        done: Members that are written or rejected.
+        wanted: Members that it is going to have, give or take one a shard.
+        fresh: Those of ``done`` that were not there before.
+        bytes_read: Bytes read of them.
+        published: Number of shards that are there.
+        shards: Number of shards.
+        rejected: Number of members that are left out.
+    """
+
+    split: str
+    done: int
+    wanted: int
+    fresh: int
+    bytes_read: int
+    published: int
+    shards: int
+    rejected: int
+
+
+def add_up(shards: Mapping[tuple[str, int], ShardProgress]) -> list[SplitProgress]:
+    """Returns how far each split is, in the order of their names.
+
+    Args:
+        shards: What was last heard of each shard, by split and index.
+    """
+    found = []
+    for split in sorted({split for split, _ in shards}):
+        ours = [shard for shard in shards.values() if shard.split == split]
+        count = ours[0].count
+        unheard = count - len(ours)
+        # Shards of a split have as many members as each other, give or take one.
+        wanted = sum(shard.wanted for shard in ours) + unheard * ours[0].wanted
+        found.append(
+            SplitProgress(
+                split=split,
+                done=sum(shard.done for shard in ours),
+                wanted=wanted,
+                fresh=sum(shard.done for shard in ours if not shard.resumed),
+                bytes_read=sum(shard.bytes_read for shard in ours),
+                published=sum(shard.published for shard in ours),
+                shards=count,
+                rejected=sum(shard.rejected for shard in ours),
+            )
+        )
+    return found
+
+
+class Pace:
+    """How fast images are built: over the last seconds, not since the beginning."""
+
+    def __init__(self) -> None:
+        """Begins with nothing known."""
+        self._seen: deque[tuple[float, int, int]] = deque()
+
+    def add(self, now: float, images: int, size: int) -> None:
+        """Notes how much was done at a moment.
+
+        Args:
+            now: The moment, in seconds.
+            images: Number of images so far.
+            size: Bytes read so far.
+        """
+        self._seen.append((now, images, size))
+        while len(self._seen) > 2 and now - self._seen[1][0] >= _WINDOW:
+            self._seen.popleft()
+
+    def rates(self) -> tuple[float, float]:
+        """Returns images and bytes a second; zeros where nothing can be said."""
+        if len(self._seen) < 2:
+            return 0.0, 0.0
+        (start, images, size), (end, more, larger) = self._seen[0], self._seen[-1]
+        seconds = max(end - start, 1e-3)
+        return (more - images) / seconds, (larger - size) / seconds
+
+
+def in_words(splits: list[SplitProgress], pace: Pace) -> str:
+    """Returns one line on how far a build is."""
+    if not splits:
+        return "reading headers"
+    parts = [
+        f"{split.split} {split.done:,}/{split.wanted:,} images, "
+        f"{split.published:,}/{split.shards:,} shards"
+        for split in splits
+    ]
+    return "; ".join([*parts, speed_in_words(splits, pace)])
+
+
+def speed_in_words(splits: list[SplitProgress], pace: Pace) -> str:
+    """Returns rates, the time that is left, and what was rejected."""
+    images, size = pace.rates()
+    parts = [f"{images:,.0f} images/s, {size / 1e6:,.0f} MB/s"]
+    left = sum(split.wanted - split.done for split in splits)
+    if left <= 0:
+        parts.append("writing documents")
+    elif images > 0:
+        minutes, seconds = divmod(round(left / images), 60)
+        parts.append(f"{minutes}:{seconds:02d} left")
+    rejected = sum(split.rejected for split in splits)
+    if rejected:
+        parts.append(f"{rejected:,} rejected")
+    return ", ".join(parts)
+
+
+@contextmanager
+def shown_progress(console: Console) -> Iterator[str]:
+    """Shows the progress of a build on this machine.
+
+    Args:
+        console: Where to.
+
+    Yields:
+        The address that workers are to tell.
+    """
+    # A name that begins with a null is no file, so that none is ever left.
+    address = f"\0imagenet2012-subset-{secrets.token_hex(8)}"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(address)
+        with _in_background(lambda stop: _watch(listener, console, stop)):
+            yield address
+
+
+@contextmanager
+def counted_progress(console: Console, count: Callable[[], str]) -> Iterator[None]:
+    """Shows the progress of a build elsewhere, by what it has published.
+
+    Args:
+        console: Where to.
+        count: Returns in words what is there.
+    """
+
+    def watch(stop: threading.Event) -> None:
+        said = ""
+        while not stop.wait(_COUNT_EVERY):
+            with suppress(BuildError):  # the storage's; the next look may succeed
+                now = count()
+                if now != said:
+                    console.print(now)
+                    said = now
+
+    with _in_background(watch):
+        yield
+
+
+@contextmanager
+def _in_background(work: Callable[[threading.Event], None]) -> Iterator[None]:
+    stop = threading.Event()
+    thread = threading.Thread(target=work, args=(stop,), name="progress", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _watch(listener: socket.socket, console: Console, stop: threading.Event) -> None:
+    shards: dict[tuple[str, int], ShardProgress] = {}
+    pace = Pace()
+    display = _Bars(console) if console.is_terminal else _Lines(console)
+    with display:
+        while not stop.is_set():
+            if select.select([listener], [], [], _DRAW_EVERY)[0]:
+                _hear(listener, shards)
+            splits = add_up(shards)
+            fresh = sum(split.fresh for split in splits)
+            pace.add(time.monotonic(), fresh, sum(split.bytes_read for split in splits))
+            display.show(splits, pace)
+
+
+def _hear(
+    listener: socket.socket, shards: dict[tuple[str, int], ShardProgress]
+) -> None:
+    """Takes in all datagrams that have come."""
+    with suppress(BlockingIOError):
+        while True:
+            data = listener.recv(_DATAGRAM, socket.MSG_DONTWAIT)
+            with suppress(ValueError, TypeError):
+                shard = ShardProgress(**json.loads(data))
+                shards[shard.split, shard.index] = shard
+
+
+class _Lines:
+    """Prints a line now and then."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._printed = time.monotonic()
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def show(self, splits: list[SplitProgress], pace: Pace) -> None:
+        """Prints how far the build is, if it is time."""
+        now = time.monotonic()
+        if now - self._printed >= LINE_EVERY:
+            self._printed = now
+            self._console.print(in_words(splits, pace))
+
+
+class _Bars:
+    """Draws a bar for each split, and a line below them."""
+
+    def __init__(self, console: Console) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=30),
+            TextColumn("{task.fields[told]}"),
+            console=console,
+            refresh_per_second=1 / _DRAW_EVERY,
+            transient=True,
+        )
+        self._tasks: dict[str, TaskID] = {}
+        self._line = self._progress.add_task("reading headers", total=None, told="")
+
+    def __enter__(self) -> None:
+        self._progress.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def show(self, splits: list[SplitProgress], pace: Pace) -> None:
+        """Moves the bars."""
+        for split in splits:
+            if split.split not in self._tasks:
+                self._tasks[split.split] = self._progress.add_task(
+                    split.split, total=split.wanted, told=""
+                )
+            self._progress.update(
+                self._tasks[split.split],
+                completed=split.done,
+                total=split.wanted,
+                told=f"{split.done:,}/{split.wanted:,} images, "
+                f"{split.published:,}/{split.shards:,} shards",
+            )
+        if splits:
+            self._progress.update(
+                self._line,
+                description="all",
+                completed=sum(split.done for split in splits),
+                total=sum(split.wanted for split in splits),
+                told=speed_in_words(splits, pace),
+            )

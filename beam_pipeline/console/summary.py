@@ -1,0 +1,136 @@
+"""What is printed of a finished build."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from rich.table import Table
+
+from beam_pipeline.config import BuildConfig
+from beam_pipeline.console.terminal import print_table
+from transforms import storage
+from transforms.errors import sample
+from transforms.formats import loader_line
+from transforms.shards import ShardOutput
+from transforms.verification import STATISTICS
+
+Counters = Mapping[tuple[str, str], int]
+
+# What is said of a warning that an image is kept in spite of.
+_WARNINGS: Final = {
+    "missing_end": "lack their end and may be cut off; --verify_images=decode leaves "
+    "out those that can't be loaded",
+    "missing_data": "lack some of their pixels' data",
+    "bad_code": "have a wrong code among their pixels",
+    "lost_restart": "lack a restart marker",
+    "inconsistent_scans": "have scans that do not fit together",
+    "extraneous_bytes": "have bytes that belong nowhere",
+    "unknown_header": "have a header of an unknown version",
+}
+
+
+def print_summary(
+    config: BuildConfig, output: ShardOutput, counts: Counters, seconds: float
+) -> None:
+    """Prints what was built, what is odd about it, and how it is loaded.
+
+    Args:
+        config: What was asked for.
+        output: What of it was written, and where.
+        counts: The pipeline's counters, by namespace and name.
+        seconds: How long it took.
+    """
+    table = Table(title=f"{config.name}/{config.config} {config.version}")
+    table.add_column("split")
+    for column in ("examples", "bytes", "worker s"):
+        table.add_column(column, justify="right")
+    table.add_column("format")
+    for column in ("files", "bytes"):
+        table.add_column(column, justify="right")
+    splits = [
+        split
+        for split in config.versions[config.version]
+        if (split, "examples") in counts
+    ]
+    for split in splits:
+        counted = [
+            split,
+            f"{counts[split, 'examples']:,}",
+            f"{counts[split, 'example_bytes']:,}",
+            f"{counts.get((split, 'worker_ms'), 0) / 1000:.1f}",
+        ]
+        for name in output.formats:
+            files = counts[split, f"{name}_files"], counts[split, f"{name}_bytes"]
+            table.add_row(*counted, name, *(f"{number:,}" for number in files))
+            counted = [""] * len(counted)
+    print_table(table)
+    for split in splits:
+        for remark in _remarks(config, split, counts):
+            print(remark)
+    for remark in _warnings(output, splits):
+        print(remark)
+    print(f"Built in {seconds:.1f} s.")
+    for name in output.formats:
+        print(f"{name}: {output.directory(name)}")
+        print(loader_line_of(config, output, name))
+
+
+def _remarks(config: BuildConfig, split: str, counts: Counters) -> list[str]:
+    """Returns what is worth saying of a split: odd counts, repairs, members skipped."""
+    wanted = config.splits[split]
+    remarks = []
+    for counter, text in (
+        (
+            "missing_members",
+            f"of the {wanted.members or 0:,} images that its archive should have are "
+            "missing",
+        ),
+        (
+            "missing",
+            f"of its {wanted.expected_examples or 0:,} examples are missing"
+            if wanted.subset is None
+            else "listed images are not in the archive",
+        ),
+        ("other_class", "images have another label than their names tell of"),
+        (
+            "unknown_classes",
+            "tars of no known class skipped: the list wants none of them",
+        ),
+        ("repaired_cmyk", "CMYK images made RGB"),
+        ("repaired_png", "PNG images made JPEG"),
+        ("rejected", "bad images left out; report.html shows them"),
+        ("skipped_links", "links skipped"),
+        ("unmarked_ends", "tars without end-of-archive blocks"),
+        ("zeros_at_ends", "zero bytes at the end of tars, more than padding"),
+        ("skipped_leftovers", "leftovers of editors and systems skipped"),
+    ):
+        number = counts.get((split, counter), 0)
+        if number:
+            remarks.append(f"{split}: {number:,} {text}.")
+    return remarks
+
+
+def _warnings(output: ShardOutput, splits: list[str]) -> Iterator[str]:
+    """Yields what decoders warned of, with the first images' names."""
+    uri = storage.join(output.directory(output.formats[0]), STATISTICS)
+    document: Mapping[str, Any] = json.loads(storage.read_bytes(uri))
+    for split in splits:
+        counted = document["splits"][split]
+        for warning, sources in counted["warned"].items():
+            number = counted["warnings"][warning]
+            names = sample([source["name"] for source in sources], 3, number)
+            said = _WARNINGS.get(warning, f"have the warning {warning}")
+            yield f"{split}: {number:,} images {said}: {names}."
+
+
+def loader_line_of(config: BuildConfig, output: ShardOutput, format_name: str) -> str:
+    """Returns the line of Python that loads what was built."""
+    line = loader_line(
+        format_name,
+        root=output.root(format_name),
+        name=config.name,
+        config=config.config,
+        version=config.version,
+        split=config.versions[config.version][0],
+    )
+    return f"Load it: {line}"

@@ -1,0 +1,159 @@
+"""The engines a pipeline runs on, and what goes wrong on them.
+
+Locally that is Beam's FnApiRunner (``local_runner``), with threads, not processes: what
+takes time releases the GIL. What other engines are told stands in ``engines``.
+"""
+
+import argparse
+import os
+import re
+from collections.abc import Callable, Collection
+from typing import Any, Final
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import (
+    DirectOptions,
+    PipelineOptions,
+    StandardOptions,
+)
+from apache_beam.portability.api import beam_job_api_pb2
+from apache_beam.runners.portability.portable_runner import (
+    JobServiceHandle,
+    PortableRunner,
+)
+from apache_beam.runners.runner import PipelineResult, create_runner
+
+from beam_pipeline.engines.engines import engine_flags, require_job_server
+from beam_pipeline.engines.local_runner import LocalRunner
+from transforms import errors
+from transforms.errors import BuildError, ConfigError
+from transforms.fields import nearest
+
+LOCAL_RUNNERS: Final = frozenset({"", "DirectRunner", "FnApiRunner"})
+
+# How a worker's traceback ends, wherever a runner quotes it.
+_QUOTED_ERROR: Final = re.compile(
+    r"transforms\.errors\.(?P<kind>\w+): (?P<message>.*?)"
+    r"(?= \[while running|\n\n|\nDuring handling|\Z)",
+    re.DOTALL,
+)
+
+
+def make_options(arguments: list[str], engine: str | None = None) -> PipelineOptions:
+    """Returns Beam's options, with all cores for local runs unless they say otherwise.
+
+    Args:
+        arguments: Command-line flags of Beam's.
+        engine: The engine to run on; without one, what the flags say, or locally.
+
+    Raises:
+        ConfigError: The engine needs a flag that is not there, or there is no runner of
+            that name.
+    """
+    options = PipelineOptions(engine_flags(engine, arguments) if engine else arguments)
+    _require_known_runner(options)
+    if is_local(options):
+        given = {argument.partition("=")[0].lstrip("-") for argument in arguments}
+        direct = options.view_as(DirectOptions)
+        if "direct_running_mode" not in given:
+            direct.direct_running_mode = "multi_threading"
+        if "direct_num_workers" not in given:
+            direct.direct_num_workers = _workers(direct.direct_running_mode)
+    return options
+
+
+def _require_known_runner(options: PipelineOptions) -> None:
+    known = StandardOptions.KNOWN_RUNNER_NAMES
+    name = options.view_as(StandardOptions).runner or known[0]
+    if name not in known and "." not in name:
+        raise ConfigError(f"Unknown runner {name}. {nearest(name, known)}")
+
+
+def _workers(mode: str) -> int:
+    return 1 if mode == "in_memory" else os.cpu_count() or 1
+
+
+def is_local(options: PipelineOptions) -> bool:
+    """Returns whether a pipeline with these options runs on this machine alone."""
+    return (options.view_as(StandardOptions).runner or "") in LOCAL_RUNNERS
+
+
+def make_pipeline(
+    options: PipelineOptions,
+    refuse_unknown: Callable[[Collection[str]], None] = lambda _: None,
+) -> beam.Pipeline:
+    """Returns an empty pipeline on the engine that the options name.
+
+    Args:
+        options: Beam's options.
+        refuse_unknown: Is called before anything runs elsewhere than on this machine,
+            with the names of the flags that the engine knows besides Beam's; raises if
+            there are others.
+
+    Raises:
+        ConfigError: The engine can't be started.
+    """
+    if is_local(options):
+        return beam.Pipeline(runner=LocalRunner(options), options=options)
+    require_job_server(options)
+    runner = create_runner(options.view_as(StandardOptions).runner)
+    if isinstance(runner, PortableRunner):
+        _ask_job_server(runner, refuse_unknown)
+    else:
+        refuse_unknown([])
+    return beam.Pipeline(runner=runner, options=options)
+
+
+def _ask_job_server(
+    runner: PortableRunner, refuse_unknown: Callable[[Collection[str]], None]
+) -> None:
+    """Makes a runner ask its job server, once there is one, which flags it knows.
+
+    By itself it drops those that it does not know.
+    """
+    make_handle = runner.create_job_service_handle
+
+    def make_checked_handle(
+        job_service: Any, options: PipelineOptions
+    ) -> JobServiceHandle:
+        request = beam_job_api_pb2.DescribePipelineOptionsRequest()
+        described = job_service.DescribePipelineOptions(request)
+        refuse_unknown([option.name for option in described.options])
+        return make_handle(job_service, options)
+
+    runner.create_job_service_handle = make_checked_handle
+
+
+def make_beam_parser() -> argparse.ArgumentParser:
+    """Returns a parser that knows every flag of Beam's."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    for options in PipelineOptions.__subclasses__():
+        if add := vars(options).get("_add_argparse_args"):
+            add.__get__(None, options)(parser)
+    return parser
+
+
+def counters(result: PipelineResult) -> dict[tuple[str, str], int]:
+    """Returns a finished pipeline's counters by namespace and name."""
+    found: dict[tuple[str, str], int] = {}
+    for counter in result.metrics().query()["counters"]:
+        name = counter.key.metric
+        key = (name.namespace, name.name)
+        found[key] = found.get(key, 0) + (counter.result or 0)
+    return found
+
+
+def worker_error(error: Exception) -> BuildError | None:
+    """Returns the error of ours that made a worker fail, if one did.
+
+    Runners report a worker's exception as text, a traceback in a message of their own.
+    """
+    if isinstance(error, BuildError):
+        return error
+    quoted = list(_QUOTED_ERROR.finditer(str(error)))
+    if not quoted:
+        return None
+    found = quoted[-1]  # those before it are what it was raised from
+    kind = getattr(errors, found["kind"], BuildError)
+    restored = kind(found["message"].strip())
+    return restored if isinstance(restored, BuildError) else None

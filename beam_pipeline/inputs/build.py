@@ -1,0 +1,290 @@
+"""Finds and checks everything a build reads, before a worker starts.
+
+What a user can get wrong is told here, at once and from the command line's own
+process: a missing archive, a wrong list, a directory that can't be written.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from beam_pipeline.config import LABEL_BY_LIST, NO_LABEL, BuildConfig, SplitConfig
+from beam_pipeline.inputs.checksums import refuse_mistaken
+from beam_pipeline.inputs.settings import config_settings, input_settings
+from transforms import storage
+from transforms.archives import Archive
+from transforms.documents import DatasetFacts
+from transforms.errors import ArchiveError, SubsetError
+from transforms.formats import Schema
+from transforms.planning import (
+    LabelByContainer,
+    LabelFile,
+    Labeller,
+    Selection,
+    SplitOptions,
+    StatedNumbers,
+    SubsetList,
+    Unlabelled,
+    labels_of_list,
+    read_class_names,
+    read_label_file,
+    read_subset_list,
+)
+from transforms.shards import ShardOutput
+from transforms.storage import is_absolute
+
+_DOWNLOAD_PAGE = "https://image-net.org/download-images"
+
+
+@dataclass(frozen=True, slots=True)
+class BuildInputs:
+    """What the steps of the pipeline are given.
+
+    Attributes:
+        archives: The archives to read.
+        index_dir: Directory of their saved indexes.
+        selections: What is wanted of each split.
+        options: How each split is planned.
+        output: Where shards go and what they are.
+        facts: What is said of the dataset.
+        max_rejects: Most images that may be left out; below 1, a share of them.
+    """
+
+    archives: tuple[Archive, ...]
+    index_dir: str
+    selections: Mapping[str, Selection]
+    options: Mapping[str, SplitOptions]
+    output: ShardOutput
+    facts: DatasetFacts
+    max_rejects: float
+
+
+def name_places(config: BuildConfig) -> dict[str, str]:
+    """Returns the directories of a build by flag, and archives that lie elsewhere."""
+    elsewhere = {
+        f"set splits.{split}.{key}={path}:": path
+        for split in config.versions[config.version]
+        for key in ("archives", "overlays")
+        for path in getattr(config.splits[split], key)
+        if is_absolute(path)
+    }
+    names = ("data_dir", "manual_dir", "index_dir")
+    return {name: getattr(config, name) for name in names} | elsewhere
+
+
+def find_output(config: BuildConfig) -> ShardOutput:
+    """Returns where a build writes, and what.
+
+    Raises:
+        LabelError: The file of class names is malformed.
+        StorageError: It can't be read.
+    """
+    return ShardOutput(
+        data_dir=config.data_dir,
+        dataset=config.name,
+        config=config.config,
+        version=config.version,
+        formats=config.formats,
+        schema=Schema(
+            read_class_names(config.class_names),
+            config.dimensions,
+            config.image_extension,
+        ),
+        images={split: config.image_policy(split) for split in config.splits},
+        pixels=config.statistics == "full",
+        overwrite=config.overwrite,
+    )
+
+
+def find_inputs(config: BuildConfig, output: ShardOutput) -> BuildInputs:
+    """Returns what a build reads and writes.
+
+    Args:
+        config: What is asked for.
+        output: What of it is to be written, and where.
+
+    Raises:
+        ArchiveError: An archive is not there, or another one of its name.
+        LabelError: A file of class names or labels is malformed.
+        StorageError: A file can't be read.
+        SubsetError: A subset list can't be had or is not the one described.
+    """
+    archives = {
+        split: found
+        for split in config.versions[config.version]
+        if (found := _find_archives(config, split, config.splits[split]))
+    }
+    refuse_mistaken(
+        (archive.file for found in archives.values() for archive in found),
+        config.known_archives,
+    )
+    class_names = output.schema.class_names
+    selections = {split: _select(config, split, class_names) for split in archives}
+    every = tuple(archive for found in archives.values() for archive in found)
+    return BuildInputs(
+        archives=every,
+        index_dir=config.index_dir,
+        selections=selections,
+        options={
+            split: SplitOptions(
+                subset=selection.subset,
+                num_shards=config.num_shards.get(split),
+                max_examples=config.max_examples_per_split,
+                stated=StatedNumbers(
+                    config.splits[split].members, config.splits[split].examples
+                ),
+                allow_missing=config.allow_missing,
+                max_file_bytes=config.max_file_bytes,
+            )
+            for split, selection in selections.items()
+        },
+        output=output,
+        facts=DatasetFacts(
+            name=config.name,
+            title=config.title,
+            config=config.config,
+            version=config.version,
+            description=_describe(config, archives),
+            config_description=config.config_description.strip(),
+            homepage=config.homepage,
+            citation=storage.read_bytes(config.citation).decode("utf-8").strip(),
+            license=config.license,
+            creators=config.creators,
+            published=config.published,
+            manual_download=config.manual_download.strip(),
+            release_notes=config.release_notes,
+            module=config.module,
+            default_config=config.default_config or config.config,
+            schema=output.schema,
+            download_size=sum(
+                selection.subset.size
+                for selection in selections.values()
+                if selection.subset
+            ),
+            splits=tuple(archives),
+            settings=config_settings(config) | input_settings(every, selections),
+        ),
+        max_rejects=config.max_rejects,
+    )
+
+
+def _describe(config: BuildConfig, splits: Iterable[str]) -> str:
+    """Returns the dataset's description, with what is done to its images."""
+    said = {split: config.image_policy(split).in_words() for split in splits}
+    if len({*said.values()}) == 1:
+        treatment = next(iter(said.values()))
+    else:
+        treatment = " ".join(f"In {split}: {text}" for split, text in said.items())
+    return f"{config.description.strip()} {treatment}"
+
+
+def _find_archives(
+    config: BuildConfig, split: str, wanted: SplitConfig
+) -> list[Archive]:
+    base = _first_there(config.manual_dir, wanted.archives)
+    if base is None:
+        folder = _folder_instead(config.manual_dir, wanted.archives)
+        if wanted.optional and not folder:
+            return []
+        raise ArchiveError(
+            f"The archive of the {split} split is missing: there is no "
+            f"{_in_words(config.manual_dir, wanted.archives)}.{folder} Get it from "
+            f"{_DOWNLOAD_PAGE} (you need to register), or say with --manual_dir where "
+            "it is."
+        )
+    overlay = _first_there(config.manual_dir, wanted.overlays)
+    return [
+        Archive(split, storage.file_info(uri), wanted.layout, layer)
+        for layer, uri in enumerate((base, overlay))
+        if uri is not None
+    ]
+
+
+def _first_there(directory: str, names: tuple[str, ...]) -> str | None:
+    return next(filter(storage.exists, _paths(directory, names)), None)
+
+
+def _paths(directory: str, names: tuple[str, ...]) -> list[str]:
+    """Returns where archives may lie: in a directory, or where their names say."""
+    return [
+        name if is_absolute(name) else storage.join(directory, name) for name in names
+    ]
+
+
+def _in_words(directory: str, names: tuple[str, ...]) -> str:
+    """Returns what could be an archive, names in a directory first."""
+    beneath = [name for name in names if not is_absolute(name)]
+    elsewhere = [name for name in names if is_absolute(name)]
+    told = [f"{' or '.join(beneath)} in {directory}"] if beneath else []
+    return " or ".join(told + elsewhere)
+
+
+def _folder_instead(directory: str, names: tuple[str, ...]) -> str:
+    """Returns a sentence where an archive's name is there, and is no file's."""
+    for path in _paths(directory, names):
+        parent, _, name = path.rpartition("/")
+        if name in storage.list_names(parent or "/"):
+            return (
+                f" {path} is a folder (or a link that leads nowhere), and an archive "
+                "is read as one file, as it was downloaded."
+            )
+    return ""
+
+
+def _select(config: BuildConfig, split: str, class_names: tuple[str, ...]) -> Selection:
+    subset = find_subset(config, split, class_names)
+    labeller = make_labeller(config.splits[split], class_names, subset)
+    return Selection(labeller, subset, class_names)
+
+
+def find_subset(
+    config: BuildConfig, split: str, class_names: tuple[str, ...]
+) -> SubsetList | None:
+    """Returns the list that a split is cut down to, if there is one.
+
+    Args:
+        config: What is asked for.
+        split: The split's name.
+        class_names: The name of class ``i`` at position ``i``.
+
+    Raises:
+        SubsetError: It can't be had, is not the one described, is malformed, or names
+            another number of images than is stated.
+        StorageError: It can't be read.
+    """
+    wanted = config.splits[split]
+    if wanted.subset is None:
+        return None
+    found = read_subset_list(
+        wanted.subset, config.manual_dir, config.cache_dir, class_names
+    )
+    if wanted.examples not in (None, len(found.names)):
+        raise SubsetError(
+            f"{found.source} names {len(found.names):,} images, and "
+            f"splits.{split}.examples of the configuration states {wanted.examples:,}. "
+            "It may be another list, or one that was cut off or edited. For a list of "
+            f"your own, state its number as splits.{split}.examples, or null."
+        )
+    return found
+
+
+def make_labeller(
+    split: SplitConfig, class_names: tuple[str, ...], subset: SubsetList | None
+) -> Labeller:
+    """Returns what gives the images of a split their labels.
+
+    Args:
+        split: The split.
+        class_names: The name of class ``i`` at position ``i``.
+        subset: The list it is cut down to, which is needed where it has the labels.
+
+    Raises:
+        LabelError: A file of labels is malformed, or the list lacks one.
+        StorageError: It can't be read.
+    """
+    if isinstance(split.labels, LabelFile):
+        return read_label_file(split.labels, class_names, split.members)
+    if split.labels == LABEL_BY_LIST and subset is not None:
+        return labels_of_list(subset, class_names)
+    if split.labels == NO_LABEL:
+        return Unlabelled()
+    return LabelByContainer(class_names)

@@ -1,0 +1,157 @@
+"""Progress: what workers tell, what it adds up to, and how it is put."""
+
+import io
+import json
+import socket
+import threading
+
+import pytest
+from rich.console import Console
+
+from beam_pipeline.console import progress
+from beam_pipeline.console.progress import Pace, SplitProgress, add_up, in_words
+from transforms.shards.progress import ShardMeter, ShardProgress
+
+
+def test_a_meter_tells_of_its_shard(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("transforms.shards.progress._INTERVAL", 0)
+    address = "\0test-progress"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(address)
+        meter = ShardMeter(address, ShardProgress("train", 3, 8, 20))
+        for number in range(20):
+            meter.count(100, rejected=number == 5)
+        meter.publish(resumed=False)
+        told = [json.loads(listener.recv(4096)) for _ in range(4)]
+    begun = {
+        "split": "train",
+        "index": 3,
+        "count": 8,
+        "wanted": 20,
+        "done": 0,
+        "bytes_read": 0,
+        "rejected": 0,
+        "published": False,
+        "resumed": False,
+    }
+    assert told == [
+        begun,
+        begun | {"done": 8, "bytes_read": 800, "rejected": 1},
+        begun | {"done": 16, "bytes_read": 1600, "rejected": 1},
+        begun | {"done": 20, "bytes_read": 2000, "rejected": 1, "published": True},
+    ]
+
+
+@pytest.mark.parametrize("address", ["", "\0nobody-listens"])
+def test_a_meter_does_not_mind_being_alone(address: str) -> None:
+    meter = ShardMeter(address, ShardProgress("train", 0, 1, 1))
+    meter.count(1, rejected=False)
+    meter.publish(resumed=False)
+
+
+def test_a_meter_does_not_wait_for_a_listener_that_does_not_read() -> None:
+    address = "\0test-deaf"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(address)
+        for index in range(2000):  # more than the system keeps
+            ShardMeter(address, ShardProgress("train", index, 1, 1))
+
+
+HEARD = {
+    (shard.split, shard.index): shard
+    for shard in (
+        ShardProgress("train", 0, 4, 100, 100, 5000, 2, published=True),
+        ShardProgress("train", 2, 4, 101, 50, 2600),
+        ShardProgress("train", 1, 4, 100, 100, 0, published=True, resumed=True),
+        ShardProgress("test", 0, 1, 7, 7, 70, published=True),
+    )
+}
+SPLITS = [
+    SplitProgress("test", 7, 7, 7, 70, 1, 1, 0),
+    # One shard was not heard of: as many members as another has.
+    SplitProgress("train", 250, 401, 150, 7600, 2, 4, 2),
+]
+
+
+def test_what_is_heard_of_shards_adds_up_to_splits() -> None:
+    assert add_up(HEARD) == SPLITS
+    assert add_up({}) == []
+
+
+def test_a_pace_is_that_of_the_last_seconds() -> None:
+    pace = Pace()
+    assert pace.rates() == (0, 0)
+    pace.add(100.0, 50, 1000)
+    assert pace.rates() == (0, 0)
+    pace.add(105.0, 100, 3000)
+    assert pace.rates() == (10, 400)
+    for second in range(106, 131):
+        pace.add(float(second), 100 + (second - 105) * 2, 3000 + (second - 105) * 10)
+    assert pace.rates() == (2, 10)
+
+
+def test_progress_in_words() -> None:
+    pace = Pace()
+    assert in_words([], pace) == "reading headers"
+    pace.add(0.0, 0, 0)
+    pace.add(2.0, 3000, 500_000_000)
+    assert in_words(SPLITS, pace) == (
+        "test 7/7 images, 1/1 shards; train 250/401 images, 2/4 shards; "
+        "1,500 images/s, 250 MB/s, 0:00 left, 2 rejected"
+    )
+    assert in_words(SPLITS[:1], pace).endswith("250 MB/s, writing documents")
+
+
+def watch(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shows the progress of a build of two shards."""
+    monkeypatch.setattr(progress, "LINE_EVERY", 0)
+    drawn = threading.Event()
+    draw = progress.add_up
+
+    def add_up_and_say(shards: dict[tuple[str, int], ShardProgress]) -> object:
+        if len(shards) == 2:
+            drawn.set()
+        return draw(shards)
+
+    monkeypatch.setattr(progress, "add_up", add_up_and_say)
+    with progress.shown_progress(console) as address:
+        for index in range(2):
+            meter = ShardMeter(address, ShardProgress("train", index, 2, 1))
+            meter.count(1000, rejected=False)
+            meter.publish(resumed=False)
+        assert drawn.wait(30)
+
+
+def test_lines_are_printed_where_there_is_no_terminal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    out = io.StringIO()
+    watch(Console(file=out, soft_wrap=True), monkeypatch)
+    assert "train 2/2 images, 2/2 shards; " in out.getvalue()
+    assert "\x1b" not in out.getvalue()
+
+
+def test_bars_are_drawn_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=True, width=120)
+    watch(console, monkeypatch)
+    assert "2/2 images, 2/2 shards" in out.getvalue()
+    assert out.getvalue().endswith("\x1b[2K")  # and taken away again
+
+
+def test_what_a_cluster_published_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "_COUNT_EVERY", 0.001)
+    counts = iter(["none", "none", "1 of 2", "2 of 2"])
+    done = threading.Event()
+
+    def count() -> str:
+        try:
+            return next(counts)
+        except StopIteration:
+            done.set()
+            return "2 of 2"
+
+    out = io.StringIO()
+    with progress.counted_progress(Console(file=out), count):
+        assert done.wait(30)
+    assert out.getvalue() == "none\n1 of 2\n2 of 2\n"

@@ -1,0 +1,1 @@
+"""What tests share: archives, datasets, plans, and independent oracles."""

@@ -1,0 +1,158 @@
+"""Class names, their numbers, and which label an image gets."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from transforms.archives.containers import (
+    MEMBER_SCHEMA,
+    Archive,
+    Container,
+    MemberTable,
+)
+from transforms.errors import LabelError, StorageError
+from transforms.planning.labels import (
+    LABEL_SCHEMA,
+    LabelByContainer,
+    LabelByName,
+    Unlabelled,
+    labels_by_name,
+    read_class_names,
+)
+from transforms.storage.backend import FileInfo
+
+CLASSES = ("n01", "n02", "n05")
+ARCHIVE = Archive("validation", FileInfo("/data/val.tar", 1, "1"), "flat")
+
+
+def table_of(*names: str, container: str = "") -> MemberTable:
+    zeros = [0] * len(names)
+    members = pa.table([list(names), zeros, zeros], schema=MEMBER_SCHEMA)
+    return MemberTable(ARCHIVE, Container(container, 0, 1, 0, 1), members)
+
+
+def by_name(labels: dict[str, int], source: str) -> LabelByName:
+    columns = [list(labels), list(labels.values())]
+    return LabelByName(pa.table(columns, schema=LABEL_SCHEMA), source)
+
+
+def write(tmp_path: Path, content: bytes) -> str:
+    path = tmp_path / "lines.txt"
+    path.write_bytes(content)
+    return str(path)
+
+
+@pytest.mark.parametrize(("container", "label"), [("n01", 0), ("n02", 1), ("n05", 2)])
+def test_container_names_the_class(container: str, label: int) -> None:
+    labels = LabelByContainer(CLASSES).labels(table_of("a", "b", container=container))
+    assert (labels.tolist(), labels.dtype) == ([label, label], np.int64)
+
+
+def test_empty_container_has_no_labels() -> None:
+    assert LabelByContainer(CLASSES).labels(table_of(container="n01")).tolist() == []
+
+
+def test_container_of_no_class_is_refused() -> None:
+    with pytest.raises(LabelError) as caught:
+        LabelByContainer(CLASSES).labels(table_of("a", container="n03"))
+    assert str(caught.value) == (
+        "/data/val.tar holds n03.tar, but n03 is none of the 3 classes (n01 to n05). "
+        "Name with class_names a list of classes that has it, or with subset a list of "
+        "images that has none of it."
+    )
+
+
+def test_list_names_the_class_of_each_image() -> None:
+    labeller = by_name({"a": 2, "b": 0, "c": 1}, "/data/labels.txt")
+    labels = labeller.labels(table_of("c", "a"))
+    assert (labels.tolist(), labels.dtype) == ([1, 2], np.int64)
+
+
+def test_image_that_is_not_listed_is_refused() -> None:
+    labeller = by_name({"a": 0}, "/data/labels.txt")
+    with pytest.raises(LabelError) as caught:
+        labeller.labels(table_of("u", "a", "v", "w", "x", "y", "z"))
+    assert str(caught.value) == (
+        "/data/val.tar holds 6 images that have no label in /data/labels.txt: "
+        "u, v, w, x, y and 1 more. Is it the archive of the validation split?"
+    )
+
+
+def test_unlabelled_images_get_minus_one() -> None:
+    labels = Unlabelled().labels(table_of("a", "b"))
+    assert (labels.tolist(), labels.dtype) == ([-1, -1], np.int64)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"n01\nn02\nn05\n",
+        b"n01\nn02\nn05",
+        b"n01\r\nn02\r\nn05\r\n",
+        b"\xef\xbb\xbfn01\nn02\nn05\n",  # as Windows marks UTF-8
+    ],
+)
+def test_class_names_are_lines(content: bytes, tmp_path: Path) -> None:
+    assert read_class_names(write(tmp_path, content)) == CLASSES
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\n\n", b"n01\nn02\nn01\n"], ids=["empty", "blank", "twice"]
+)
+def test_class_names_that_are_none_or_repeated_are_refused(
+    content: bytes, tmp_path: Path
+) -> None:
+    path = write(tmp_path, content)
+    with pytest.raises(LabelError) as caught:
+        read_class_names(path)
+    assert str(caught.value) == f"{path} should name each class once, one on a line."
+
+
+def test_missing_class_names_are_told(tmp_path: Path) -> None:
+    with pytest.raises(
+        StorageError, match=r"Can't find .*none\.txt\. There is no such"
+    ):
+        read_class_names(str(tmp_path / "none.txt"))
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"n01\n\xff\xfe\n", "byte 4 is not UTF-8."),
+        ("n01\n".encode("utf-16"), "byte 0 is not UTF-8."),
+        (b"\xef\xbb\xbfn01\n\0\n", "byte 7 is NUL."),
+    ],
+    ids=["no-utf-8", "utf-16", "nul"],
+)
+def test_lines_that_are_no_text_are_refused(
+    content: bytes, reason: str, tmp_path: Path
+) -> None:
+    path = write(tmp_path, content)
+    with pytest.raises(LabelError) as caught:
+        read_class_names(path)
+    assert str(caught.value) == f"{path} is not a text file: {reason}"
+
+
+def test_a_file_that_is_no_list_is_not_read(tmp_path: Path) -> None:
+    path = write(tmp_path, b"n01\n")
+    os.truncate(path, 10**12)
+    with pytest.raises(LabelError) as caught:
+        read_class_names(path)
+    assert str(caught.value) == (
+        f"{path} has 1,000,000,000,000 bytes or more; a list of names is taken up to "
+        "536,870,912. Is it the right file?"
+    )
+
+
+def test_names_tell_classes() -> None:
+    names = ["n01_1.JPEG", "n05_", "n02", "_n02", "n02-1.JPEG", "val_n01_1", "n03_1"]
+    for table in (pa.array(names), pa.chunked_array([names[:3], names[3:]])):
+        assert labels_by_name(table, CLASSES).to_pylist() == [
+            *(0, 2, 1),
+            *(None, None, None, None),
+        ]
+    assert labels_by_name(pa.array(names), ()).null_count == len(names)
+    assert labels_by_name(pa.array([], pa.string()), CLASSES).to_pylist() == []

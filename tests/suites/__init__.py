@@ -1,0 +1,1 @@
+"""Suites that are run by name; see the Makefile."""

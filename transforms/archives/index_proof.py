@@ -1,0 +1,70 @@
+"""Whether an archive is the one that an index was made of.
+
+Size and modification time say so most often, but a file can be replaced by another of
+the same size and given the same time. So a few headers are drawn by hash from all of
+the archive's, and an index keeps their places and what they held. Reading them again
+takes milliseconds, and of an archive of other images, or of the same ones packed
+otherwise, hardly one header is the same.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from transforms import storage
+from transforms.archives.containers import Archive, MemberTable
+from transforms.archives.tar_header import BLOCK
+
+_DRAWN: Final = 16  # headers; one round of requests where an archive is far away
+_MULTIPLIER: Final = np.uint64(0x9E3779B97F4A7C15)  # 2^64 over the golden ratio
+
+
+class HeaderDraw:
+    """Draws headers from an archive's tables, which come one at a time."""
+
+    def __init__(self, archive_size: int) -> None:
+        """Begins with none.
+
+        Args:
+            archive_size: The archive's length in bytes.
+        """
+        self._size = archive_size
+        self._drawn: npt.NDArray[np.int64] = np.empty(0, np.int64)
+
+    def add(self, table: MemberTable) -> None:
+        """Adds a container's headers to those drawn from: its first and its members'.
+
+        The first is there in a container without any image, too.
+        """
+        offsets = table.members["offset"].to_numpy()
+        places = np.concatenate(
+            [self._drawn, offsets - BLOCK, [table.container.offset]]
+        )
+        places = np.unique(places[(places >= 0) & (places <= self._size - BLOCK)])
+        keys = places.astype(np.uint64) * _MULTIPLIER  # multiplicative hashing (Knuth)
+        self._drawn = places[np.argsort(keys, kind="stable")[:_DRAWN]]
+
+    def places(self) -> list[int]:
+        """Returns where the headers lie that were drawn, in order."""
+        return sorted(self._drawn.tolist())
+
+
+def digest_headers(archive: Archive, places: Sequence[int]) -> str:
+    """Returns the SHA-256 of headers of an archive, in hexadecimal digits.
+
+    Args:
+        archive: The archive.
+        places: Where the headers lie.
+
+    Raises:
+        StorageError: They can't be read.
+    """
+    reader = storage.open_reader(archive.file)
+    try:
+        headers = reader.read_many([(place, BLOCK) for place in places])
+    finally:
+        reader.close()
+    return hashlib.sha256(b"".join(headers)).hexdigest()

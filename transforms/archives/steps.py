@@ -1,0 +1,162 @@
+"""The step that lists every archive's members, from saved indexes where they are."""
+
+import io
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import apache_beam as beam
+from apache_beam.metrics import Metrics
+
+from transforms.archives.containers import (
+    Archive,
+    ContainerBatch,
+    MemberTable,
+    batch_containers,
+    find_containers,
+    walk_containers,
+)
+from transforms.archives.index import (
+    encode_index,
+    index_path,
+    open_index,
+    read_index,
+    write_index,
+)
+from transforms.archives.tar_end import TarEnd
+from transforms.errors import StorageError, printable, sample
+
+_LOGGER = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _ListedBatch:
+    batch: ContainerBatch
+    tables: tuple[MemberTable, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _IndexPart:
+    """The index of ``count`` containers from the ``first`` one, as Parquet bytes."""
+
+    archive: Archive
+    first: int
+    count: int
+    data: bytes
+
+
+@dataclass
+class IndexArchives(beam.PTransform):  # type: ignore[misc]
+    """Lists the members of every archive, from a saved index where there is one.
+
+    Attributes:
+        index_dir: Directory of the saved indexes.
+        save: Whether what is read of headers is kept there for the next run.
+    """
+
+    index_dir: str
+    save: bool = True
+
+    def expand(
+        self, archives: beam.PCollection[Archive]
+    ) -> beam.PCollection[MemberTable]:
+        """Fans out over the containers of all archives."""
+        listed = (
+            archives
+            | "FindContainers" >> beam.FlatMap(self._find_containers)
+            | "SpreadContainers" >> beam.Reshuffle()
+            | "ListMembers" >> beam.Map(self._list_members)
+        )
+        if self.save:
+            _ = (
+                listed
+                | "EncodeNew" >> beam.FlatMap(self._encode_new)
+                | "GroupByArchive" >> beam.GroupByKey()
+                | "SaveIndex" >> beam.Map(self._save_index)
+            )
+        return listed | "EachContainer" >> beam.FlatMap(self._each_container)
+
+    def _find_containers(self, archive: Archive) -> Iterator[ContainerBatch]:
+        path = index_path(self.index_dir, archive)
+        containers = open_index(path, archive)
+        if containers is not None:
+            yield from batch_containers(archive, containers, path)
+        else:
+            yield from batch_containers(archive, find_containers(archive), None)
+
+    def _list_members(self, batch: ContainerBatch) -> _ListedBatch:
+        if batch.index is None:
+            tables = walk_containers(batch)
+        else:
+            rows = range(batch.first, batch.first + len(batch.containers))
+            tables = read_index(batch.index, batch.archive, rows)
+        _tell_of_ends(batch.archive, tables)
+        return _ListedBatch(batch, tuple(tables))
+
+    def _each_container(self, listed: _ListedBatch) -> Iterator[MemberTable]:
+        split = listed.batch.archive.split
+        for table in listed.tables:
+            _count(split, "members", table.members.num_rows)
+            _count(split, "skipped_directories", table.skipped.directories)
+            _count(split, "skipped_links", table.skipped.links)
+            _count(split, "skipped_leftovers", table.skipped.leftovers)
+            for _, end in _ends(table):
+                _count(split, "unmarked_ends", end.unmarked)
+                _count(split, "zeros_at_ends", end.zeros)
+            yield table
+
+    def _encode_new(self, listed: _ListedBatch) -> Iterator[tuple[str, _IndexPart]]:
+        """Encodes what was walked: small enough for a runner to gather in memory."""
+        batch = listed.batch
+        if batch.index is None:
+            data = encode_index(batch.archive, listed.tables)
+            part = _IndexPart(batch.archive, batch.first, len(batch.containers), data)
+            yield batch.archive.file.uri, part
+
+    def _save_index(self, group: tuple[str, Iterable[_IndexPart]]) -> None:
+        parts = sorted(group[1], key=lambda part: part.first)
+        archive = parts[0].archive
+        tables = (
+            table
+            for part in parts
+            for table in read_index(io.BytesIO(part.data), archive, range(part.count))
+        )
+        try:
+            write_index(index_path(self.index_dir, archive), archive, tables)
+        except StorageError as error:
+            _LOGGER.warning("The index is not kept for the next run: %s", error)
+
+
+def _tell_of_ends(archive: Archive, tables: list[MemberTable]) -> None:
+    """Warns of tars that end otherwise than they are written, from an index too."""
+    ends = [each for table in tables for each in _ends(table)]
+    unmarked = [tar for tar, end in ends if end.unmarked]
+    if unmarked:
+        _LOGGER.warning(
+            "%s: without end-of-archive blocks after the last member: %s. So ends what "
+            "was cut off there, by a download that stopped; if it was, images are "
+            "missing.",
+            printable(archive.file.uri),
+            sample(unmarked),
+        )
+    padded = [(tar, end.zeros) for tar, end in ends if end.zeros]
+    if padded:
+        _LOGGER.warning(
+            "%s: more zero bytes at its end than padding takes: %s. So ends a download "
+            "that stopped in a file of the full length; if it did, images are missing.",
+            printable(archive.file.uri),
+            sample([f"{zeros:,} in {tar}" for tar, zeros in padded]),
+        )
+
+
+def _ends(table: MemberTable) -> list[tuple[str, TarEnd]]:
+    """Returns how a container ends, and with the first one, the tar it lies in."""
+    container = table.container
+    ends = [(f"{container.name}.tar" if container.name else "it", table.end)]
+    if container.position == 0:
+        ends.append(("it", container.outer))
+    return ends
+
+
+def _count(split: str, name: str, value: int) -> None:
+    Metrics.counter(split, name).inc(value)

@@ -1,0 +1,23 @@
+"""The documents that make published shards a dataset."""
+
+from transforms.documents.card import size_text
+from transforms.documents.facts import (
+    DatasetFacts,
+    License,
+    config_facts,
+    document_facts,
+)
+from transforms.documents.manifest import SHARED, Manifest, decode_manifest
+from transforms.documents.tfds import split_documents
+
+__all__ = [
+    "SHARED",
+    "DatasetFacts",
+    "License",
+    "Manifest",
+    "config_facts",
+    "decode_manifest",
+    "document_facts",
+    "size_text",
+    "split_documents",
+]

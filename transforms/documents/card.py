@@ -1,0 +1,298 @@
+"""The card: one text on a dataset for people, in Markdown and as a page of HTML.
+
+Its sections are those of TFDS's catalogue, in that order. What is the same for every
+configuration stands once, at the top; what differs stands beneath each one's heading.
+The facts' texts are plain texts: they show as they are written, special characters
+included, but web addresses become links, and what stands `between backticks` code.
+"""
+
+import html
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from markdown_it import MarkdownIt
+
+from transforms.documents.facts import DatasetFacts
+from transforms.formats import KINDS, ConfigFacts, Schema
+
+# TFDS keeps a dataset up to this size in memory once it is read
+# (``core/dataset_builder.py``), in bytes.
+_AUTOCACHE_LIMIT: Final = 250 << 20
+
+_LINK_OR_CODE: Final = re.compile(
+    r"(https?://[^\s<>|]*[^\s<>|.,;:!?'\")]|(?<!`)`(?! )[^`|\n]+(?<! )`(?!`))"
+)
+# Underscores within words, as file names have them, mean nothing to Markdown.
+_SPECIAL: Final = re.compile(r"[\\`*\[\]<&|~$#]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
+_BLOCK_START: Final = re.compile(r"^(\d*)([+\-.)>])", re.MULTILINE)
+
+_FIGURE_ALT: Final = "Some of the images, each with the name and number of its class"
+
+_STYLE: Final = """\
+:root { color-scheme: light dark; --line: #d0d7de; --soft: #f6f8fa; --warn: #9a6700 }
+@media (prefers-color-scheme: dark) {
+  :root { --line: #3d444d; --soft: #151b23; --warn: #d29922 }
+}
+body {
+  max-width: 52rem; margin: 0 auto; padding: 1.5rem 1rem 4rem;
+  font: 1rem/1.6 system-ui, sans-serif; overflow-wrap: break-word;
+}
+h1, h2, h3 { line-height: 1.25; margin: 2rem 0 .75rem }
+h2 { border-bottom: 1px solid var(--line); padding-bottom: .25rem }
+blockquote {
+  margin: 1rem 0; padding: .1rem 1rem; background: var(--soft);
+  border-left: .25rem solid var(--warn);
+}
+code { font-size: .875em; background: var(--soft); padding: .15em .3em }
+pre { background: var(--soft); padding: 1rem; overflow-x: auto }
+pre code { padding: 0 }
+table { display: block; overflow-x: auto; border-collapse: collapse }
+th, td { border: 1px solid var(--line); padding: .35rem .75rem; text-align: left }
+img { max-width: 100%; height: auto }
+"""
+
+
+def size_text(size: int) -> str:
+    """Returns a number of bytes as TFDS prints it, such as ``254.22 KiB``."""
+    for power, unit in ((5, "PiB"), (4, "TiB"), (3, "GiB"), (2, "MiB"), (1, "KiB")):
+        if size >= 1 << 10 * power:
+            return f"{size / (1 << 10 * power):.2f} {unit}"
+    return f"{size} bytes"
+
+
+def card_markdown(
+    facts: DatasetFacts,
+    configs: Sequence[ConfigFacts],
+    loaders: Mapping[str, Sequence[str]],
+    figures: Mapping[str, str],
+) -> str:
+    """Returns the card in Markdown, with tables as GitHub has them.
+
+    Args:
+        facts: What is said of the dataset.
+        configs: Its finished configurations, one at least.
+        loaders: By configuration, the lines of Python that load it.
+        figures: By configuration, the address of its figure; it may lack some.
+    """
+    sections = {
+        config.name: _sections(
+            facts, config, loaders.get(config.name, ()), figures.get(config.name)
+        )
+        for config in configs
+    }
+    titles = dict.fromkeys(title for each in sections.values() for title in each)
+    shared = [
+        title
+        for title in titles
+        if len({each.get(title) for each in sections.values()}) == 1
+    ]
+    one = f"/{configs[0].name}" if len(configs) == 1 else ""
+    blocks = [
+        f"# {_line(facts.title)}",
+        f"`{facts.name}{one}`, version `{facts.version}`",
+    ]
+    if facts.manual_download:
+        blocks.append(
+            "> **Warning:** this dataset's archives have to be downloaded by hand. "
+            "See the manual download instructions below."
+        )
+    first = sections[configs[0].name]
+    for title in shared:
+        blocks += [f"## {title}", first[title]]
+    for config in configs if len(shared) < len(titles) else ():
+        default = " (default config)" if config.name == facts.default_config else ""
+        blocks.append(f"## {_line(f'{facts.name}/{config.name}')}{default}")
+        for title, body in sections[config.name].items():
+            if title not in shared:
+                blocks += [f"### {title}", body]
+    return "\n\n".join(blocks) + "\n"
+
+
+def card_html(
+    facts: DatasetFacts,
+    configs: Sequence[ConfigFacts],
+    loaders: Mapping[str, Sequence[str]],
+    figures: Mapping[str, str],
+) -> str:
+    """Returns the card as one page of HTML that needs no other file.
+
+    Its head describes the dataset for search engines, in schema.org's terms.
+
+    Args:
+        facts: What is said of the dataset.
+        configs: Its finished configurations, one at least.
+        loaders: By configuration, the lines of Python that load it.
+        figures: By configuration, its figure, as a ``data:`` address.
+    """
+    markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
+    # Markdown looks at each letter of an address, and a figure's has half a million.
+    names = {config: f"figure-{number}" for number, config in enumerate(figures)}
+    body = markdown.render(card_markdown(facts, configs, loaders, names))
+    for config, name in names.items():
+        body = body.replace(f'src="{name}"', f'src="{html.escape(figures[config])}"')
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8" />\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1" />\n'
+        f"<title>{html.escape(facts.title)}</title>\n"
+        f"<style>\n{_STYLE}</style>\n"
+        '<script type="application/ld+json">\n'
+        f"{_json_in_html(_schema_org(facts))}\n</script>\n"
+        f"</head>\n<body>\n{body}</body>\n</html>\n"
+    )
+
+
+def description_of(facts: DatasetFacts) -> dict[str, Any]:
+    """Returns what schema.org has words for: a JSON-LD object without its context."""
+    return {
+        "name": facts.name,
+        "description": _paragraphs(facts.description),
+        "url": facts.homepage,
+        "version": facts.version,
+        "license": facts.license.url,
+        "creator": [{"@type": "Person", "name": name} for name in facts.creators],
+        "keywords": [facts.name, "images", "image classification"],
+        "datePublished": facts.published,
+    }
+
+
+def _schema_org(facts: DatasetFacts) -> dict[str, Any]:
+    head = {"@context": "https://schema.org/", "@type": "Dataset"}
+    return head | description_of(facts) | {"citation": facts.citation}
+
+
+def _json_in_html(document: Mapping[str, Any]) -> str:
+    """Returns JSON in which nothing can end the script that holds it."""
+    return json.dumps(document, indent=2, ensure_ascii=False).replace("<", "\\u003c")
+
+
+def _sections(
+    facts: DatasetFacts, config: ConfigFacts, loader: Sequence[str], figure: str | None
+) -> dict[str, str]:
+    """Returns the Markdown of a configuration's sections by their titles."""
+    sections = {
+        "Description": _text(facts.description),
+        "Config description": _text(config.description),
+        "Homepage": _text(facts.homepage),
+        "Versions": _versions(facts),
+        "Download size": f"`{size_text(config.download_size)}`",
+        "Dataset size": _dataset_size(config),
+        "Manual download instructions": _text(facts.manual_download),
+        "Auto-cached": _autocached(config),
+        "Splits": _table(
+            ("Split", "Examples", "Size", "Files"),
+            (
+                (
+                    f"`{split.name}`",
+                    f"{split.examples:,}",
+                    size_text(sum(file.size for file in split.files)),
+                    f"{len(split.files):,}",
+                )
+                for split in config.splits
+            ),
+        ),
+        "Feature structure": _code("python", _feature_structure(facts.schema)),
+        "Feature documentation": _table(
+            ("Feature", "Class", "Shape", "Dtype", "Description"),
+            (
+                (
+                    f"`{feature.name}`",
+                    *(kind.tfds_name, kind.shape, kind.dtype),
+                    _line(feature.documentation),
+                )
+                for feature in facts.schema.columns
+                for kind in [KINDS[feature.kind]]
+            ),
+        ),
+        "Supervised keys": "`('image', 'label')`",
+        "Figure": f"![{_FIGURE_ALT}](<{figure}>)" if figure else "",
+        "How to load": _code("python", "\n".join(loader)),
+        "License": f"[{_line(facts.license.name)}](<{facts.license.url}>)",
+        "Citation": _code("bibtex", facts.citation.strip()),
+    }
+    return {title: body for title, body in sections.items() if body}
+
+
+def _versions(facts: DatasetFacts) -> str:
+    """Returns a list of the versions with their notes, the built one in bold."""
+    notes = dict(facts.release_notes)
+    notes.setdefault(facts.version, "")
+    lines = []
+    for version, note in notes.items():
+        built = version == facts.version
+        item = f"- **`{version}`** (this one)" if built else f"- `{version}`"
+        lines.append(f"{item}: {_line(note)}" if note else item)
+    return "\n".join(lines)
+
+
+def _dataset_size(config: ConfigFacts) -> str:
+    records = sum(split.example_bytes for split in config.splits)
+    files = sum(file.size for split in config.splits for file in split.files)
+    return f"`{size_text(records)}` of records, in files of `{size_text(files)}`"
+
+
+def _autocached(config: ConfigFacts) -> str:
+    """Returns which splits ``tfds.load`` keeps in memory, by TFDS's rule.
+
+    It keeps a dataset of at most 250 MiB, but a split of several files only where
+    their order is not shuffled.
+    """
+    total = sum(split.example_bytes for split in config.splits)
+    answers: dict[str, list[str]] = {}
+    for split in config.splits:
+        if not 0 < total <= _AUTOCACHE_LIMIT:
+            answer = "No"
+        elif len(split.files) > 1:
+            answer = "Only when `shuffle_files=False`"
+        else:
+            answer = "Yes"
+        answers.setdefault(answer, []).append(f"`{split.name}`")
+    shown = ", ".join(f"{answer} ({', '.join(s)})" for answer, s in answers.items())
+    return (
+        f"{shown}. `tfds.load` keeps a dataset of at most "
+        f"{_AUTOCACHE_LIMIT >> 20} MiB in memory once it is read."
+    )
+
+
+def _feature_structure(schema: Schema) -> str:
+    lines = []
+    for feature in schema.columns:
+        kind = KINDS[feature.kind]
+        lines.append(
+            f"    '{feature.name}': {kind.tfds_name}(shape={kind.shape}, "
+            f"dtype={kind.dtype}{kind.arguments(schema.class_names)}),\n"
+        )
+    return f"FeaturesDict({{\n{''.join(lines)}}})"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def _code(language: str, text: str) -> str:
+    if not text:
+        return ""
+    longest = max((len(run) for run in re.findall("`{3,}", text)), default=2)
+    fence = "`" * (longest + 1)
+    return f"{fence}{language}\n{text}\n{fence}"
+
+
+def _paragraphs(text: str) -> str:
+    """Returns a text with one line a paragraph, whatever its indentation."""
+    paragraphs = re.split(r"\n\s*\n", text.strip())
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+
+
+def _text(text: str) -> str:
+    """Returns a plain text as Markdown that shows it as it is."""
+    parts = _LINK_OR_CODE.split(_paragraphs(text))
+    parts[::2] = [_SPECIAL.sub(r"\\\g<0>", plain) for plain in parts[::2]]
+    parts[1::2] = [p if p.startswith("`") else f"<{p}>" for p in parts[1::2]]
+    return _BLOCK_START.sub(r"\1\\\2", "".join(parts))
+
+
+def _line(text: str) -> str:
+    """Returns a plain text as Markdown in one line."""
+    return _text(" ".join(text.split()))

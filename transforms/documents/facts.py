@@ -1,0 +1,85 @@
+"""What there is to say of a finished dataset: the one source of all its documents.
+
+``DatasetFacts`` is what somebody decided or wrote; ``ConfigFacts`` is what was counted.
+TFDS's metadata, the card, Croissant and the loaders' indexes are made of the two, so
+they can't disagree.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from transforms.formats import ConfigFacts, DocumentFacts, Schema, SplitFacts
+
+
+@dataclass(frozen=True, slots=True)
+class License:
+    """The terms under which the images may be used.
+
+    Attributes:
+        name: A short name.
+        url: Where the terms stand.
+    """
+
+    name: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetFacts:
+    """What is said of a dataset besides what is counted.
+
+    Attributes:
+        name: The dataset's name.
+        title: The name that people read.
+        config: The configuration's name.
+        version: ``major.minor.patch``.
+        description: A few sentences on the dataset.
+        config_description: A sentence on the configuration.
+        homepage: Its web page.
+        citation: BibTeX entries.
+        license: The terms of use.
+        creators: Who made the dataset.
+        published: The day it was published, ``YYYY-MM-DD``.
+        manual_download: What to get by hand, from where, and where to put it.
+        release_notes: A note by version.
+        module: The TFDS module that ``tfds.load`` would use for the name.
+        default_config: The configuration that the bare name stands for.
+        schema: What its records have.
+        download_size: Bytes downloaded, which is the subset list's length.
+        splits: The splits in the order they are listed.
+        settings: What else the build was given that decides what is in the dataset,
+            by key, as text.
+    """
+
+    name: str
+    title: str
+    config: str
+    version: str
+    description: str
+    config_description: str
+    homepage: str
+    citation: str
+    license: License
+    creators: tuple[str, ...]
+    published: str
+    manual_download: str
+    release_notes: Mapping[str, str]
+    module: str
+    default_config: str
+    schema: Schema
+    download_size: int
+    splits: tuple[str, ...]
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+def document_facts(data: bytes) -> DocumentFacts:
+    """Returns what there is to say of a document's bytes."""
+    return DocumentFacts(len(data), hashlib.sha256(data).hexdigest())
+
+
+def config_facts(facts: DatasetFacts, splits: tuple[SplitFacts, ...]) -> ConfigFacts:
+    """Returns what there is to say of the configuration that was built."""
+    return ConfigFacts(
+        facts.config, facts.config_description, facts.download_size, splits
+    )

@@ -1,0 +1,85 @@
+"""The figure of a dataset: a grid of its first images, each with its class.
+
+The layout is that of ``tfds.show_examples``, three by three. Nothing in the picture
+depends on fonts or settings of the machine, so equal examples give equal bytes.
+"""
+
+import io
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from typing import Final
+
+from PIL import Image, ImageDraw, ImageFont, ImageOps
+
+from transforms.formats import Example
+from transforms.images import pillow
+
+COLUMNS: Final = 3
+MOST_IMAGES: Final = 9
+_FORMATS: Final = ("JPEG", "PNG", "WEBP")  # which a dataset may hold
+MOST_EXAMPLES: Final = 60  # how far to look for images that decode
+
+# In pixels.
+CELL: Final = 224
+GAP: Final = 16
+CAPTION: Final = 36
+FONT_SIZE: Final = 17
+
+_CELL_COLOUR: Final = (242, 242, 242)
+_TEXT_COLOUR: Final = (32, 32, 32)
+
+
+def draw_figure(
+    examples: Iterable[Example], class_names: Sequence[str]
+) -> bytes | None:
+    """Returns a PNG of the first nine images that decode, three in a row.
+
+    Args:
+        examples: Where to look; no more than 60 are taken.
+        class_names: The name of class ``i`` at position ``i``.
+
+    Returns:
+        The encoded RGB picture; None where no image decodes.
+    """
+    decoded = (
+        (cell, _caption(example.label, class_names))
+        for example in islice(examples, MOST_EXAMPLES)
+        if (cell := _draw_cell(example.image)) is not None
+    )
+    shown = list(islice(decoded, MOST_IMAGES))
+    if not shown:
+        return None
+    columns = min(COLUMNS, len(shown))
+    rows = -(-len(shown) // COLUMNS)
+    size = (GAP + columns * (CELL + GAP), GAP + rows * (CELL + CAPTION))
+    figure = Image.new("RGB", size, "white")
+    draw = ImageDraw.Draw(figure)
+    font = ImageFont.load_default(FONT_SIZE)
+    for number, (cell, caption) in enumerate(shown):
+        row, column = divmod(number, COLUMNS)
+        left = GAP + column * (CELL + GAP)
+        top = GAP + row * (CELL + CAPTION)
+        figure.paste(cell, (left, top))
+        while draw.textlength(caption, font) > CELL:
+            caption = caption.removesuffix("...")[:-1] + "..."
+        middle = (left + CELL // 2, top + CELL + CAPTION // 2 - 2)
+        draw.text(middle, caption, _TEXT_COLOUR, font, anchor="mm")
+    encoded = io.BytesIO()
+    figure.save(encoded, "PNG", optimize=True)
+    return encoded.getvalue()
+
+
+def _caption(label: int, class_names: Sequence[str]) -> str:
+    return "no label" if label < 0 else f"{class_names[label]} ({label})"
+
+
+def _draw_cell(data: bytes) -> Image.Image | None:
+    """Returns an image in the middle of a square, upright; None if it is damaged."""
+    size = (CELL, CELL)
+    try:
+        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+            image.draft(None, (2 * CELL, 2 * CELL))  # a JPEG, at a fraction of its size
+            upright = ImageOps.exif_transpose(image).convert("RGB")
+            return ImageOps.pad(upright, size, Image.Resampling.LANCZOS, _CELL_COLOUR)
+    except (*pillow.ERRORS, MemoryError):
+        return None

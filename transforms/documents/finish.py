@@ -1,0 +1,114 @@
+"""Makes the published shards a dataset, when the last one is there.
+
+Counts have to add up, bad images may not be too many; then the documents are written.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+
+from transforms import storage
+from transforms.documents.directories import write_hub_documents, write_tfds_documents
+from transforms.documents.facts import DatasetFacts
+from transforms.documents.figure import draw_figure
+from transforms.documents.quarantine import FILE_NAME, check_rejected, write_quarantine
+from transforms.documents.report import first_examples, review_dataset
+from transforms.formats import FORMATS
+from transforms.shards import (
+    ReadSource,
+    ShardOutput,
+    ShardReport,
+    Tally,
+    add_up,
+    open_sources,
+)
+from transforms.statistics import find_duplicates, statistics_document
+
+
+def finish_dataset(
+    facts: DatasetFacts,
+    output: ShardOutput,
+    reports: Iterable[ShardReport],
+    max_rejects: float,
+) -> Tally:
+    """Writes the documents that make directories of shards a dataset.
+
+    Args:
+        facts: What is said of the dataset.
+        output: Where its shards are.
+        reports: One per shard, in any order.
+        max_rejects: Most images that may be left out; below 1, a share of them.
+
+    Returns:
+        What the shards came to.
+
+    Raises:
+        BuildError: An image is neither written nor rejected.
+        ImageError: Too many images were rejected.
+        StorageError: A document can't be written, a shard has no report, or the
+            directory has other formats with other shards.
+    """
+    tally = add_up(facts.splits, output.formats, reports)
+    with open_sources(tally.archives) as read:
+        _set_rejected_aside(output, tally, read, max_rejects)
+        figure = _draw_figure(facts, output, tally)
+        documents = _describe(facts, output, tally, read)
+    in_tfds_style = {
+        name: splits
+        for name, splits in tally.splits.items()
+        if FORMATS[name].layout == "tfds"
+    }
+    if in_tfds_style:
+        write_tfds_documents(
+            facts, output, in_tfds_style, tally.counts, figure, documents
+        )
+    for name, splits in tally.splits.items():
+        if FORMATS[name].layout == "hub":
+            write_hub_documents(
+                facts, output, name, splits, tally.counts, figure, documents
+            )
+    for name in tally.splits:
+        storage.remove_tree(output.reports(name))
+    return tally
+
+
+def _set_rejected_aside(
+    output: ShardOutput, tally: Tally, read: ReadSource, max_rejects: float
+) -> None:
+    directory = output.quarantine()
+    uri = storage.join(directory, FILE_NAME)
+    if any(tally.rejected.values()):
+        storage.make_directory(directory)
+        write_quarantine(uri, tally.rejected, read)
+        check_rejected(tally.rejected, tally.wanted, max_rejects, uri)
+    else:
+        storage.remove_tree(directory)  # of an earlier run
+
+
+def _describe(
+    facts: DatasetFacts, output: ShardOutput, tally: Tally, read: ReadSource
+) -> dict[str, bytes]:
+    """Returns the documents that each directory gets, whatever its format."""
+    duplicates = find_duplicates(
+        {split: counted.hashes for split, counted in tally.statistics.items()}
+    )
+    statistics = statistics_document(tally.statistics, duplicates)
+    for split, rejected in tally.rejected.items():
+        reasons = Counter(image.reason for image in rejected)
+        statistics["splits"][split] |= {
+            "rejected": dict(sorted(reasons.items())),
+            "missing": tally.counts[split].missing,
+            "missing_members": tally.counts[split].missing_members,
+        }
+    return {
+        "statistics.json": json.dumps(statistics).encode(),
+        "report.html": review_dataset(facts, output, tally, statistics, read),
+    }
+
+
+def _draw_figure(
+    facts: DatasetFacts, output: ShardOutput, tally: Tally
+) -> bytes | None:
+    """Returns a picture of the first examples."""
+    examples = first_examples(output, tally, facts.splits[0])
+    return draw_figure(examples, facts.schema.class_names)

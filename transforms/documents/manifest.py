@@ -1,0 +1,84 @@
+"""The manifest of a dataset's directory: every file with its length and its hash.
+
+``manifest.json`` holds ``Manifest``, field by field. By it a dataset can be verified
+without the program that built it, and a later run knows what was built before.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Final
+
+from transforms.errors import ConfigError, StorageError
+from transforms.fields import convert
+from transforms.formats import ConfigFacts, DocumentFacts, SplitCounts, SplitFacts
+from transforms.images import ImagePolicy
+
+SHARED: Final = "../"  # how the paths of documents begin that lie above
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a directory of shards holds.
+
+    Attributes:
+        dataset: The dataset's name.
+        config: The configuration's name.
+        version: ``major.minor.patch``.
+        description: A sentence on the configuration.
+        download_size: Bytes downloaded to build it.
+        images: What was done to the images of each split.
+        class_names: The name of class ``i`` at position ``i``.
+        formats: The splits in each format that is there, in the order they are listed.
+        counts: How each split came to its number of examples; empty in a manifest of
+            an earlier version.
+        settings: What else the build was given that decides what is here, by key, as
+            text; empty likewise.
+        documents: All other documents, by path from the manifest's directory; empty
+            likewise. Those above it, ``../README.md``, are shared with the folder's
+            other configurations, and are as the one that was built last has them.
+    """
+
+    dataset: str
+    config: str
+    version: str
+    description: str
+    download_size: int
+    images: Mapping[str, ImagePolicy]
+    class_names: tuple[str, ...]
+    formats: Mapping[str, tuple[SplitFacts, ...]]
+    counts: Mapping[str, SplitCounts] = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict)
+    documents: Mapping[str, DocumentFacts] = field(default_factory=dict)
+
+    def config_facts(self, format_name: str) -> ConfigFacts:
+        """Returns what there is to say of the configuration in a format."""
+        return ConfigFacts(
+            self.config, self.description, self.download_size, self.formats[format_name]
+        )
+
+
+def encode_manifest(manifest: Manifest) -> bytes:
+    """Returns the content of ``manifest.json``."""
+    return f"{json.dumps(asdict(manifest), indent=2, ensure_ascii=False)}\n".encode()
+
+
+def decode_manifest(data: bytes, source: str) -> Manifest:
+    """Returns what ``manifest.json`` tells.
+
+    Args:
+        data: Its content.
+        source: Where it lies, for the message.
+
+    Raises:
+        StorageError: It is no manifest.
+    """
+    try:
+        manifest = convert(Manifest, json.loads(data), "", source)
+    except (ValueError, ConfigError) as error:
+        raise StorageError(
+            f"{source} is not a manifest of a configuration. Remove its folder, or "
+            "build the configuration again with --overwrite."
+        ) from error
+    assert isinstance(manifest, Manifest)
+    return manifest

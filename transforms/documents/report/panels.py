@@ -1,0 +1,250 @@
+"""Shows a split's part of ``statistics.json`` as plots, tables and key numbers.
+
+``docs/statistics.md`` says what each number is. Every plot has its numbers in a table
+beneath it; what is counted by name is a table from the start, with a bar in each row.
+"""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any, Final
+
+from transforms.documents import size_text
+from transforms.documents.report.page import Section, table, terms
+from transforms.documents.report.plots import Plot, draw_plot, number_text, spread_plot
+
+# Histograms: title, and unit behind a number.
+_SPREADS: Final = {
+    "width": ("Width", "pixels"),
+    "height": ("Height", "pixels"),
+    "aspect": ("Aspect ratio", "times as wide as high"),
+    "megapixels": ("Area", "megapixels"),
+    "image_kib": ("Encoded size", "KiB"),
+    "bits_per_pixel": ("Encoded size by area", "bits for each pixel"),
+}
+
+# What is counted by name.
+_COUNTED: Final = {
+    "encodings": "File format",
+    "modes": "Colour mode",
+    "subsamplings": "Chroma subsampling",
+    "progressive": "Scans of JPEGs",
+    "orientations": "EXIF orientation",
+    "warnings": "Warnings",
+    "repaired": "Repaired",
+}
+
+# How an image lies as it is stored (EXIF 2.32, 4.6.4 A).
+_ORIENTATIONS: Final = {
+    "1": "1, upright",
+    "2": "2, mirrored",
+    "3": "3, upside down",
+    "4": "4, upside down and mirrored",
+    "5": "5, on its side and mirrored",
+    "6": "6, on its left side",
+    "7": "7, on its side and mirrored",
+    "8": "8, on its right side",
+}
+
+
+def key_numbers(statistics: Mapping[str, Any], rejected: int) -> str:
+    """Returns a split's most important numbers as HTML.
+
+    Args:
+        statistics: The split's part of the document.
+        rejected: How many images were rejected.
+    """
+    examples, size = statistics["examples"], statistics["image_bytes"]
+    numbers = {"Images": f"{examples:,}", "Size of images": size_text(size)}
+    if examples:
+        numbers["Mean size"] = size_text(round(size / examples))
+    if statistics["width"]["count"]:
+        width, height = (statistics[name]["mean"] for name in ("width", "height"))
+        numbers["Mean width x height"] = (
+            f"{width:,.0f} x {height:,.0f}<small>pixels</small>"
+        )
+    numbers["Repaired"] = f"{sum(statistics['repaired'].values()):,}"
+    numbers["Rejected"] = f"{rejected:,}"
+    return terms("key", numbers)
+
+
+def panels(
+    statistics: Mapping[str, Any], class_names: Sequence[str], name: str
+) -> tuple[Section, ...]:
+    """Returns the sections that show all there is in a split's statistics.
+
+    Args:
+        statistics: The split's part of the document.
+        class_names: The name of class ``i`` at position ``i``.
+        name: What ids begin with; unique in the page.
+    """
+    spreads = [
+        _spread(statistics[key], title, unit, f"{name}-{key}")
+        for key, (title, unit) in _SPREADS.items()
+    ]
+    counted = [
+        _count(statistics[key], title, statistics["examples"])
+        for key, title in _COUNTED.items()
+    ]
+    quality = _qualities(statistics["qualities"], f"{name}-quality")
+    sections = [
+        Section("Labels", _labels(statistics["labels"], class_names, f"{name}-labels")),
+        Section("Sizes", _grid(spreads)),
+        Section("Encoding", _grid([quality, *counted])),
+    ]
+    if statistics["pixels"] is not None:
+        sections.append(Section("Pixels", _pixels(statistics["pixels"])))
+    return tuple(sections)
+
+
+def class_text(label: int, class_names: Sequence[str]) -> str:
+    """Returns how a label is shown, such as ``n01440764 (0)``."""
+    if label < 0:
+        return "no label"
+    known = label < len(class_names)
+    return f"{class_names[label]} ({label})" if known else f"class {label}"
+
+
+def _labels(labels: Mapping[str, int], class_names: Sequence[str], name: str) -> str:
+    known = _known(labels)
+    if not known:
+        return f"<p>{'No image has a label.' if labels else 'There is no image.'}</p>\n"
+    classes = max(len(class_names), *(label + 1 for label in known))
+    counts = sorted(known.values())
+    median = counts[(len(counts) - 1) // 2]
+    numbers = {"Classes with images": f"{len(known):,} of {classes:,}"}
+    for word, count in (
+        ("Fewest in a class", counts[0]),
+        ("Median of classes", median),
+        ("Most in a class", counts[-1]),
+    ):
+        first, *others = sorted(label for label in known if known[label] == count)
+        more = f" and {len(others):,} more" if others else ""
+        shown = escape(class_text(first, class_names) + more)
+        numbers[word] = f"{count:,}<small>{shown}</small>"
+    if unlabelled := sum(labels.values()) - sum(counts):
+        numbers["Images without label"] = f"{unlabelled:,}"
+    bins = [(label, label + 1, count) for label, count in sorted(known.items())]
+    title = "Number of images by class"
+    description = (
+        f"A bar for each of the {len(known):,} classes with images, on an axis from 0 "
+        f"to {classes:,}. The lowest stands for {counts[0]:,} images, the highest for "
+        f"{counts[-1]:,}."
+    )
+    plot = Plot(title, description, bins, 0, classes, False, level=median)
+    rows = [
+        (escape(class_text(label, class_names)), f"{count:,}")
+        for label, _, count in bins
+    ]
+    return (
+        f'{terms("key", numbers)}<figure class="wide">\n{draw_plot(plot, name)}\n'
+        "<figcaption>Images by number of the class; the dashed line is the median of "
+        "classes with images.</figcaption>\n"
+        f"{_details(table(title, ('Class', 'Images'), rows, scrolls=True), title)}"
+        "</figure>\n"
+    )
+
+
+def _spread(histogram: Mapping[str, Any], title: str, unit: str, name: str) -> str:
+    if not histogram["count"]:
+        return _card(title, "<p>No image tells it.</p>\n")
+    low, high, mean = (
+        number_text(histogram[key]) for key in ("minimum", "maximum", "mean")
+    )
+    text = f"From {low} to {high} {unit}, {mean} on average (dashed line)."
+    if histogram["minimum"] == histogram["maximum"]:
+        text = f"Always {mean} {unit} (dashed line)."
+    bins = histogram["bins"]
+    plot = spread_plot(
+        f"{title}, {unit}",
+        f"A histogram of {histogram['count']:,} images. {text}",
+        bins,
+        histogram["mean"],
+    )
+    rows = [
+        (number_text(lower, 6), number_text(upper, 6), f"{number:,}")
+        for lower, upper, number in bins
+    ]
+    heads = ("From", "To below", "Images")
+    numbers = _details(table(f"{title}, {unit}", heads, rows, scrolls=True), title)
+    return _card(title, f"<p>{text}</p>\n{draw_plot(plot, name)}\n{numbers}")
+
+
+def _qualities(counts: Mapping[str, int], name: str) -> str:
+    title = "JPEG quality"
+    known = {int(key): count for key, count in counts.items() if key != "none"}
+    if not known:
+        return _card(title, "<p>No image tells it.</p>\n")
+    mean = sum(key * count for key, count in known.items()) / sum(known.values())
+    text = (
+        f"From {min(known)} to {max(known)} on libjpeg's scale, {number_text(mean)} on "
+        "average (dashed line)."
+    )
+    if "none" in counts:
+        text += f" {counts['none']:,} images have none."
+    bins = [(key - 0.5, key + 0.5, count) for key, count in sorted(known.items())]
+    plot = Plot(
+        title,
+        f"A histogram of {sum(known.values()):,} images. {text}",
+        bins,
+        *(0.5, 100.5),
+        logarithmic=False,
+        mark=mean,
+    )
+    rows = [(f"{key}", f"{count:,}") for key, count in sorted(known.items())]
+    numbers = _details(table(title, ("Quality", "Images"), rows, scrolls=True), title)
+    return _card(title, f"<p>{escape(text)}</p>\n{draw_plot(plot, name)}\n{numbers}")
+
+
+def _count(counts: Mapping[str, int], title: str, examples: int) -> str:
+    if not counts:
+        return _card(title, "<p>None.</p>\n")
+    words = _ORIENTATIONS if title == _COUNTED["orientations"] else {}
+    rows = [
+        (
+            f"{escape(words.get(key, key.replace('_', ' ')))}"
+            f'<span class="share" style="width:{100 * count / examples:.1f}%"></span>',
+            f"{count:,}",
+            f"{100 * count / examples:.1f} %",
+        )
+        for key, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    ]
+    return _card(title, table(title, ("Value", "Images", "Share"), rows))
+
+
+def _pixels(pixels: Mapping[str, Any]) -> str:
+    rows = [
+        (channel, f"{mean:.4f}", f"{deviation:.4f}")
+        for channel, mean, deviation in zip(
+            ("Red", "Green", "Blue"),
+            pixels["mean"],
+            pixels["standard_deviation"],
+            strict=True,
+        )
+    ]
+    heads = ("Channel", "Mean", "Standard deviation")
+    return (
+        f"<p>Of {pixels['count']:,} pixels of {pixels['images']:,} images, on a scale "
+        "from 0 to 1. JPEGs were decoded at an eighth of their size, which makes the "
+        "standard deviations some 6 % too low.</p>\n"
+        + table("Mean and standard deviation by channel", heads, rows, scrolls=True)
+    )
+
+
+def _known(labels: Mapping[str, int]) -> dict[int, int]:
+    """Returns the number of images by label, those without one left out."""
+    return {int(key): count for key, count in labels.items() if int(key) >= 0}
+
+
+def _card(title: str, body: str) -> str:
+    return f'<div class="card">\n<h4>{escape(title)}</h4>\n{body}</div>\n'
+
+
+def _grid(cards: Sequence[str]) -> str:
+    return f'<div class="grid">\n{"".join(cards)}</div>\n'
+
+
+def _details(body: str, title: str) -> str:
+    return (
+        f'<details>\n<summary>Numbers<span class="hidden">: {escape(title)}</span>'
+        f"</summary>\n{body}</details>\n"
+    )

@@ -1,0 +1,149 @@
+"""Looks through a finished dataset for its report: which images to show, and as what.
+
+Examples are read back from the published files, so that the report shows what was
+written. Images that stand out, and those that are duplicates or were rejected, are
+read from the archives, where their statistics say they lie.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from itertools import chain, islice
+from typing import Any, Final
+
+from transforms import storage
+from transforms.documents import DatasetFacts, config_facts
+from transforms.documents.report.panels import class_text
+from transforms.documents.report.plots import number_text
+from transforms.documents.report.report import (
+    Gallery,
+    Picture,
+    SplitReport,
+    report_html,
+)
+from transforms.documents.report.thumbnails import draw_thumbnail
+from transforms.formats import FORMATS, Example, Source
+from transforms.shards import ReadSource, ShardOutput, Tally
+
+_EXAMPLES: Final = 12
+_EXTREMES: Final = 6
+_GROUPS: Final = 20  # of duplicates
+_GROUP_IMAGES: Final = 6  # shown of each
+_REJECTED: Final = 24
+
+_EXTREME_GALLERIES: Final = {  # title, and the unit of the value
+    "smallest": ("Smallest", "megapixels"),
+    "largest": ("Largest", "megapixels"),
+    "most_compressed": ("Most compressed", "bits per pixel"),
+    "least_compressed": ("Least compressed", "bits per pixel"),
+}
+
+
+def first_examples(output: ShardOutput, tally: Tally, split: str) -> Iterator[Example]:
+    """Yields the examples of a split, read back from its published files."""
+    name, splits = next(iter(tally.splits.items()))
+    (files,) = (facts.files for facts in splits if facts.name == split)
+    uris = (storage.join(output.directory(name), file.name) for file in files)
+    return chain.from_iterable(map(FORMATS[name].read, uris))
+
+
+def review_dataset(
+    facts: DatasetFacts,
+    output: ShardOutput,
+    tally: Tally,
+    statistics: Mapping[str, Any],
+    read: ReadSource,
+) -> bytes:
+    """Returns ``report.html``.
+
+    Args:
+        facts: What is said of the dataset.
+        output: Where its shards are.
+        tally: What they came to.
+        statistics: What ``statistics.json`` holds.
+        read: Reads an image where it lies in the archives.
+    """
+    names = facts.schema.class_names
+
+    def from_archive(noted: tuple[Source, str]) -> Picture:
+        source, note = noted
+        thumbnail = draw_thumbnail(read(source))
+        return Picture(source.name, class_text(source.label, names), note, thumbnail)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        splits = []
+        for split, counted in statistics["splits"].items():
+            examples = islice(first_examples(output, tally, split), _EXAMPLES)
+            galleries = [_examples_gallery(examples, names)]
+            for key, (title, unit) in _EXTREME_GALLERIES.items():
+                noted = [
+                    (_source(each), f"{number_text(each['value'])} {unit}")
+                    for each in counted[key][:_EXTREMES]
+                ]
+                pictures = tuple(pool.map(from_archive, noted))
+                galleries.append(Gallery(title, "", (pictures,)))
+            splits.append(SplitReport(split, counted, tuple(galleries)))
+
+        groups = statistics["duplicates"]
+        equal = [
+            [
+                (_source(each), _duplicate_note(each["split"], group))
+                for each in group["images"][:_GROUP_IMAGES]
+            ]
+            for group in groups[:_GROUPS]
+        ]
+        duplicates = Gallery(
+            "Duplicates",
+            f"{len(groups):,} groups of images are equal byte for byte in the archives."
+            f" At most {_GROUPS} groups are shown, and {_GROUP_IMAGES} images of each.",
+            tuple(tuple(pool.map(from_archive, images)) for images in equal),
+        )
+        rejected = list(chain.from_iterable(tally.rejected.values()))
+        shown = [(each.source, each.message) for each in rejected[:_REJECTED]]
+        text = f"{len(rejected):,} of {tally.wanted:,} images were rejected."
+        if len(shown) < len(rejected):
+            text += f" The first {_REJECTED} are shown."
+        pictures = tuple(pool.map(from_archive, shown))
+        quarantine = Gallery("Rejected", text, (pictures,))
+    # The page is the same in every format, so it does not speak of files.
+    some_format = next(iter(tally.splits.values()))
+    config = config_facts(
+        facts, tuple(replace(split, files=()) for split in some_format)
+    )
+    page = report_html(
+        facts,
+        config,
+        splits,
+        duplicates,
+        quarantine,
+        {
+            split: Counter(each.reason for each in images)
+            for split, images in tally.rejected.items()
+        },
+    )
+    return page.encode()
+
+
+def _examples_gallery(examples: Iterable[Example], names: tuple[str, ...]) -> Gallery:
+    pictures = tuple(
+        Picture(
+            example.file_name,
+            class_text(example.label, names),
+            "",
+            draw_thumbnail(example.image),
+        )
+        for example in examples
+    )
+    return Gallery("Examples", "The first of the split.", (pictures,))
+
+
+def _source(image: Mapping[str, Any]) -> Source:
+    keys = ("name", "label", "archive", "offset", "size")
+    return Source(**{key: image[key] for key in keys})
+
+
+def _duplicate_note(split: str, group: Mapping[str, Any]) -> str:
+    flags = {"the splits differ": "splits_differ", "the labels differ": "labels_differ"}
+    return "; ".join([split, *(text for text, key in flags.items() if group[key])])

@@ -1,0 +1,76 @@
+"""Draws thumbnails: small JPEGs of whatever an image is, for people to look at.
+
+JPEGs and PNGs go the way of the policy ``resize``, with its bounds; what a dataset may
+hold besides, and what is rejected as of the wrong kind, is left to Pillow.
+"""
+
+import io
+from typing import Final
+
+import numpy as np
+from PIL import Image
+
+from transforms.images import (
+    ImagePolicy,
+    RejectedImage,
+    pillow,
+    read_header,
+    to_pillow,
+    treat_image,
+    turn_image,
+)
+
+_QUALITY: Final = 75
+_OTHER_ENCODINGS: Final = ("webp", "bmp")  # a GIF may outgrow what its header says
+_MOST_PIXELS: Final = 50_000_000  # of other encodings, which are decoded whole
+_BOUNDS: Final = ImagePolicy()
+
+
+def draw_thumbnail(data: bytes, side: int = 160) -> bytes | None:
+    """Returns an image as a small RGB JPEG, upright as EXIF asks for.
+
+    Args:
+        data: An encoded image, or any bytes.
+        side: Pixels of the thumbnail's longer side; smaller images keep their size.
+
+    Returns:
+        None where the image can't be decoded; nothing is raised, whatever the bytes.
+    """
+    if len(data) > _BOUNDS.max_bytes:
+        return None
+    header = read_header(data)
+    if header.encoding in _OTHER_ENCODINGS:
+        pixels = (header.width or 0) * (header.height or 0)
+        if not 0 < pixels <= _MOST_PIXELS:
+            return None
+        return _draw_with_pillow(data, side, header.encoding, header.orientation)
+    policy = ImagePolicy(
+        policy="resize",
+        longest_side=side,
+        quality=_QUALITY,
+        orientation="apply",
+        colour="rgb",
+        exif="strip",
+        xmp="strip",
+        icc="strip",
+    )
+    try:
+        return treat_image(data, policy).data
+    except RejectedImage:
+        return None
+
+
+def _draw_with_pillow(
+    data: bytes, side: int, encoding: str, orientation: int
+) -> bytes | None:
+    encoded = io.BytesIO()
+    try:
+        with Image.open(io.BytesIO(data), formats=(encoding,)) as image:
+            # By way of RGBA, without which Pillow warns of transparent palettes.
+            small = image.convert("RGBA").convert("RGB")
+            small.thumbnail((side, side))
+    except (*pillow.ERRORS, MemoryError):
+        return None
+    upright = to_pillow(turn_image(np.asarray(small), orientation))
+    upright.save(encoded, "JPEG", quality=_QUALITY)
+    return encoded.getvalue()

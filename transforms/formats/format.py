@@ -1,0 +1,151 @@
+"""What a format is: its names, its writer, its reader and its limits."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import BinaryIO, Literal, Protocol, TypeVar
+
+from transforms import storage
+from transforms.formats.listing import ConfigFacts
+from transforms.formats.records import DamagedRecords, Example, Schema
+from transforms.storage import Publication, Sink
+
+# Where the files of a format lie, and which documents go with them: a directory as
+# TFDS has it, several formats together; or a folder as the Hugging Face hub has it,
+# one for each format, the configurations side by side.
+Layout = Literal["tfds", "hub"]
+
+Item = TypeVar("Item")
+
+# Names a file, from dataset, split, index and count.
+FileName = Callable[[str, str, int, int], str]
+
+
+class ExampleWriter(Protocol):
+    """Writes the Examples of one file."""
+
+    def write(self, example: Example) -> None:
+        """Appends an Example."""
+        ...
+
+    def close(self) -> None:
+        """Writes what the format has at its end; the file itself stays open."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class OpenFile:
+    """A file of a format that is being published.
+
+    Attributes:
+        writer: Takes its Examples.
+        publication: The file itself; its length and hash stand once it is published.
+    """
+
+    writer: ExampleWriter
+    publication: Publication
+
+
+Publisher = Callable[[str, Schema], AbstractContextManager[OpenFile]]
+Reader = Callable[[str], Iterator[Example]]
+Scanner = Callable[[str], Iterator[Example | DamagedRecords]]
+Companions = Callable[[str, ConfigFacts], Mapping[str, Mapping[str, object]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One way to store a dataset.
+
+    Attributes:
+        layout: Where its files lie.
+        file_name: Names them.
+        publish: Opens a file of it that appears, whole, when the block ends.
+        read: Yields the Examples of a published file.
+        scan: Yields them too, but goes on behind damaged ones where that is possible.
+        loader: The line that loads it; see ``loader_line``.
+        needs: The package, and the extra of ours, that it takes; None for neither.
+        max_bytes: Most bytes of a file; None where TFDS's formula decides.
+        record_overhead: Most bytes that a record takes besides its image.
+        file_overhead: Most bytes that a file takes besides its records.
+        companions: The JSON documents that its loaders read beside the files, by name,
+            from the dataset's name and the configuration; None for none.
+        typed: Whether the hub and Croissant are told its columns; else loaders find
+            them out.
+        image_per_file: Whether each image is a file of its own, with an extension.
+    """
+
+    layout: Layout
+    file_name: FileName
+    publish: Publisher
+    read: Reader
+    scan: Scanner
+    loader: str
+    needs: str | None = None
+    max_bytes: int | None = None
+    record_overhead: int = 0
+    file_overhead: int = 0
+    companions: Companions | None = None
+    typed: bool = False
+    image_per_file: bool = False
+
+
+def in_tfds_style(suffix: str) -> FileName:
+    """``{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}`` (``core/naming.py``)."""
+
+    def name(dataset: str, split: str, index: int, count: int) -> str:
+        digits = max(5, len(str(count)))
+        return f"{dataset}-{split}.{suffix}-{index:0{digits}d}-of-{count:0{digits}d}"
+
+    return name
+
+
+def to_stream(make: Callable[[Sink, Schema], ExampleWriter]) -> Publisher:
+    """Publishes by way of a writer to an open file."""
+
+    @contextmanager
+    def publish(uri: str, schema: Schema) -> Iterator[OpenFile]:
+        with storage.publish(uri) as file:
+            writer = make(file, schema)
+            yield OpenFile(writer, file)
+            writer.close()
+
+    return publish
+
+
+def to_path(make: Callable[[str], ExampleWriter]) -> Publisher:
+    """Publishes by way of a writer that opens its file itself, a local one."""
+
+    @contextmanager
+    def publish(uri: str, schema: Schema) -> Iterator[OpenFile]:
+        with storage.publish_staged(uri) as (path, file):
+            writer = make(path)
+            try:
+                yield OpenFile(writer, file)
+            finally:
+                writer.close()
+
+    return publish
+
+
+def from_stream(
+    read: Callable[[BinaryIO], Iterator[Item]],
+) -> Callable[[str], Iterator[Item]]:
+    """Returns a reader of published files from one of open files."""
+
+    def examples(uri: str) -> Iterator[Item]:
+        with storage.open_file(uri) as file:
+            yield from read(file)
+
+    return examples
+
+
+def from_path(
+    read: Callable[[str], Iterator[Item]],
+) -> Callable[[str], Iterator[Item]]:
+    """Returns a reader of published files from one that opens a local path."""
+
+    def examples(uri: str) -> Iterator[Item]:
+        with storage.local_copy(uri) as path:
+            yield from read(path)
+
+    return examples

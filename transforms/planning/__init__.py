@@ -1,0 +1,43 @@
+"""Which images are wanted, how they are labelled, in which order and shard."""
+
+from transforms.planning.completeness import StatedNumbers
+from transforms.planning.counts import shard_ends
+from transforms.planning.cuts import SplitOptions
+from transforms.planning.label_files import LabelFile, LabelFormat, read_label_file
+from transforms.planning.labels import (
+    UNLABELLED,
+    LabelByContainer,
+    LabelByName,
+    Labeller,
+    Unlabelled,
+    labels_by_name,
+    labels_of_list,
+    read_class_names,
+)
+from transforms.planning.lists import SubsetFile, SubsetList, read_subset_list
+from transforms.planning.order import order_keys
+from transforms.planning.selection import Selection
+from transforms.planning.spec import ShardSpec
+
+__all__ = [
+    "UNLABELLED",
+    "LabelByContainer",
+    "LabelByName",
+    "LabelFile",
+    "LabelFormat",
+    "Labeller",
+    "Selection",
+    "ShardSpec",
+    "SplitOptions",
+    "StatedNumbers",
+    "SubsetFile",
+    "SubsetList",
+    "Unlabelled",
+    "labels_by_name",
+    "labels_of_list",
+    "order_keys",
+    "read_class_names",
+    "read_label_file",
+    "read_subset_list",
+    "shard_ends",
+]

@@ -1,0 +1,265 @@
+"""Where each partition of a split begins, and where each shard ends.
+
+What the partitions have to know of each other: their summaries, put together. Whatever
+is wrong with a split as a whole is found here.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pyarrow as pa
+
+from transforms.archives import Archive
+from transforms.errors import BuildError, ConfigError
+from transforms.formats import SplitCounts
+from transforms.planning.completeness import (
+    LOST,
+    StatedNumbers,
+    check_arrived,
+    check_complete,
+    check_list_labels,
+    check_overlays,
+    check_partitions,
+    check_repeated,
+)
+from transforms.planning.counts import shard_count, shard_ends
+from transforms.planning.lists import SubsetList
+from transforms.planning.partitions import (
+    ARRIVAL_SCHEMA,
+    RUN_ROWS,
+    PartitionSummary,
+    SortedRun,
+    copy_rows,
+)
+from transforms.planning.spec import SHARD_SCHEMA
+from transforms.storage import FileInfo
+
+
+@dataclass(frozen=True, slots=True)
+class SplitOptions:
+    """What the user decides about one split's plan.
+
+    Attributes:
+        subset: The images that should be there; None for whatever is.
+        num_shards: Number of shards; None to let the sizes decide.
+        max_examples: Keep this many, the first ones in archive order; None for all.
+        stated: The numbers that the configuration states of it.
+        allow_missing: Go on where the archives have fewer images than they should.
+        max_file_bytes: Most bytes of a file, by format, where there is a limit.
+        partitions: Number of parts it is planned in, which the plan does not depend
+            on; None to let the archives' sizes decide.
+    """
+
+    subset: SubsetList | None = None
+    num_shards: int | None = None
+    max_examples: int | None = None
+    stated: StatedNumbers = field(default_factory=StatedNumbers)
+    allow_missing: bool = False
+    max_file_bytes: Mapping[str, int] = field(default_factory=dict)
+    partitions: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SplitCuts:
+    """How a split is cut, as far as no single image matters.
+
+    Attributes:
+        split: The split.
+        archives: The files its images lie in.
+        ends: Position behind each shard's last record.
+        starts: Position of the first record of each run, by partition.
+        last: Archive and offset of the last image in archive order that is kept;
+            None for all.
+        counts: How many images there were, and how many there should have been.
+        first_missing: The first ``SHOWN`` names of the subset that no archive has, in
+            the order of the list.
+    """
+
+    split: str
+    archives: tuple[FileInfo, ...]
+    ends: tuple[int, ...]
+    starts: tuple[tuple[int, ...], ...]
+    last: tuple[int, int] | None
+    counts: SplitCounts
+    first_missing: tuple[str, ...]
+
+    @property
+    def examples(self) -> int:
+        """Number of records of the split."""
+        return self.ends[-1]
+
+    def bounds(self, shard: int) -> tuple[int, int]:
+        """Returns the positions of a shard's first record and behind its last."""
+        return self.ends[shard - 1] if shard else 0, self.ends[shard]
+
+
+@dataclass(frozen=True, slots=True)
+class ShardPiece:
+    """Consecutive records of one shard.
+
+    Attributes:
+        start: Position of the first one in the split.
+        rows: Rows of ``SHARD_SCHEMA``.
+    """
+
+    start: int
+    rows: pa.Table
+
+
+def lay_out_split(
+    split: str,
+    archives: Sequence[Archive],
+    partitions: int,
+    arrivals: Iterable[pa.Table],
+    summaries: Iterable[PartitionSummary],
+    options: SplitOptions,
+) -> SplitCuts:
+    """Decides how a split is cut into shards.
+
+    Args:
+        split: The split.
+        archives: Its archives, as rows name them.
+        partitions: Number of its partitions.
+        arrivals: Rows of ``ARRIVAL_SCHEMA``, in any order.
+        summaries: One of each partition, in any order.
+        options: What the user decides about it.
+
+    Raises:
+        ArchiveError: An archive has two images of one name, an overlay one that
+            replaces none, an archive not as many images as the configuration states,
+            or there is no image at all.
+        BuildError: Not everything has arrived.
+        ConfigError: More shards are wanted than there are examples.
+        SubsetError: The selection is empty or not complete, or the list has other
+            labels than its images.
+    """
+    arrived = pa.concat_tables([ARRIVAL_SCHEMA.empty_table(), *arrivals])
+    summaries = sorted(summaries, key=lambda summary: summary.partition)
+    check_arrived(archives, arrived)
+    check_partitions(split, partitions, arrived, summaries)
+    check_repeated(split, archives, summaries)
+    check_overlays(split, archives, summaries)
+    counts, first_missing = check_complete(
+        split,
+        archives,
+        arrived,
+        summaries,
+        options.subset,
+        options.stated,
+        allow_missing=options.allow_missing,
+    )
+    check_list_labels(split, summaries, options.subset)
+    kept = _keep_all(summaries)
+    if options.max_examples is not None and options.max_examples < kept.examples:
+        kept = _keep_first(summaries, options.max_examples)
+    shards = options.num_shards or shard_count(kept.example_bytes, kept.examples)
+    if shards > kept.examples:
+        raise ConfigError(
+            f"--num_shards {split}={shards:,}: the split has only {kept.examples:,} "
+            "examples. Ask for as many shards or fewer."
+        )
+    return SplitCuts(
+        split=split,
+        archives=tuple(archive.file for archive in archives),
+        ends=tuple(shard_ends(kept.examples, shards)),
+        starts=kept.starts,
+        last=kept.last,
+        counts=replace(counts, limit=options.max_examples),
+        first_missing=first_missing,
+    )
+
+
+def cut_run(run: SortedRun, layout: SplitCuts) -> Iterator[tuple[int, ShardPiece]]:
+    """Yields a run's records by shard, each with the shard's index."""
+    rows = run.rows.select(SHARD_SCHEMA.names).cast(SHARD_SCHEMA)
+    if layout.last is not None:
+        archive, offset = layout.last
+        here, at = rows["archive"].to_numpy(), rows["offset"].to_numpy()
+        rows = rows.filter(
+            pa.array((here < archive) | ((here == archive) & (at <= offset)))
+        )
+    first = layout.starts[run.partition][run.number]
+    start, end = first, first + rows.num_rows
+    shard = int(np.searchsorted(layout.ends, start, side="right"))
+    while start < end:
+        stop = min(end, layout.ends[shard])
+        yield shard, ShardPiece(start, copy_rows(rows, start - first, stop - first))
+        start, shard = stop, shard + 1
+
+
+def join_pieces(
+    index: int, pieces: Iterable[ShardPiece], layout: SplitCuts
+) -> pa.Table:
+    """Returns the rows of a shard in order.
+
+    Args:
+        index: The shard's position in the split.
+        pieces: Its pieces, in any order.
+        layout: How the split is cut.
+
+    Raises:
+        BuildError: Not every piece has arrived, or one twice.
+    """
+    ordered = sorted(pieces, key=lambda piece: piece.start)
+    start, end = layout.bounds(index)
+    found = sum(piece.rows.num_rows for piece in ordered)
+    at = start
+    for piece in ordered:
+        if piece.start != at:
+            break
+        at += piece.rows.num_rows
+    if at != end or found != end - start:
+        raise BuildError(
+            f"{found:,} rows of the {end - start:,} of shard {index} of the "
+            f"{layout.split} split arrived. {LOST}"
+        )
+    return pa.concat_tables(piece.rows for piece in ordered).combine_chunks()
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """The images of a split that max_examples leaves."""
+
+    examples: int
+    example_bytes: int
+    starts: tuple[tuple[int, ...], ...]
+    last: tuple[int, int] | None = None
+
+
+def _keep_all(summaries: Sequence[PartitionSummary]) -> _Kept:
+    rows = np.array([summary.rows for summary in summaries], np.int64)
+    before = np.cumsum(rows) - rows
+    return _Kept(
+        int(rows.sum()),
+        sum(summary.example_bytes for summary in summaries),
+        tuple(
+            tuple(range(start, start + count, RUN_ROWS))
+            for start, count in zip(before.tolist(), rows.tolist(), strict=True)
+        ),
+    )
+
+
+def _keep_first(summaries: Sequence[PartitionSummary], limit: int) -> _Kept:
+    """Returns what is left of a split that has more images than the limit."""
+    places = pa.concat_tables(summary.places for summary in summaries)
+    archive, offset = places["archive"].to_numpy(), places["offset"].to_numpy()
+    order = np.lexsort((offset, archive))[:limit]
+    kept = np.zeros(places.num_rows, np.bool_)
+    kept[order] = True
+    starts = []
+    position = at = 0
+    for summary in summaries:
+        count = summary.places.num_rows
+        rows = summary.places["row"].to_numpy()[kept[at : at + count]]
+        runs = np.arange(0, summary.rows, RUN_ROWS)
+        starts.append(tuple((position + np.searchsorted(rows, runs)).tolist()))
+        position += len(rows)
+        at += count
+    last = order[-1]
+    return _Kept(
+        limit,
+        int(places["bytes"].to_numpy()[kept].sum()),
+        tuple(starts),
+        (int(archive[last]), int(offset[last])),
+    )

@@ -1,0 +1,184 @@
+"""Class names and their numbers, and which label an image gets.
+
+A class is named by its WordNet id; its label is the id's position in the sorted list
+of ids. A training image belongs to the class its tar is named after. A validation
+image's class stands in a published list, joined by the image's name: TFDS joins by
+position and shifts every label behind a missing image, without a word.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from transforms.archives import MemberTable
+from transforms.errors import LabelError, printable, sample
+from transforms.planning.lists import SubsetList, decode_list, read_list
+
+UNLABELLED: Final = -1
+
+LABEL_SCHEMA: Final = pa.schema(
+    [
+        pa.field("name", pa.string(), nullable=False),  # of the image
+        pa.field("label", pa.int64(), nullable=False),
+    ]
+)
+
+
+class Labeller(Protocol):
+    """Gives the images of a container their labels."""
+
+    def labels(self, table: MemberTable) -> npt.NDArray[np.int64]:
+        """Returns a label per member, in order.
+
+        Raises:
+            LabelError: A member's class can't be told.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LabelByContainer:
+    """Labels images with the class their inner tar is named after.
+
+    Attributes:
+        class_names: The name of class ``i`` at position ``i``.
+    """
+
+    class_names: tuple[str, ...]
+
+    def labels(self, table: MemberTable) -> npt.NDArray[np.int64]:
+        """Returns the container's class for every member.
+
+        Raises:
+            LabelError: The container is not named after a class.
+        """
+        name = table.container.name
+        if name not in self.class_names:
+            shown, first, last = map(
+                printable, (name, self.class_names[0], self.class_names[-1])
+            )
+            raise LabelError(
+                f"{table.archive.file.uri} holds {shown}.tar, but {shown} is none of "
+                f"the {len(self.class_names):,} classes ({first} to {last}). Name with "
+                "class_names a list of classes that has it, or with subset a list of "
+                "images that has none of it."
+            )
+        return np.full(
+            table.members.num_rows, self.class_names.index(name), dtype=np.int64
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class LabelByName:
+    """Labels images by a list of image names.
+
+    Attributes:
+        listed: Rows of ``LABEL_SCHEMA``. A table, not a mapping: every worker has a
+            copy, and a mapping of 50,000 names takes ten times the memory.
+        source: Where the list comes from, for messages.
+    """
+
+    listed: pa.Table
+    source: str
+
+    def labels(self, table: MemberTable) -> npt.NDArray[np.int64]:
+        """Returns each member's listed label.
+
+        Raises:
+            LabelError: A member is not in the list.
+        """
+        names = table.members["name"]
+        listed = self.listed.combine_chunks()
+        rows = pc.index_in(names, value_set=listed["name"])
+        if rows.null_count:
+            unknown = names.filter(pc.is_null(rows)).to_pylist()
+            raise LabelError(
+                f"{table.archive.file.uri} holds {len(unknown):,} images that have no "
+                f"label in {self.source}: {sample(unknown)}. Is it the archive of the "
+                f"{table.archive.split} split?"
+            )
+        labels: npt.NDArray[np.int64] = listed["label"].take(rows).to_numpy()
+        return labels
+
+
+@dataclass(frozen=True, slots=True)
+class Unlabelled:
+    """Labels every image -1, which loaders read as «no label»."""
+
+    def labels(self, table: MemberTable) -> npt.NDArray[np.int64]:
+        """Returns -1 for every member."""
+        return np.full(table.members.num_rows, UNLABELLED, dtype=np.int64)
+
+
+def read_class_names(uri: str) -> tuple[str, ...]:
+    """Returns the class names of a file with one on each line.
+
+    Raises:
+        LabelError: The file is empty or names a class twice.
+        StorageError: It can't be read.
+    """
+    names = tuple(read_lines(uri))
+    if not all(names) or not names or len(set(names)) < len(names):
+        raise LabelError(f"{uri} should name each class once, one on a line.")
+    return names
+
+
+def read_lines(uri: str) -> list[str]:
+    """Returns the lines of a file, without blanks around them or empty ones at the end.
+
+    Raises:
+        LabelError: It is no text.
+        StorageError: It can't be read.
+    """
+    text = decode_list(read_list(uri, LabelError), uri, LabelError)
+    return [line.strip() for line in text.rstrip().splitlines()]
+
+
+def labels_by_name(
+    names: pa.ChunkedArray | pa.Array, class_names: Sequence[str]
+) -> pa.Array:
+    """Returns the labels that names tell, null for a name that tells none.
+
+    The training images' names begin with their class, ``n01440764_36.JPEG``.
+
+    Args:
+        names: File names.
+        class_names: The name of class ``i`` at position ``i``.
+    """
+    if isinstance(names, pa.ChunkedArray):
+        names = names.combine_chunks()
+    beginnings = pc.list_element(pc.split_pattern(names, "_", max_splits=1), 0)
+    found = pc.index_in(beginnings, value_set=pa.array(class_names, pa.string()))
+    return found.cast(pa.int64())
+
+
+def labels_of_list(subset: SubsetList, class_names: Sequence[str]) -> LabelByName:
+    """Returns what labels a split's images as its subset list does.
+
+    Args:
+        subset: The list.
+        class_names: The name of class ``i`` at position ``i``.
+
+    Raises:
+        LabelError: An image has no label there, or one that is none of a class.
+    """
+    labels = subset.labels or (None,) * len(subset.names)
+    for name, label in zip(subset.names, labels, strict=True):
+        if label is None:
+            raise LabelError(
+                f"{subset.source} decides the labels, and {printable(name)} has none "
+                "there."
+            )
+        if not 0 <= label < len(class_names):
+            raise LabelError(
+                f"{subset.source} decides the labels, and {printable(name)} has "
+                f"{label:,} there: there are {len(class_names):,} classes, counted "
+                "from 0. class_names says which."
+            )
+    columns = [list(subset.names), list(labels)]
+    return LabelByName(pa.table(columns, schema=LABEL_SCHEMA), subset.source)

@@ -1,0 +1,326 @@
+"""Text files with a name on each line, as people write them or download them.
+
+Lists of images, of classes and of labels come from editors, spreadsheets and other
+systems: with a byte order mark, with either kind of line ends, or by mistake as
+something else altogether.
+"""
+
+import hashlib
+import http.client
+import re
+import urllib.request
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from transforms import storage
+from transforms.errors import BuildError, ConfigError, SubsetError, printable
+
+MOST_BYTES: Final = 1 << 29  # some 20 million names
+
+
+def read_list(uri: str, error: type[BuildError]) -> bytes:
+    """Returns a list as it is stored.
+
+    Args:
+        uri: The file.
+        error: What to raise where it is far too long for a list.
+
+    Raises:
+        StorageError: It can't be read.
+    """
+    check_size(storage.file_info(uri).size, uri, error)
+    return storage.read_bytes(uri)
+
+
+def check_size(size: int, source: str, error: type[BuildError]) -> None:
+    """Raises an error of a kind where so many bytes are no list.
+
+    Args:
+        size: In bytes.
+        source: Where they come from, for the message.
+        error: What to raise.
+    """
+    if size > MOST_BYTES:
+        raise error(
+            f"{source} has {size:,} bytes or more; a list of names is taken up to "
+            f"{MOST_BYTES:,}. Is it the right file?"
+        )
+
+
+def decode_list(data: bytes, source: str, error: type[BuildError]) -> str:
+    """Returns the text of a list, without the byte order mark it may begin with.
+
+    Args:
+        data: The list as it is stored.
+        source: Where it comes from, for the message.
+        error: What to raise where it is no UTF-8 text.
+    """
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as wrong:
+        raise error(
+            f"{source} is not a text file: byte {wrong.start:,} is not UTF-8."
+        ) from wrong
+    if "\0" in text:
+        raise error(f"{source} is not a text file: byte {data.index(0):,} is NUL.")
+    return text
+
+
+_SEPARATORS: Final = re.compile(r"[\s,]+")
+_NUMBER: Final = re.compile(r"-?\d{1,18}", re.ASCII)
+_WNID: Final = re.compile(r"n\d{8}", re.ASCII)
+_FOREIGN: Final = re.compile(r'["\\]')
+
+# What spreadsheets and scripts call their columns, without _, - and spaces.
+_COLUMNS: Final = frozenset(
+    (
+        *(
+            "class",
+            "classid",
+            "category",
+            "label",
+            "labels",
+            "synset",
+            "target",
+            "wnid",
+        ),
+        *("file", "filename", "filepath", "fname", "name", "path", "id", "index"),
+        *("image", "images", "img", "imageid", "imagename", "imagepath"),
+        *("predictionstring", "split", "index"),
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SubsetLines:
+    """What the lines of a list say.
+
+    Attributes:
+        names: Names without directories, in the list's order.
+        labels: Each one's label, None where its line has none; None if none has one.
+    """
+
+    names: tuple[str, ...]
+    labels: tuple[int | None, ...] | None = None
+
+
+def parse_subset_list(
+    text: str, source: str, class_names: Sequence[str] = ()
+) -> SubsetLines:
+    """Returns the images that a subset list names. Empty lines are skipped.
+
+    Args:
+        text: The list.
+        source: Its file, for messages.
+        class_names: The name of class ``i`` at position ``i``, for labels in words.
+
+    Raises:
+        SubsetError: A line is more or something else than a name and a label, or a
+            name occurs twice.
+
+    Example:
+        >>> parse_subset_list("n01440764/n01440764_36.JPEG 0", "list.txt")
+        SubsetLines(names=('n01440764_36.JPEG',), labels=(0,))
+    """
+    numbers = {name: label for label, name in enumerate(class_names)}
+    lines: dict[str, int] = {}
+    labels: list[int | None] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        columns = [column for column in _SEPARATORS.split(line.strip()) if column]
+        if not columns:
+            continue
+        name = columns[0].rsplit("/", 1)[-1]
+        label = _label_of(columns[1], numbers) if len(columns) == 2 else None
+        if (
+            not name
+            or len(columns) > 1 + (label is not None)
+            or _FOREIGN.search(line)
+            or _is_class(name, numbers)
+            or (not lines and _is_header(columns))
+        ):
+            raise SubsetError(
+                f"{source}, line {number:,}: expected an image name and perhaps a "
+                f"label, found '{printable(line.strip())}'."
+                f"{_describe(line, columns, numbers, first=not lines)}"
+            )
+        if name in lines:
+            raise SubsetError(
+                f"{source} names {printable(name)} twice, on lines {lines[name]:,} and "
+                f"{number:,}. Remove one."
+            )
+        lines[name] = number
+        labels.append(label)
+    unlabelled = all(label is None for label in labels)
+    return SubsetLines(tuple(lines), None if unlabelled else tuple(labels))
+
+
+def _label_of(word: str, numbers: Mapping[str, int]) -> int | None:
+    """Returns the label that a word stands for, None if it is no label."""
+    return int(word) if _NUMBER.fullmatch(word) else numbers.get(word)
+
+
+def _is_class(word: str, numbers: Mapping[str, int]) -> bool:
+    return word in numbers or _WNID.fullmatch(word) is not None
+
+
+def _is_header(columns: Sequence[str]) -> bool:
+    words = (re.sub("[-_#]", "", column).lower() for column in columns)
+    return all(word in _COLUMNS for word in words)
+
+
+def _describe(
+    line: str, columns: Sequence[str], numbers: Mapping[str, int], *, first: bool
+) -> str:
+    """Returns a sentence on what a line looks like that is none of a list."""
+    if '"' in line:
+        return " It has quotes, as spreadsheets write them: take them out."
+    if "\\" in line:
+        return " It looks like a path of Windows: write / in place of \\."
+    if first and _is_header(columns):
+        return " It looks like a header: take it out."
+    if len(columns) == 1:
+        if _is_class(columns[0], numbers):
+            return (
+                " It looks like a class: a list names each of its images, as "
+                f"{printable(columns[0])}_1.JPEG."
+            )
+        return ""
+    label_first = _NUMBER.fullmatch(columns[0]) or _is_class(columns[0], numbers)
+    if label_first and _label_of(columns[1], numbers) is None:
+        return " It looks like a label before a name: the name comes first."
+    if any("/" in column or "." in column for column in columns[1:]):
+        return (
+            " It looks like a path with a space in it: write what follows the last "
+            "slash, which may not have one."
+        )
+    if len(columns) == 2 and not columns[0].endswith("/"):
+        return f" {printable(columns[1])} is neither a number nor a known class."
+    return ""
+
+
+_DOWNLOAD_TIMEOUT: Final = 60  # seconds without an answer
+
+
+@dataclass(frozen=True, slots=True)
+class SubsetFile:
+    """Where a subset list comes from and how to know it.
+
+    Attributes:
+        file: Its name, in the directory of manual downloads or in the cache.
+        url: Where to get it, if it can be downloaded.
+        size: Its length in bytes, if known.
+        sha256: Its hash in hexadecimal digits, if known.
+    """
+
+    file: str
+    url: str | None = None
+    size: int | None = None
+    sha256: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuses a name that leads elsewhere: a download is kept under it.
+
+        Raises:
+            ConfigError: It is empty, absolute, or leads upwards.
+        """
+        parts = self.file.split("/")
+        if not parts[0] or ".." in parts or "\0" in self.file:
+            raise ConfigError(
+                f"The subset list '{printable(self.file)}' should be the name of a "
+                "file beneath the directory of manual downloads."
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class SubsetList:
+    """The images a split is cut down to.
+
+    Attributes:
+        names: Names without directories, in the list's order.
+        source: The file they were read from, for messages.
+        size: Length of that file in bytes.
+        labels: Each one's label, None where its line has none; None if none has one.
+    """
+
+    names: tuple[str, ...]
+    source: str
+    size: int
+    labels: tuple[int | None, ...] | None = None
+
+
+def read_subset_list(
+    subset: SubsetFile, manual_dir: str, cache_dir: str, class_names: Sequence[str] = ()
+) -> SubsetList:
+    """Returns a subset list from manual_dir, the cache, or its URL, in that order.
+
+    Args:
+        subset: The list wanted.
+        manual_dir: Where the user may have put it.
+        cache_dir: Where a download is kept.
+        class_names: The name of class ``i`` at position ``i``, for labels in words.
+
+    Raises:
+        SubsetError: The list can't be had, or its size or hash is wrong, or a line of
+            it.
+        StorageError: It can't be read, or the download can't be kept.
+    """
+    path = storage.join(manual_dir, subset.file)
+    if not storage.exists(path):
+        cached = storage.join(cache_dir, subset.file)
+        if not storage.exists(cached):
+            _download(subset, path, cached)
+        path = cached
+    data = read_list(path, SubsetError)
+    _check(subset, data, path)
+    text = decode_list(data, path, SubsetError)
+    lines = parse_subset_list(text, path, class_names)
+    if not lines.names:
+        raise SubsetError(f"{path} selects nothing: it names no image.")
+    return SubsetList(lines.names, path, len(data), lines.labels)
+
+
+def _download(subset: SubsetFile, manual: str, cached: str) -> None:
+    place = f"Put it at {manual}."
+    if subset.url is None:
+        raise SubsetError(f"There is no subset list {subset.file}. {place}")
+    if not subset.url.startswith(("https://", "http://")):
+        raise SubsetError(
+            f"The subset list {subset.file} can't be downloaded from {subset.url}: "
+            f"only https:// and http:// are followed. {place}"
+        )
+    try:
+        with urllib.request.urlopen(subset.url, timeout=_DOWNLOAD_TIMEOUT) as response:
+            data: bytes = response.read(MOST_BYTES + 1)
+            promised = int(response.headers.get("Content-Length", 0))
+        if len(data) < min(promised, MOST_BYTES):
+            raise http.client.IncompleteRead(data, promised - len(data))
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        reason = getattr(error, "reason", error)
+        raise SubsetError(
+            f"The subset list {subset.file} is not in the directory of manual "
+            f"downloads and can't be downloaded: {reason}. Get it from {subset.url} "
+            f"({_identity(subset)}). {place}"
+        ) from error
+    check_size(len(data), subset.url, SubsetError)
+    _check(subset, data, subset.url)
+    storage.make_directory(cached.rpartition("/")[0])
+    storage.publish_bytes(cached, data)
+
+
+def _check(subset: SubsetFile, data: bytes, source: str) -> None:
+    found = SubsetFile(
+        subset.file, size=len(data), sha256=hashlib.sha256(data).hexdigest()
+    )
+    if subset.size in (None, found.size) and subset.sha256 in (None, found.sha256):
+        return
+    raise SubsetError(
+        f"{source} is not the list that was published: it has {_identity(found)}, "
+        f"expected {_identity(subset)}. Remove it to have it downloaded, or describe "
+        "your own list in a config file."
+    )
+
+
+def _identity(subset: SubsetFile) -> str:
+    size = "any size" if subset.size is None else f"{subset.size:,} bytes"
+    return f"{size}, sha256 {subset.sha256 or 'any'}"

@@ -1,0 +1,43 @@
+"""A shard spec: which images become one shard, in order."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import pyarrow as pa
+
+from transforms.formats import SplitCounts
+from transforms.storage import FileInfo
+
+SHARD_SCHEMA: Final = pa.schema(
+    [
+        pa.field("archive", pa.int32(), nullable=False),  # position in archives
+        pa.field("name", pa.string(), nullable=False),
+        pa.field("offset", pa.int64(), nullable=False),  # of the bytes, in the file
+        pa.field("size", pa.int64(), nullable=False),  # bytes
+        pa.field("label", pa.int64(), nullable=False),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ShardSpec:
+    """All there is to know of a shard before a byte of it is read.
+
+    Attributes:
+        split: The split it belongs to.
+        index: Its position in the split.
+        count: Number of shards of the split.
+        archives: The files its members lie in.
+        members: Rows of ``SHARD_SCHEMA`` in the order of the shard's records.
+        files: Number of files it is cut into, in formats that limit a file's size.
+        counts: How its split came to its number of examples.
+    """
+
+    split: str
+    index: int
+    count: int
+    archives: tuple[FileInfo, ...]
+    members: pa.Table
+    files: Mapping[str, int] = field(default_factory=dict)
+    counts: SplitCounts = field(default_factory=SplitCounts)

@@ -1,0 +1,72 @@
+"""What a build would come to: counted from its plan, timed on a few of its images.
+
+Nothing is written. What is found leaves the pipeline as counters, by split:
+
+    planned_images       images that would be read
+    planned_bytes        their lengths in the archives, in bytes
+    planned_shards       shards
+    planned_FORMAT       files in a format
+    sampled_images       images that were read and treated to see how long it takes
+    sampled_bytes        their lengths in the archives, in bytes
+    sampled_written      their lengths as they would be written, in bytes
+    sampled_us           the time that it took, in microseconds of one worker
+"""
+
+import time
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Final
+
+from transforms.planning import ShardSpec
+from transforms.shards.members import Accepted, treated_members
+from transforms.shards.output import ShardOutput
+
+_IMAGES: Final = 200  # of a split, at most
+_SECONDS: Final = 2.0  # for a split, about
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What treating a few images of a shard took.
+
+    Attributes:
+        images: Their number.
+        bytes_read: Their lengths in the archives, in bytes.
+        bytes_written: Their lengths as they would be written, in bytes.
+        seconds: How long it took one worker.
+    """
+
+    images: int
+    bytes_read: int
+    bytes_written: int
+    seconds: float
+
+
+def sample_shard(spec: ShardSpec, output: ShardOutput) -> Sample:
+    """Reads and treats the first images of a shard, for a moment.
+
+    Args:
+        spec: The shard.
+        output: What would be done to its images.
+
+    Raises:
+        StorageError: A member can't be read.
+    """
+    start = time.monotonic()
+    first = replace(spec, members=spec.members.slice(0, _IMAGES))
+    members = treated_members(
+        first, output.images[spec.split], with_pixels=output.pixels
+    )
+    written: list[int] = []
+    for member in members:
+        image = member.example.image if isinstance(member, Accepted) else b""
+        written.append(len(image))
+        if time.monotonic() - start > _SECONDS:
+            break
+    sizes = islice(spec.members["size"].to_pylist(), len(written))
+    return Sample(
+        images=len(written),
+        bytes_read=sum(sizes),
+        bytes_written=sum(written),
+        seconds=time.monotonic() - start,
+    )

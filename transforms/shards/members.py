@@ -1,0 +1,160 @@
+"""A shard's images: read by range, treated and observed, in the order of its records.
+
+The members are read in order, with the next few announced to the storage. Where every
+image is decoded, that is done on all cores: one pool for the whole process, however
+many shards it works on, and a window of a few batches for each shard, so that memory
+does not grow with the shard.
+"""
+
+import os
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from itertools import islice
+from typing import Final
+
+from transforms import storage
+from transforms.formats import Example, Source
+from transforms.images import (
+    ImagePolicy,
+    RejectedImage,
+    needs_decoding,
+    read_header,
+    treat_image,
+)
+from transforms.planning import ShardSpec
+from transforms.statistics import Observation, content_hash, sample_pixels
+from transforms.storage import RangeReader
+
+_CORES: Final = os.cpu_count() or 1
+_WINDOW: Final = _CORES + 1  # batches of a shard that are read and not yet written
+_BATCH: Final = 4  # images; fewer wake threads too often (docs/performance.md)
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """An image that is written.
+
+    Attributes:
+        example: The record.
+        observation: What is seen of it.
+    """
+
+    example: Example
+    observation: Observation
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """An image that is left out.
+
+    Attributes:
+        source: Which it is, and where its bytes lie.
+        reason: One of ``policy.REASONS``.
+        message: What is wrong with it.
+    """
+
+    source: Source
+    reason: str
+    message: str
+
+
+def treated_members(
+    spec: ShardSpec, policy: ImagePolicy, *, with_pixels: bool
+) -> Iterator[Accepted | Rejected]:
+    """Yields what becomes of each of a shard's members, in order.
+
+    Args:
+        spec: The shard.
+        policy: What is done to its images.
+        with_pixels: Whether pixels are observed too, which takes decoding.
+
+    Raises:
+        StorageError: A member can't be read.
+    """
+    members = _read_members(spec)
+    if not with_pixels and not needs_decoding(policy):
+        for source, data in members:
+            yield _treat(source, data, policy, with_pixels)
+        return
+    window: deque[Future[list[Accepted | Rejected]]] = deque()
+    try:
+        while batch := list(islice(members, _BATCH)):
+            window.append(_pool().submit(_treat_all, batch, policy, with_pixels))
+            if len(window) == _WINDOW:
+                yield from window.popleft().result()
+        while window:
+            yield from window.popleft().result()
+    finally:
+        for future in window:
+            future.cancel()
+
+
+def _read_members(spec: ShardSpec) -> Iterator[tuple[Source, bytes]]:
+    """Yields the shard's members in order."""
+    columns = spec.members.to_pydict()
+    archives, names, labels = columns["archive"], columns["name"], columns["label"]
+    ranges = list(zip(columns["offset"], columns["size"], strict=True))
+    readers = [storage.open_reader(archive) for archive in spec.archives]
+    try:
+        batch = max(reader.ahead for reader in readers)
+        _announce(readers, archives[:batch], ranges[:batch])
+        for row, (name, (offset, size)) in enumerate(zip(names, ranges, strict=True)):
+            if row % batch == 0:  # while one batch is read, the next one is got
+                later = slice(row + batch, row + 2 * batch)
+                _announce(readers, archives[later], ranges[later])
+            archive = archives[row]
+            source = Source(name, labels[row], spec.archives[archive].uri, offset, size)
+            yield source, readers[archive].read(offset, size)
+    finally:
+        for reader in readers:
+            reader.close()
+
+
+def _announce(
+    readers: Sequence[RangeReader],
+    archives: Sequence[int],
+    ranges: Sequence[tuple[int, int]],
+) -> None:
+    """Tells each reader which ranges of its archive are read next."""
+    for number, reader in enumerate(readers):
+        reader.prefetch(
+            [
+                wanted
+                for archive, wanted in zip(archives, ranges, strict=True)
+                if archive == number
+            ]
+        )
+
+
+def _treat_all(
+    members: list[tuple[Source, bytes]], policy: ImagePolicy, with_pixels: bool
+) -> list[Accepted | Rejected]:
+    return [_treat(source, data, policy, with_pixels) for source, data in members]
+
+
+def _treat(
+    source: Source, data: bytes, policy: ImagePolicy, with_pixels: bool
+) -> Accepted | Rejected:
+    try:
+        treated = treat_image(data, policy)
+    except RejectedImage as error:
+        return Rejected(source, error.reason, str(error))
+    image = treated.data
+    observation = Observation(
+        source=source,
+        digest=content_hash(data),
+        image_bytes=len(image),
+        header=read_header(image),
+        repaired=treated.repaired or "",
+        warnings=treated.warnings,
+        pixels=sample_pixels(image) if with_pixels else None,
+    )
+    return Accepted(Example(source.name, image, source.label), observation)
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(_CORES, thread_name_prefix="images")

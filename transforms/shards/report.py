@@ -1,0 +1,100 @@
+"""What became of a shard, and how that is kept until all shards are there.
+
+A stored report is believed as a whole or not at all: it says of which format it is,
+which statistics it has, and its own hash. A report of another program is not used, and
+its shard is built again.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Final
+
+from transforms.formats import FileFacts, Source, SplitCounts
+from transforms.shards.members import Rejected
+from transforms.statistics import Statistics, from_json, to_json
+from transforms.storage import FileInfo
+
+FORMAT: Final = 2  # raise it when a stored report gets or loses a field
+
+
+@dataclass(frozen=True, slots=True)
+class ShardReport:
+    """What became of a shard.
+
+    Attributes:
+        split: The split it belongs to.
+        index: Its position in the split.
+        count: Number of shards of the split.
+        wanted: Number of its members.
+        archives: The files they lie in.
+        files: Its files in order, by format.
+        statistics: What was counted of the images that were written.
+        rejected: The images that were not, in order.
+        counts: How its split came to its number of examples.
+    """
+
+    split: str
+    index: int
+    count: int
+    wanted: int
+    archives: tuple[FileInfo, ...]
+    files: Mapping[str, tuple[FileFacts, ...]]
+    statistics: Statistics
+    rejected: tuple[Rejected, ...]
+    counts: SplitCounts = field(default_factory=SplitCounts)
+
+
+def encode_report(
+    report: ShardReport, fingerprint: str, published: Sequence[FileInfo]
+) -> bytes:
+    """Returns a report as it is stored.
+
+    Args:
+        report: What became of the shard.
+        fingerprint: A hash of what its bytes depend on.
+        published: Its files, as they were when they had just been published.
+    """
+    document = {each.name: getattr(report, each.name) for each in fields(report)}
+    document["statistics"] = to_json(report.statistics)
+    proof = {"format": FORMAT, "fingerprint": fingerprint, "published": published}
+    text = json.dumps(proof | document, default=asdict)
+    return json.dumps({"sha256": _digest(json.loads(text))} | json.loads(text)).encode()
+
+
+def decode_report(
+    data: bytes, fingerprint: str
+) -> tuple[ShardReport, list[FileInfo]] | None:
+    """Returns a stored report, and its files as they were just published.
+
+    None where the report is damaged, of another format, with other statistics, or of
+    something else than the fingerprint's.
+    """
+    try:
+        found = json.loads(data)
+        if found.pop("sha256") != _digest(found):
+            return None
+        if (found.pop("format"), found.pop("fingerprint")) != (FORMAT, fingerprint):
+            return None
+        published = [FileInfo(**file) for file in found.pop("published")]
+        found["archives"] = tuple(FileInfo(**archive) for archive in found["archives"])
+        found["files"] = {
+            name: tuple(FileFacts(**file) for file in files)
+            for name, files in found["files"].items()
+        }
+        found["counts"] = SplitCounts(**found["counts"])
+        found["statistics"] = from_json(found["statistics"])
+        found["rejected"] = tuple(
+            Rejected(Source(**each.pop("source")), **each) for each in found["rejected"]
+        )
+        return ShardReport(**found), published
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return None
+
+
+def _digest(document: Any) -> str:
+    return hashlib.sha256(json.dumps(document).encode()).hexdigest()
+
+
+VERSION: Final = 7  # raise it when the same spec would give other bytes

@@ -1,0 +1,81 @@
+"""BuildShards and EstimateBuild: shards from specs, spread over the workers."""
+
+import time
+from dataclasses import dataclass
+
+import apache_beam as beam
+from apache_beam.metrics import Metrics
+
+from transforms.planning import ShardSpec
+from transforms.shards.build import build_shard
+from transforms.shards.estimate import sample_shard
+from transforms.shards.output import ShardOutput
+from transforms.shards.report import ShardReport
+
+
+@dataclass
+class EstimateBuild(beam.PTransform):  # type: ignore[misc]
+    """Counts what a plan comes to, and samples the first shard of each split.
+
+    Attributes:
+        output: Where shards would go and what they would be.
+    """
+
+    output: ShardOutput
+
+    def expand(self, specs: beam.PCollection[ShardSpec]) -> beam.PCollection[None]:
+        """Spreads the shards, for samples to be taken side by side."""
+        return (
+            specs
+            | "SpreadShards" >> beam.Reshuffle()
+            | "Count" >> beam.Map(self._count)
+        )
+
+    def _count(self, spec: ShardSpec) -> None:
+        counts = {
+            "planned_images": spec.members.num_rows,
+            "planned_bytes": sum(spec.members["size"].to_pylist()),
+            "planned_shards": 1,
+        }
+        for name in self.output.formats:
+            counts[f"planned_{name}"] = spec.files.get(name, 1)
+        if spec.index == 0:
+            sample = sample_shard(spec, self.output)
+            counts |= {
+                "sampled_images": sample.images,
+                "sampled_bytes": sample.bytes_read,
+                "sampled_written": sample.bytes_written,
+                "sampled_us": round(sample.seconds * 1e6),
+            }
+        for name, number in counts.items():
+            Metrics.counter(spec.split, name).inc(number)
+
+
+@dataclass
+class BuildShards(beam.PTransform):  # type: ignore[misc]
+    """Builds every shard in every format, spread over the workers.
+
+    Attributes:
+        output: Where shards go and what they are.
+        watched_at: Address that is told how far they are; empty for none.
+    """
+
+    output: ShardOutput
+    watched_at: str = ""
+
+    def expand(
+        self, specs: beam.PCollection[ShardSpec]
+    ) -> beam.PCollection[ShardReport]:
+        """Spreads specs, which are small, and builds each where it lands."""
+        return (
+            specs
+            | "SpreadShards" >> beam.Reshuffle()
+            | "Build" >> beam.Map(self._build)
+        )
+
+    def _build(self, spec: ShardSpec) -> ShardReport:
+        start = time.monotonic()
+        report = build_shard(spec, self.output, self.watched_at)
+        elapsed = time.monotonic() - start
+        Metrics.counter(spec.split, "worker_ms").inc(round(elapsed * 1000))
+        return report

@@ -1,0 +1,77 @@
+"""The document of what was counted: ``statistics.json``."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from transforms.formats import Source
+from transforms.statistics.counting import Statistics
+from transforms.statistics.duplicates import DuplicateGroup
+from transforms.statistics.histograms import histogram_document
+from transforms.statistics.quantities import EXTREMES, QUANTITIES
+
+VERSION: Final = 1  # of the document
+
+
+def statistics_document(
+    by_split: Mapping[str, Statistics], duplicates: Sequence[DuplicateGroup]
+) -> dict[str, Any]:
+    """Returns what ``statistics.json`` holds; ``docs/statistics.md`` has its schema."""
+    return {
+        "version": VERSION,
+        "splits": {split: _split(statistics) for split, statistics in by_split.items()},
+        "duplicates": [
+            {
+                "xxh3_128": group.digest,
+                "splits_differ": group.splits_differ,
+                "labels_differ": group.labels_differ,
+                "images": [
+                    {"split": image.split} | _source(image.source)
+                    for image in group.images
+                ],
+            }
+            for group in duplicates
+        ],
+    }
+
+
+def _split(statistics: Statistics) -> dict[str, Any]:
+    """Returns a split's statistics in the units of people."""
+    pixels = statistics.pixels
+    return {
+        "examples": statistics.examples,
+        "image_bytes": statistics.image_bytes,
+        "example_bytes": statistics.example_bytes,
+        "labels": {str(key): count for key, count in sorted(statistics.labels.items())},
+        **{
+            name: histogram_document(item, QUANTITIES[name])
+            for name, item in statistics.histograms.items()
+        },
+        **{
+            name: dict(sorted(counts.items()))
+            for name, counts in statistics.counts.items()
+        },
+        **{
+            name: [
+                {"value": extreme.value / QUANTITIES[EXTREMES[name][0]]}
+                | _source(extreme.source)
+                for extreme in extremes
+            ]
+            for name, extremes in statistics.extremes.items()
+        },
+        "warned": {
+            warning: [_source(source) for source in sources]
+            for warning, sources in statistics.warned.items()
+        },
+        "pixels": pixels and pixels.document(),
+    }
+
+
+def _source(source: Source) -> dict[str, Any]:
+    """Returns a source for JSON; ``asdict`` takes ten times as long."""
+    return {
+        "name": source.name,
+        "label": source.label,
+        "archive": source.archive,
+        "offset": source.offset,
+        "size": source.size,
+    }

@@ -1,0 +1,289 @@
+"""Reads byte ranges and publishes files.
+
+Everything that touches a file of the user's goes through here, so that a step never
+asks where a file lies. Two rules hold for every kind of storage: a read returns
+exactly the bytes asked for or raises, and a file appears under its name whole or not
+at all.
+"""
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from importlib import import_module
+from typing import Any, BinaryIO, Final
+
+from transforms.errors import StorageError
+from transforms.storage import local
+from transforms.storage.backend import (
+    UNFINISHED_SUFFIX,
+    Backend,
+    FileInfo,
+    RangeReader,
+    has_changed,
+)
+from transforms.storage.publication import Publication
+from transforms.storage.uris import require_text
+
+_COPY_SIZE: Final = 1 << 20  # bytes at a time
+
+
+# The module of each scheme; a path has none. They are imported when they are first
+# used, for a client takes a second. All others are Arrow's to open or to refuse.
+_ARROW: Final = "transforms.storage.arrow"
+SCHEMES: Final[Mapping[str, str]] = {
+    "": "transforms.storage.local",
+    "gs": "transforms.storage.gcs",
+    "s3": _ARROW,
+    "hdfs": _ARROW,
+    "abfs": _ARROW,
+    "file": _ARROW,
+}
+
+
+def storage_of(uri: str) -> Any:
+    """Returns the module of the storage that a URI or path lies in."""
+    scheme, found, _ = uri.partition("://")
+    return import_module(SCHEMES.get(scheme if found else "", _ARROW))
+
+
+def _backend(uri: str) -> Backend:
+    require_text(uri)
+    backend: Backend = storage_of(uri)
+    return backend
+
+
+def is_local(uri: str) -> bool:
+    """Returns whether a URI is a path of this machine."""
+    require_text(uri)
+    return storage_of(uri) is local
+
+
+def file_info(uri: str) -> FileInfo:
+    """Returns what identifies the present state of a file.
+
+    Raises:
+        StorageError: There is no such file, or it can't be examined.
+    """
+    return _backend(uri).file_info(uri)
+
+
+def exists(uri: str) -> bool:
+    """Returns whether there is a file of that name.
+
+    Raises:
+        StorageError: It can't be told.
+    """
+    return _backend(uri).exists(uri)
+
+
+def open_reader(file: FileInfo) -> RangeReader:
+    """Opens a file for range reads.
+
+    Raises:
+        StorageError: The file can't be opened, or is not the one that was indexed.
+    """
+    now = file_info(file.uri)
+    if now != file:
+        how = f"it had {file.size:,} bytes, now {now.size:,}, or was modified"
+        raise has_changed(file, how)
+    return _backend(file.uri).open_reader(file)
+
+
+def open_file(uri: str) -> AbstractContextManager[BinaryIO]:
+    """Opens a file for reading from front to back.
+
+    Raises:
+        StorageError: The file can't be opened or read.
+    """
+    return _backend(uri).open_file(uri)
+
+
+def read_bytes(uri: str) -> bytes:
+    """Returns a whole, small file.
+
+    Raises:
+        StorageError: The file can't be read.
+    """
+    with open_file(uri) as file:
+        return file.read()
+
+
+def read_json(uri: str) -> dict[str, Any]:
+    """Returns what a small file of JSON holds, an object.
+
+    Raises:
+        StorageError: The file can't be read, or holds something else.
+    """
+    try:
+        value = json.loads(read_bytes(uri))
+    except ValueError as error:
+        raise StorageError(f"{uri} is no JSON: {error}. Remove it.") from error
+    if not isinstance(value, dict):
+        raise StorageError(f"{uri} should hold a JSON object. Remove it.")
+    return value
+
+
+@contextmanager
+def local_copy(uri: str) -> Iterator[str]:
+    """Gives the path of a local file with a file's bytes, for those who need one.
+
+    Raises:
+        StorageError: There is no such file, or it can't be copied.
+    """
+    if is_local(uri):
+        yield file_info(uri).uri
+        return
+    with _staging_path(uri) as path:
+        with open_file(uri) as source, publish(path) as target:
+            while piece := source.read(_COPY_SIZE):
+                target.write(piece)
+        yield path
+
+
+def list_names(directory: str) -> list[str]:
+    """Returns the names in a directory, sorted; none where there is no directory.
+
+    Raises:
+        StorageError: It can't be listed.
+    """
+    return sorted(_backend(directory).list_names(directory))
+
+
+def make_directory(uri: str) -> None:
+    """Makes a directory and its parents where the storage has directories.
+
+    Raises:
+        StorageError: It can't be made.
+    """
+    _backend(uri).make_directory(uri)
+
+
+def remove(uri: str) -> None:
+    """Removes a file if it is there.
+
+    Raises:
+        StorageError: It is there and can't be removed.
+    """
+    storage_of(uri).remove(uri)  # of any name: it may be a stranger's
+
+
+def remove_tree(uri: str) -> None:
+    """Removes a directory with all it holds, if it is there.
+
+    Raises:
+        StorageError: It is there and can't be removed.
+    """
+    _backend(uri).remove_tree(uri)
+
+
+@contextmanager
+def publish(uri: str) -> Iterator[Publication]:
+    """Opens a file for writing that appears under its name only when it is whole.
+
+    Where the block raises, nothing is left. Two writers of one name do not disturb
+    each other: the last one to end wins.
+
+    Args:
+        uri: The final name; its directory exists, where the storage has directories.
+
+    Yields:
+        The file.
+
+    Raises:
+        StorageError: The file can't be written.
+    """
+    with _backend(uri).publish(uri) as sink:
+        publication = Publication(sink)
+        yield publication
+        publication.finish()
+
+
+@contextmanager
+def publish_staged(uri: str) -> Iterator[tuple[str, Publication]]:
+    """Gives a local path to write to; what is written there is then published.
+
+    For libraries that open their files themselves. On a disk the copy costs less than
+    it saves: the staged file is gone before the system writes it there.
+
+    Args:
+        uri: The final name; its directory exists, where the storage has directories.
+
+    Yields:
+        The path of a new name, beside the final one or in the directory of temporary
+        files; and the file that is published, which is empty until the block ends.
+
+    Raises:
+        StorageError: The file can't be written.
+    """
+    try:
+        with _staging_path(uri) as staged, publish(uri) as final:
+            yield staged, final
+            with open_file(staged) as file:
+                while piece := file.read(_COPY_SIZE):
+                    final.write(piece)
+    except OSError as error:
+        raise local.explain(error, "write", uri) from error
+
+
+def sha256(uri: str) -> str:
+    """Returns the SHA-256 of a file, in hexadecimal digits.
+
+    Raises:
+        StorageError: The file can't be read.
+    """
+    return hash_file(uri, "sha256")
+
+
+def hash_file(uri: str, kind: str) -> str:
+    """Returns a hash of a file, in hexadecimal digits.
+
+    Args:
+        uri: The file.
+        kind: Which hash, as ``hashlib`` names it.
+
+    Raises:
+        StorageError: The file can't be read.
+    """
+    digest = hashlib.new(kind, usedforsecurity=False)
+    with open_file(uri) as file:
+        while piece := file.read(_COPY_SIZE):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def publish_bytes(uri: str, data: bytes) -> None:
+    """Writes a small file so that it appears whole or not at all.
+
+    Raises:
+        StorageError: The file can't be written.
+    """
+    with publish(uri) as file:
+        file.write(data)
+
+
+def is_unfinished(name: str) -> bool:
+    """Returns whether a file name is the hidden one of an unpublished file."""
+    return name.startswith(".") and name.endswith(UNFINISHED_SUFFIX)
+
+
+def base_name(uri: str) -> str:
+    """Returns the last part of a URI."""
+    return uri.rstrip("/").rpartition("/")[2]
+
+
+def join(directory: str, *names: str) -> str:
+    """Returns the URI of a name beneath a directory."""
+    return "/".join((directory.rstrip("/"), *names))
+
+
+@contextmanager
+def _staging_path(uri: str) -> Iterator[str]:
+    """Gives a local path that nothing has, for what becomes a file, or was one."""
+    if is_local(uri):
+        with local.staging_path(uri) as path:
+            yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="storage-") as directory:
+        yield join(directory, base_name(uri))

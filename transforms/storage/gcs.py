@@ -1,0 +1,334 @@
+"""Google Cloud Storage, ``gs://bucket/name``.
+
+One client a process, made when the first file is looked at. Requests that fail for a
+passing reason are tried again for two minutes, with growing pauses. Reads are pinned
+to the generation of the object that was there when the build began; an upload appears
+when its last byte has arrived and its CRC-32C is right.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from http import HTTPStatus
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import google.auth
+import requests
+import urllib3
+from google.api_core.exceptions import (
+    Forbidden,
+    GoogleAPICallError,
+    GoogleAPIError,
+    NotFound,
+    PreconditionFailed,
+    RetryError,
+    Unauthorized,
+)
+from google.auth.credentials import AnonymousCredentials, Credentials
+from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
+from google.auth.transport.requests import AuthorizedSession
+from google.cloud.storage import Blob, Client
+from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
+from google.cloud.storage.fileio import BlobWriter
+from google.cloud.storage.retry import DEFAULT_RETRY
+from requests.adapters import HTTPAdapter
+
+from transforms.errors import StorageError
+from transforms.storage.backend import FileInfo, has_changed
+from transforms.storage.remote import REQUESTS, RemoteReader, buffered_file
+
+_RETRY_SECONDS: Final = 120
+# Statuses 408, 429 and 5xx, lost connections, time-outs; pauses are drawn at random
+# from up to twice the last one.
+_RETRY: Final = DEFAULT_RETRY.with_delay(0.5, 20, 2).with_timeout(_RETRY_SECONDS)
+_TIMEOUT: Final = (10, 30)  # seconds to connect, and without a byte
+_CHUNK_SIZE: Final = 8 << 20  # bytes that an upload keeps in memory
+_SCOPE: Final = "https://www.googleapis.com/auth/devstorage.read_write"
+
+_NO_BUCKET_LOOKUP: Final = "DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA"
+
+_THEIRS: Final = (
+    GoogleAPIError,
+    GoogleAuthError,
+    InvalidResponse,
+    DataCorruption,
+    requests.RequestException,
+    urllib3.exceptions.HTTPError,
+)
+
+
+def file_info(uri: str) -> FileInfo:
+    """Returns what identifies the present state of a file that is there."""
+    blob = _blob(uri)
+    with _explained("find", uri):
+        blob.reload(timeout=_TIMEOUT, retry=_RETRY)
+    return FileInfo(uri, blob.size, str(blob.generation))
+
+
+def exists(uri: str) -> bool:
+    """Returns whether there is a file of that name."""
+    blob = _blob(uri)
+    with _explained("find", uri):
+        if blob.exists(timeout=_TIMEOUT, retry=_RETRY):
+            return True
+        _require_bucket(blob.bucket.name)
+        return False
+
+
+def open_reader(file: FileInfo) -> RemoteReader:
+    """Opens a file for reads of ranges, of that generation alone."""
+    blob = _blob(file.uri, int(file.generation))
+
+    def fetch(offset: int, size: int) -> bytes:
+        def request() -> bytes:
+            data: bytes = blob.download_as_bytes(
+                start=offset,
+                end=offset + size - 1,
+                raw_download=True,
+                checksum=None,  # there is none of a range
+                timeout=_TIMEOUT,
+                retry=None,
+            )
+            if len(data) != size:
+                raise ConnectionError(f"{len(data):,} bytes of {size:,} arrived")
+            return data
+
+        with _explained("read", file.uri):
+            try:
+                data: bytes = _RETRY(request)()
+                return data
+            except (NotFound, PreconditionFailed) as error:
+                how = "it was replaced or removed"
+                raise has_changed(file, how) from error
+
+    return RemoteReader(file, fetch)
+
+
+@contextmanager
+def open_file(uri: str) -> Iterator[BinaryIO]:
+    """Opens a file for reading from front to back."""
+    file = file_info(uri)
+    with buffered_file(open_reader(file), file.size) as stream:
+        yield stream
+
+
+@contextmanager
+def publish(uri: str) -> Iterator[BlobWriter]:
+    """Opens a file for writing that appears, whole, when the block ends."""
+    blob = _blob(uri)
+    with _explained("write", uri):
+        upload = _Upload(
+            blob,
+            chunk_size=_CHUNK_SIZE,
+            retry=_RETRY,
+            timeout=_TIMEOUT,
+            checksum="crc32c",
+        )
+        try:
+            yield upload
+            upload.close()
+        except BaseException:
+            with suppress(*_THEIRS):
+                upload.terminate()
+            raise
+
+
+def list_names(directory: str) -> list[str]:
+    """Returns the names in a directory; none where there is no directory."""
+    bucket, name = _split(directory)
+    prefix = f"{name}/" if name else ""
+    with _explained("list", directory):
+        found = _client().list_blobs(
+            bucket, prefix=prefix, delimiter="/", timeout=_TIMEOUT, retry=_RETRY
+        )
+        names = [blob.name.removeprefix(prefix) for blob in found]
+        below = [path.removeprefix(prefix).rstrip("/") for path in found.prefixes]
+    # Some tools mark a directory by an empty object of its name.
+    return [name for name in (*names, *below) if name]
+
+
+def make_directory(uri: str) -> None:
+    """Does nothing: a directory is no more than the beginning of names."""
+
+
+def remove(uri: str) -> None:
+    """Removes a file if it is there."""
+    with _explained("remove", uri):
+        _delete(_blob(uri))
+
+
+def remove_tree(uri: str) -> None:
+    """Removes every file whose name begins with that of a directory."""
+    bucket, name = _split(uri)
+    with _explained("remove", uri):
+        for blob in _client().list_blobs(
+            bucket, prefix=f"{name}/", timeout=_TIMEOUT, retry=_RETRY
+        ):
+            _delete(blob)
+
+
+def swap(uri: str, data: bytes, generation: str) -> str | None:
+    """Writes a small file if it is still of a generation; empty for none there."""
+    blob = _blob(uri)
+    with _explained("write", uri):
+        try:
+            blob.upload_from_string(
+                data,
+                if_generation_match=int(generation or 0),
+                timeout=_TIMEOUT,
+                retry=_RETRY,
+                checksum="crc32c",
+            )
+        except PreconditionFailed:
+            return None
+    return str(blob.generation)
+
+
+def discard(uri: str, generation: str) -> None:
+    """Removes a file if it is of a generation."""
+    with _explained("remove", uri), suppress(NotFound, PreconditionFailed):
+        _blob(uri).delete(
+            if_generation_match=int(generation), timeout=_TIMEOUT, retry=_RETRY
+        )
+
+
+class _Upload(BlobWriter):  # type: ignore[misc]
+    """An upload that is not finished by Python's clearing up, as open files are."""
+
+    def __del__(self) -> None:
+        pass
+
+
+def _delete(blob: Blob) -> None:
+    with suppress(NotFound):
+        blob.delete(timeout=_TIMEOUT, retry=_RETRY)
+
+
+def _split(uri: str) -> tuple[str, str]:
+    """Returns the bucket and the name that a URI says."""
+    bucket, _, name = uri.removeprefix("gs://").partition("/")
+    return bucket, name.rstrip("/")
+
+
+def _blob(uri: str, generation: int | None = None) -> Blob:
+    bucket, name = _split(uri)
+    if not bucket or not name:
+        raise StorageError(f"{uri} names no file: expected gs://bucket/name.")
+    return Blob(name, _client().bucket(bucket), generation=generation)
+
+
+@cache
+def _client() -> Client:
+    """Returns the client that all threads of the process share."""
+    # Google's library looks the bucket up behind its user's back, to name it in traces.
+    os.environ.setdefault(_NO_BUCKET_LOOKUP, "true")
+    credentials = _credentials()
+    session = AuthorizedSession(credentials)  # type: ignore[no-untyped-call]
+    adapter = HTTPAdapter(pool_maxsize=2 * REQUESTS)  # else connections are not kept
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    return Client(project=None, credentials=credentials, _http=session)
+
+
+@cache
+def _credentials() -> Credentials:
+    """Returns whom to act for; nobody where nothing says so.
+
+    Google's library asks the network for a virtual machine's account when there are
+    no other credentials, which takes many seconds where none answers. It is asked
+    only where something says that it will find some.
+    """
+    if os.environ.get("STORAGE_EMULATOR_HOST") or not _has_credentials():
+        return AnonymousCredentials()  # type: ignore[no-untyped-call]
+    try:
+        credentials, _ = google.auth.default(scopes=[_SCOPE])
+    except DefaultCredentialsError as error:
+        raise StorageError(f"Google's credentials can't be had. {error}") from error
+    return credentials
+
+
+def _has_credentials() -> bool:
+    variables = (
+        "GOOGLE_APPLICATION_CREDENTIALS",
+        "GCE_METADATA_HOST",
+        "GCE_METADATA_IP",
+        "K_SERVICE",  # Cloud Run
+    )
+    settings = os.environ.get("CLOUDSDK_CONFIG", "~/.config/gcloud")
+    login = os.path.expanduser(f"{settings}/application_default_credentials.json")
+    try:
+        machine = Path("/sys/class/dmi/id/product_name").read_text()
+    except OSError:
+        machine = ""
+    return (
+        any(os.environ.get(name) for name in variables)
+        or os.path.isfile(login)
+        or machine.startswith("Google")
+    )
+
+
+@cache
+def _require_bucket(name: str) -> None:
+    """Raises StorageError where there is no such bucket; asks once a process."""
+    try:
+        objects = _client().list_blobs(
+            name, max_results=1, timeout=_TIMEOUT, retry=_RETRY
+        )
+        next(iter(objects), None)
+    except NotFound as error:
+        raise StorageError(f"There is no bucket gs://{name}.") from error
+    except (Forbidden, Unauthorized):
+        return  # it may be read where it may not be listed
+
+
+@contextmanager
+def _explained(action: str, uri: str) -> Iterator[None]:
+    """Raises StorageError in place of what Google's library raises."""
+    try:
+        yield
+    except _THEIRS as error:
+        advice = _advice(error, _split(uri)[0])
+        raise StorageError(f"Can't {action} {uri}. {advice}") from error
+
+
+def _advice(error: Exception, bucket: str) -> str:
+    if isinstance(error, RetryError):
+        return (
+            f"It was tried for {_RETRY_SECONDS} seconds; the last answer was: "
+            f"{_reason(error.cause or error)}. Rerun when the storage answers."
+        )
+    status = _status(error)
+    if status == HTTPStatus.NOT_FOUND:
+        _require_bucket(bucket)
+        return "There is no such file or directory."
+    refused = status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+    if refused or isinstance(error, GoogleAuthError):
+        if isinstance(_credentials(), AnonymousCredentials):
+            return (
+                "No credentials were found, and it is not open to everybody. Run "
+                "gcloud auth application-default login, or set "
+                "GOOGLE_APPLICATION_CREDENTIALS."
+            )
+        return f"Check the permissions of your account: {_reason(error)}."
+    return f"The storage says: {_reason(error)}."
+
+
+def _status(error: BaseException) -> int | None:
+    """Returns the status of the answer that an error is about."""
+    if isinstance(error, InvalidResponse):
+        return int(error.response.status_code)
+    return error.code if isinstance(error, GoogleAPICallError) else None
+
+
+def _reason(error: BaseException) -> str:
+    """Returns an error in a line, without the address of the request."""
+    status = _status(error)
+    if status is not None:
+        errors = error.errors if isinstance(error, GoogleAPICallError) else []
+        told = [each["message"] for each in errors if "message" in each]
+        return ": ".join((f"{status} {HTTPStatus(status).phrase}", *told[:1]))
+    if isinstance(error, requests.ConnectionError) and error.args:
+        error = getattr(error.args[0], "reason", error)
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")

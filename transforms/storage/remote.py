@@ -1,0 +1,194 @@
+"""Range reads of files that are a network away.
+
+There a request costs tens of milliseconds whatever it is for, so many are on their way
+at once: ranges are announced before they are read, and a pool of threads that the whole
+process shares gets them. Neighbours are got by one request. What is got and not yet
+read is bounded, and so are the requests.
+"""
+
+import io
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from threading import Lock
+from typing import BinaryIO, Final, NamedTuple, cast
+
+from transforms.storage.backend import FileInfo, cut_off
+
+# Measured over Google's protocol with 30 ms of latency: see docs/running/storage.md.
+REQUESTS: Final = 64  # of a process at once, announced ones
+_AHEAD: Final = 32  # ranges announced at a time
+
+_LARGEST_GAP: Final = 16 << 10  # bytes that are read in vain rather than asked twice
+_LARGEST_SPAN: Final = 8 << 20  # bytes of a request that neighbours share
+_MOST_AHEAD: Final = 64 << 20  # bytes that a file has announced and not yet read
+_BUFFER_SIZE: Final = 4 << 20  # bytes of a request where a file is read in order
+
+# Returns ``size`` bytes from ``offset``; raises StorageError. Threads call it.
+Fetch = Callable[[int, int], bytes]
+
+
+class Span(NamedTuple):
+    """A part of a file that one request gets.
+
+    Attributes:
+        start: Its first byte.
+        end: The byte behind its last.
+        ranges: The (offset, size) in it that are wanted.
+    """
+
+    start: int
+    end: int
+    ranges: tuple[tuple[int, int], ...]
+
+
+def coalesce(ranges: Iterable[tuple[int, int]]) -> list[Span]:
+    """Returns the parts of a file to get so that all ranges are had.
+
+    Ranges share a request where no more than 16 KiB lie between them, and as long as
+    it stays within 8 MiB.
+
+    Example:
+        >>> [(span.start, span.end) for span in coalesce([(4096, 10), (0, 100)])]
+        [(0, 4106)]
+    """
+    spans: list[Span] = []
+    for offset, size in sorted(ranges):
+        if spans:
+            start, end, within = spans[-1]
+            longer = max(end, offset + size)
+            if offset - end <= _LARGEST_GAP and longer - start <= _LARGEST_SPAN:
+                spans[-1] = Span(start, longer, (*within, (offset, size)))
+                continue
+        spans.append(Span(offset, offset + size, ((offset, size),)))
+    return spans
+
+
+@dataclass(frozen=True, slots=True)
+class _Announced:
+    """Bytes that are on their way, from ``start`` in the file."""
+
+    start: int
+    data: Future[bytes]
+
+
+class RemoteReader:
+    """Reads ranges of a remote file, those that were announced from memory."""
+
+    ahead = _AHEAD
+
+    def __init__(self, file: FileInfo, fetch: Fetch) -> None:
+        """Begins with nothing announced.
+
+        Args:
+            file: The file.
+            fetch: Gets bytes of it.
+        """
+        self._file = file
+        self._fetch = fetch
+        self._lock = Lock()
+        self._announced: dict[tuple[int, int], _Announced] = {}
+        self._bytes_ahead = 0
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Returns exactly ``size`` bytes from ``offset``, or raises StorageError."""
+        if offset + size > self._file.size:
+            end = max(offset, self._file.size)
+            raise cut_off(self._file.uri, end, offset, size)
+        if not size:
+            return b""
+        with self._lock:
+            found = self._announced.pop((offset, size), None)
+            if found is not None:
+                self._bytes_ahead -= size
+        # What no thread has come to yet is got here, rather than waited for.
+        if found is None or found.data.cancel():
+            return self._fetch(offset, size)
+        data = found.data.result()
+        return data[offset - found.start :][:size] if len(data) > size else data
+
+    def read_many(self, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
+        """Returns the bytes of each range, many of them got at once."""
+        if len(ranges) > 1:
+            self.prefetch(ranges)
+        return [self.read(offset, size) for offset, size in ranges]
+
+    def prefetch(self, ranges: Sequence[tuple[int, int]]) -> None:
+        """Begins to get ranges, as far as there is room for what is not read yet."""
+        with self._lock:
+            taken: set[tuple[int, int]] = set()
+            for offset, size in ranges:
+                fits = self._bytes_ahead + size <= _MOST_AHEAD
+                inside = size and offset + size <= self._file.size
+                if fits and inside and (offset, size) not in (*self._announced, *taken):
+                    taken.add((offset, size))
+                    self._bytes_ahead += size
+            for start, end, within in coalesce(taken):
+                data = _threads().submit(self._fetch, start, end - start)
+                for wanted in within:
+                    self._announced[wanted] = _Announced(start, data)
+
+    def next_data(self, offset: int) -> int:
+        """Returns the offset: objects have no holes that could be asked for."""
+        return offset
+
+    def close(self) -> None:
+        """Gives up what was announced and not read."""
+        with self._lock:
+            for announced in self._announced.values():
+                announced.data.cancel()
+            self._announced.clear()
+            self._bytes_ahead = 0
+
+
+def buffered_file(reader: RemoteReader, size: int) -> BinaryIO:
+    """Returns a file that is read front to back, a few MiB by a request."""
+    return cast(BinaryIO, io.BufferedReader(_RangeFile(reader, size), _BUFFER_SIZE))
+
+
+class _RangeFile(io.RawIOBase):
+    """A remote file as Python's buffers want one."""
+
+    def __init__(self, reader: RemoteReader, size: int) -> None:
+        super().__init__()
+        self._reader = reader
+        self._size = size
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        beginnings = {
+            io.SEEK_SET: 0,
+            io.SEEK_CUR: self._position,
+            io.SEEK_END: self._size,
+        }
+        self._position = beginnings[whence] + offset
+        return self._position
+
+    def readall(self) -> bytes:
+        return self._next(self._size)
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        data = self._next(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def _next(self, size: int) -> bytes:
+        size = max(0, min(size, self._size - self._position))
+        data = self._reader.read(self._position, size)
+        self._position += size
+        return data
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(REQUESTS, thread_name_prefix="storage")

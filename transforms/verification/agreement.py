@@ -1,0 +1,143 @@
+"""Whether the documents of a dataset can be read, and say what the manifest says."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import yaml
+
+from transforms import storage
+from transforms.documents import SHARED, Manifest, decode_manifest
+from transforms.errors import StorageError
+from transforms.formats import MANIFEST, ConfigFacts
+from transforms.verification.directory import README, Documents
+
+_CROISSANT: Final = "croissant.json"
+_FENCE: Final = "---\n"
+
+
+def check_hashes(here: Documents, manifest: Manifest) -> None:
+    """Holds the documents of a manifest's directory against their hashes."""
+    for name, expected in manifest.documents.items():
+        if not name.startswith(SHARED):
+            here.check_hash(name, [expected])
+
+
+def check_shared_hashes(root: Documents, manifests: Sequence[Manifest]) -> None:
+    """Holds the documents of a folder against the hashes of its configurations.
+
+    Each configuration wrote them when it was built, the last one as they are now. Where
+    an earlier version wrote a manifest, that may have been the last one.
+
+    Args:
+        root: The folder.
+        manifests: Those of all its configurations.
+    """
+    if not all(manifest.documents for manifest in manifests):
+        return
+    names = {name for manifest in manifests for name in manifest.documents}
+    for name in sorted(name for name in names if name.startswith(SHARED)):
+        known = [m.documents[name] for m in manifests if name in m.documents]
+        root.check_hash(name.removeprefix(SHARED), list(dict.fromkeys(known)))
+
+
+def read_neighbours(root: Documents, seen: set[str]) -> list[Manifest | None]:
+    """Returns the manifests of a folder's other configurations."""
+    found: list[Manifest | None] = []
+    for name in sorted(root.names):
+        directory = storage.join(root.directory, name)
+        uri = storage.join(directory, MANIFEST)
+        if directory not in seen and storage.exists(uri):
+            try:
+                found.append(decode_manifest(storage.read_bytes(uri), uri))
+            except StorageError:  # a verification of that configuration tells it
+                found.append(None)
+    return found
+
+
+def check_features(here: Documents, class_names: Sequence[str]) -> None:
+    """Holds TFDS's ``features.json`` against the class names."""
+    if (found := here.read_json("features.json")) is not None:
+        number = {"classLabel": {"numClasses": str(len(class_names))}}
+        expected = {"featuresDict": {"features": {"label": number}}}
+        here.compare("features.json", expected, found)
+
+
+def check_hub_folder(
+    root: Documents,
+    configs: Mapping[str, ConfigFacts],
+    class_names: Sequence[str],
+    extension: str,
+    typed: bool,
+) -> None:
+    """Holds what a hub folder says of its configurations against their manifests.
+
+    Args:
+        root: The folder.
+        configs: Its configurations.
+        class_names: The classes of all of them.
+        extension: What the data files' names end in.
+        typed: Whether the README tells columns and sizes, and Croissant is there.
+    """
+    head = _read_head(root)
+    if head is not None:
+        told = _by_key("config_name", head.get("configs"))
+        for name in sorted(told.keys() - configs.keys()):
+            root.add(README, f"It lists {name}, which has no manifest in its folder.")
+        sizes = _by_key("config_name", head.get("dataset_info"))
+        for name, config in configs.items():
+            paths = [
+                {"split": split.name, "path": f"{name}/{split.name}-*{extension}"}
+                for split in config.splits
+            ]
+            root.compare(README, {name: {"data_files": paths}}, told)
+            if typed:
+                root.compare(README, {name: _sizes(config)}, sizes)
+    if typed and (found := root.read_json(_CROISSANT)) is not None:
+        sets = _by_key("@id", found.get("recordSet"))
+        classes = [
+            {"classes/label": label, "classes/name": name}
+            for label, name in enumerate(class_names)
+        ]
+        expected = {"classes": {"data": classes}} | {
+            name: {"name": name} for name in configs
+        }
+        root.compare(_CROISSANT, expected, sets)
+
+
+def _read_head(root: Documents) -> dict[str, Any] | None:
+    """Returns what the YAML at the beginning of the README holds, or None."""
+    if (text := root.read_text(README)) is None:
+        return None
+    parts = text.split(_FENCE, 2)
+    try:
+        head = yaml.safe_load(parts[1]) if len(parts) == 3 and not parts[0] else None
+    except yaml.YAMLError as error:
+        root.add(README, f"The YAML at its beginning can't be read: {error}.")
+        return None
+    if not isinstance(head, dict):
+        root.add(README, "It does not begin with the YAML by which loaders go.")
+        return None
+    return head
+
+
+def _by_key(key: str, entries: Any) -> dict[str, Any]:
+    """Returns the objects of a list by what they have under a key."""
+    if not isinstance(entries, list):
+        return {}
+    return {str(entry.get(key)): entry for entry in entries if isinstance(entry, dict)}
+
+
+def _sizes(config: ConfigFacts) -> dict[str, Any]:
+    """Returns the numbers that the README has of a configuration."""
+    return {
+        "splits": [
+            {
+                "name": split.name,
+                "num_bytes": split.example_bytes,
+                "num_examples": split.examples,
+            }
+            for split in config.splits
+        ],
+        "download_size": sum(f.size for split in config.splits for f in split.files),
+        "dataset_size": sum(split.example_bytes for split in config.splits),
+    }

@@ -1,0 +1,140 @@
+"""What a dataset's files come to, split by split: totals, and all that is wrong."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from transforms import storage
+from transforms.fields import convert
+from transforms.verification.against_archives import (
+    ArchivedImages,
+    archived_labels,
+    check_archived,
+    join_images,
+)
+from transforms.verification.expectations import Expectations
+from transforms.verification.files import FileCheck
+from transforms.verification.findings import Findings, FindingsBuilder
+from transforms.verification.inventory import HeldSplit
+from transforms.verification.splits import (
+    check_formats,
+    check_labels,
+    check_order,
+    check_statistics,
+    check_totals,
+    expected_labels,
+    gather_checks,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """What a split came to in one format.
+
+    Attributes:
+        config: The configuration's name.
+        format: The format.
+        split: The split's name.
+        files: Number of its files.
+        examples: Number of records that could be read.
+        bytes: Sum of the files' lengths.
+        problems: Number of problems of its files.
+    """
+
+    config: str
+    format: str
+    split: str
+    files: int
+    examples: int
+    bytes: int
+    problems: int
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """What the files of a split came to.
+
+    Attributes:
+        totals: One of each format.
+        findings: What is wrong.
+    """
+
+    totals: tuple[Total, ...]
+    findings: Findings
+
+
+def conclude_split(
+    splits: Sequence[HeldSplit],
+    checks: Iterable[FileCheck],
+    archived: Sequence[ArchivedImages],
+    class_names: Sequence[str],
+    demands: Expectations,
+) -> Conclusion:
+    """Returns what a split's files came to.
+
+    Args:
+        splits: What the documents say of the split in each format.
+        checks: What each of its files showed, in any order.
+        archived: What the archives have of it, in any order.
+        class_names: The name of class ``i`` at position ``i``; empty where unknown.
+        demands: What else the records are held against.
+
+    Raises:
+        BuildError: An engine lost a file or a part.
+    """
+    by_path: dict[str, list[FileCheck]] = {}
+    for check in checks:
+        by_path.setdefault(check.file.path, []).append(check)
+    name = splits[0].name
+    every = [gather_checks(split, by_path) for split in splits]
+    images = join_images(name, archived) if demands.archived else None
+    findings = FindingsBuilder()
+    findings.include(check.findings for checked in every for check in checked.checks)
+    for checked in every:
+        names = checked.rows["name"]
+        # The archives too may have an image in the tar of another class.
+        expected = [expected_labels(names, demands.labellers.get(name), class_names)]
+        if images is not None:
+            expected.insert(0, archived_labels(names, images))
+        check_order(checked, findings)
+        check_labels(checked, expected, class_names, findings)
+        if images is not None:
+            listed = demands.listed.get(name, frozenset())
+            check_archived(checked, images, listed, findings)
+        if checked.whole:
+            check_totals(checked, findings)
+    for checked in every[1:]:
+        check_formats(every[0], checked, findings)
+    whole = [checked for checked in every if checked.whole]
+    if whole:  # formats in one directory share their statistics
+        check_statistics(whole[0], findings)
+    found = findings.result()
+    problems = found.by_file()
+    totals = tuple(
+        Total(
+            config=checked.split.config,
+            format=checked.split.format,
+            split=checked.split.name,
+            files=len(checked.checks),
+            examples=checked.rows.num_rows,
+            bytes=sum(check.size for check in checked.checks),
+            problems=sum(problems[file.path] for file in checked.split.files),
+        )
+        for checked in every
+    )
+    return Conclusion(totals, found)
+
+
+def conclusion_uri(directory: str, config: str, split: str) -> str:
+    """Returns where the conclusion on a split is kept."""
+    return storage.join(directory, f"{config}-{split}.json")
+
+
+def read_conclusion(uri: str) -> Conclusion:
+    """Returns a conclusion that a worker wrote.
+
+    Raises:
+        StorageError: It is not there: the engine lost it.
+    """
+    conclusion = convert(Conclusion, storage.read_json(uri), "", uri)
+    assert isinstance(conclusion, Conclusion)
+    return conclusion

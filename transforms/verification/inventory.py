@@ -1,0 +1,103 @@
+"""What the documents of a directory say it holds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from transforms.formats import SplitCounts
+from transforms.images import ImagePolicy
+from transforms.verification.findings import Findings
+
+
+@dataclass(frozen=True, slots=True)
+class ShardFile:
+    """A file of a dataset, and what the dataset's documents say of it.
+
+    Attributes:
+        uri: Where it lies.
+        path: The same beneath the directory that is verified, for messages.
+        config: The configuration it belongs to.
+        format: Its format, a key of ``FORMATS``.
+        split: The split it belongs to.
+        index: Its position among the split's files.
+        examples: Number of its records.
+        size: Its length in bytes; None where no manifest says it.
+        sha256: Its SHA-256 in hexadecimal digits; None where no manifest says it.
+        images: What was done to its images.
+    """
+
+    uri: str
+    path: str
+    config: str
+    format: str
+    split: str
+    index: int
+    examples: int
+    size: int | None
+    sha256: str | None
+    images: ImagePolicy
+
+
+@dataclass(frozen=True, slots=True)
+class HeldSplit:
+    """A split in one format, as the documents have it.
+
+    Attributes:
+        config: The configuration's name.
+        format: The format, a key of ``FORMATS``.
+        name: The split's name.
+        examples: Number of its records.
+        example_bytes: Sum of their lengths as serialised tf.train.Examples.
+        files: Its files in order.
+        source: The document that says so, as a path beneath the directory.
+        statistics: What ``statistics.json`` has of it; empty where there is none.
+    """
+
+    config: str
+    format: str
+    name: str
+    examples: int
+    example_bytes: int
+    files: tuple[ShardFile, ...]
+    source: str
+    statistics: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """A configuration as a directory holds it.
+
+    Attributes:
+        dataset: The dataset's name.
+        config: The configuration's name.
+        version: ``major.minor.patch``.
+        class_names: The name of class ``i`` at position ``i``; empty where no document
+            tells them.
+        splits: Each split in each format.
+        hashed: Whether a manifest knows the files' hashes.
+        counts: How each split came to its number of examples, as far as the manifest
+            tells.
+        documented: Whether a manifest knows the documents' hashes.
+    """
+
+    dataset: str
+    config: str
+    version: str
+    class_names: tuple[str, ...]
+    splits: tuple[HeldSplit, ...]
+    hashed: bool
+    counts: Mapping[str, SplitCounts] = field(default_factory=dict)
+    documented: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """What a directory holds.
+
+    Attributes:
+        holdings: Its configurations.
+        findings: What is wrong with its documents, and which files are strangers.
+    """
+
+    holdings: tuple[Holding, ...]
+    findings: Findings
