@@ -180,7 +180,7 @@ def _add_class(
 
 
 def _no_images(wnid: str) -> Iterator[tarfile.TarInfo]:
-    """Yields what both sides pass over: a directory, a link, an editor's leftover."""
+    """Yields what neither side writes: a directory, a link, an editor's leftover."""
     if wnid == "n01440764":
         directory = tarfile.TarInfo("extra")
         directory.type = tarfile.DIRTYPE
