@@ -24,6 +24,9 @@ _PATIENCE = 300  # seconds
 _IN_FLIGHT = 4
 _SHARDS = 24 + 8
 
+# How often both die in turn: a race that is lost once in a while takes several tries.
+_ATTEMPTS = int(os.environ.get("FLINK_ATTEMPTS", "1"))
+
 
 def shards(data_dir: Path) -> dict[Path, int]:
     """Returns the shards that are published, and when they were."""
@@ -146,11 +149,11 @@ def test_a_lost_taskmanager_and_worker_change_nothing(
     assert look_at(data_dir, printed) == expected_photos
 
 
-@pytest.mark.parametrize("attempt", range(1, 6))
+@pytest.mark.parametrize("attempt", range(1, _ATTEMPTS + 1))
 def test_a_job_that_lost_both_is_resumed_by_resubmission(
     attempt: int, photo_archives: Path, expected_photos: Build, tmp_path: Path
 ) -> None:
-    """Five times, for it is chance what the job was doing when both died."""
+    """``FLINK_ATTEMPTS=5`` repeats it: it is chance what the job does when both die."""
     data_dir = tmp_path / "data"
     with flink_cluster(tmp_path / "flink") as cluster:
 
