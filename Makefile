@@ -1,9 +1,9 @@
-# Everything a target needs is made from Python 3.11 and the package index.
+# Every target makes what it needs from Python 3.11 and the package index.
 
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-# Seconds that each target is fuzzed; `make fuzz FUZZ_SECONDS=600` is longer.
+# Seconds per fuzzing target; `make fuzz FUZZ_SECONDS=600` runs longer.
 FUZZ_SECONDS ?= 30
 
 .PHONY: demo test lint test-parity test-loaders test-report test-faults test-storage \
@@ -26,10 +26,10 @@ lint: .venv/ready
 test-parity: .venv/ready .venv-parity/ready  ## the same bytes as TFDS 4.9.10
 	$(BIN)/python -m pytest -q -rs tests/suites/parity
 
-test-loaders: .venv/ready .venv-parity/ready .venv-loaders/ready  ## each format by its loader
+test-loaders: .venv/ready .venv-parity/ready .venv-loaders/ready  ## each format with its loader
 	$(BIN)/python -m pytest -q -rs tests/suites/loaders
 
-test-report: .venv/ready-report  ## the report in Chromium, which has to be installed
+test-report: .venv/ready-report  ## the report in Chromium, which must be installed
 	$(BIN)/python -m pytest -q -rs tests/suites/report
 
 test-dataflow: .venv/ready .venv-dataflow/ready  ## submission to Dataflow, without Google
@@ -41,29 +41,29 @@ fuzz: .venv-fuzz/ready  ## hostile bytes, guided by coverage; findings go to bui
 			-max_total_time=$(FUZZ_SECONDS) -seed=1 -verbosity=0 || exit 1; \
 	done
 
-test-faults: .venv/ready  ## runs that are killed, starved of disk, fed changing files
+test-faults: .venv/ready  ## killed runs, full disks, changing files
 	$(BIN)/python -m pytest -q -rs tests/suites/faults
 
 test-container: .venv/ready build/container/ready  ## the image in podman, as root
 	$(BIN)/python -m pytest -q -rs tests/suites/container
 
-constraints: build/container/ready  ## pin what the image installs, as Beam's own pins it
+constraints: build/container/ready  ## pin what the image installs, at the versions of Beam's image
 	$(PYTHON) -m venv --clear build/constraints
 	build/constraints/bin/pip install --quiet ".[array-record]" \
 		--constraint build/container/context/base_image_requirements.txt
 	echo "# Made by make constraints: the versions of Beam's image, and of what it lacks." > constraints.txt
 	build/constraints/bin/pip freeze --exclude imagenet2012-subset-beam >> constraints.txt
 
-test-storage: .venv/ready .venv-storage/ready  ## object storage, over servers on loopback
+test-storage: .venv/ready .venv-storage/ready  ## object storage, with servers on loopback
 	$(BIN)/python -m pytest -q -rs tests/suites/storage
 
 ENGINES := deploy/flink/target/flink-job-server.jar \
 	deploy/spark/target/spark-job-server.jar .prism/prism
 
-test-engines: .venv/ready .venv-engines/ready $(ENGINES)  ## Flink, Spark, Prism; takes Java, Maven and Go
+test-engines: .venv/ready .venv-engines/ready $(ENGINES)  ## Flink, Spark, Prism; needs Java, Maven and Go
 	$(BIN)/python -m pytest -q -rs tests/suites/engines
 
-bench: .venv/ready .venv-parity/ready .venv-loaders/ready .venv-bench/ready  ## ratios
+bench: .venv/ready .venv-parity/ready .venv-loaders/ready .venv-bench/ready  ## speed and memory
 	$(BIN)/python -m benchmarks.build
 	$(BIN)/python -m benchmarks.formats
 	$(BIN)/python -m benchmarks.images
@@ -72,13 +72,13 @@ clean:
 	rm -rf .venv .venv-* demo build *.egg-info
 	rm -rf .flink .prism deploy/flink/target deploy/spark/target
 
-# uv installs in seconds what takes pip minutes; where it cannot be had, pip does it.
+# uv installs in seconds what takes pip minutes; without uv, pip installs.
 .venv-uv/ready:
 	$(PYTHON) -m venv .venv-uv
 	.venv-uv/bin/pip install --quiet uv || echo "No uv here: pip installs, in minutes."
 	touch $@
 
-# $(call install,ENVIRONMENT,WHAT) makes an environment where there is none, and installs.
+# $(call install,ENVIRONMENT,WHAT) makes the environment if there is none, and installs.
 define install
 	@echo "Installing into $(1) ..."
 	@test -x $(1)/bin/python || $(PYTHON) -m venv $(1)

@@ -1,21 +1,20 @@
 """The errors a build can end with, as one small tree.
 
 BuildError
-├── ConfigError    what was asked for makes no sense, or not together
-├── StorageError   a file can't be read, written or published
+├── ConfigError    a value or flag is wrong, or contradicts another
+├── StorageError   a file cannot be read, written or published
 ├── ArchiveError   an archive is missing, the wrong one, or damaged
-├── SubsetError    a subset list is missing, malformed, or names what is not there
-├── LabelError     an image whose class can't be told
-├── ImageError     an image that has to be repaired and can't be decoded
-└── FormatError    a shard file's bytes are not what its format says
+├── SubsetError    a subset list is missing, malformed, or names absent images
+├── LabelError     the class of an image is unknown or ambiguous
+├── ImageError     an image must be converted and cannot be decoded, or too many are bad
+└── FormatError    the bytes of a shard file violate its format
 
-Every message is written for the person who runs the build: it names the file, the
-member and the offset where there is one, what was expected, and what to do. They
-take the message alone, so that they survive pickling between workers.
+Every message is written for the person who runs the build. It names the file, the
+member and the offset if there is one, what was expected, and what to do. The classes
+take only the message, so that they survive pickling between workers.
 
-Names and bytes of other people's files enter a message through ``printable`` alone.
-A member's name may hold what clears a terminal, turns its text around or is a megabyte
-long.
+Names and bytes of foreign files enter a message only through ``printable``. The name of
+a member may clear a terminal, reverse its text, or be a megabyte long.
 """
 
 from typing import Final
@@ -24,7 +23,7 @@ _LONGEST_NAME: Final = 300  # characters shown
 
 
 class BuildError(Exception):
-    """Something the user can understand and act on ended the build."""
+    """A build ended for a reason that the user can understand and act on."""
 
 
 class ConfigError(BuildError):
@@ -56,10 +55,10 @@ class FormatError(BuildError):
 
 
 def printable(name: object) -> str:
-    r"""Returns a name as it is safe to print, on one line and not too long.
+    r"""Returns a name in a form that is safe to print: one line, not too long.
 
-    What does not print by itself (control characters, line ends, marks that change the
-    direction of text, halves of characters) is escaped as in Python's literals.
+    Characters that do not print (control characters, line ends, marks that change the
+    direction of text, lone surrogates) are escaped as in Python's literals.
 
     Example:
         >>> printable("a\x1b[2Jb")
@@ -77,12 +76,12 @@ def printable(name: object) -> str:
 
 
 def sample(names: list[str], limit: int = 5, total: int | None = None) -> str:
-    """Returns the first few names as they are safe to print, with the number left out.
+    """Returns the first few names, safe to print, with the number of the others.
 
     Args:
         names: The names, or the first of them.
         limit: How many to show.
-        total: Number of all names, where there are more than are given.
+        total: Number of all names, if ``names`` has only the first.
 
     Example:
         >>> sample(["a", "b", "c"], 2)

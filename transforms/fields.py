@@ -1,7 +1,7 @@
-"""Turns what YAML gives into a dataclass, and says what does not fit.
+"""Converts values from YAML into a dataclass, and reports what does not fit.
 
-A dataclass's annotations are the schema: text, numbers, lists, mappings and further
-dataclasses. A key that no field has is refused, with the nearest one that there is.
+The annotations of the dataclass are the schema: text, numbers, lists, mappings and
+other dataclasses. An unknown key is refused, with the nearest known one.
 """
 
 import difflib
@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hi
 
 from transforms.errors import ConfigError, printable
 
-_LONGEST_WORD: Final = 100  # characters that are compared
+_LONGEST_WORD: Final = 100  # characters compared
 
 _IN_WORDS: Final = {
     str: "text",
@@ -23,13 +23,13 @@ _IN_WORDS: Final = {
 
 
 def convert(kind: Any, value: Any, key: str, source: str) -> Any:
-    """Returns a YAML value as the type that a field wants.
+    """Converts a YAML value to the type of a field.
 
     Args:
         kind: The type: a dataclass, ``tuple[str, ...]``, ``Mapping``, a scalar's.
-        value: What YAML gave.
+        value: The value from YAML.
         key: Dotted key of the value, for messages.
-        source: The file it comes from.
+        source: The file that it comes from.
 
     Raises:
         ConfigError: The value is not of that type, or has unknown or missing keys.
@@ -39,7 +39,7 @@ def convert(kind: Any, value: Any, key: str, source: str) -> Any:
         if value is None and type(None) in get_args(kind):
             return None
         options = [option for option in get_args(kind) if option is not type(None)]
-        # Of text and a dataclass: a mapping is the dataclass.
+        # Of text and a dataclass, a mapping is the dataclass.
         options.sort(key=is_dataclass, reverse=isinstance(value, dict))
         return convert(options[0], value, key, source)
     if is_dataclass(kind) and isinstance(kind, type):
@@ -106,7 +106,7 @@ def _convert_dataclass(kind: type, value: Any, key: str, source: str) -> Any:
 
 
 def require_known(what: str, value: Any, known: Mapping[str, Any]) -> None:
-    """Raises ConfigError, with the nearest known word, for one that is not known."""
+    """Raises ConfigError for an unknown word, with the nearest known one."""
     if not isinstance(value, str) or value not in known:
         raise ConfigError(
             f"Unknown {what} {printable(value)}. {nearest(str(value), list(known))}"
@@ -114,7 +114,7 @@ def require_known(what: str, value: Any, known: Mapping[str, Any]) -> None:
 
 
 def nearest(word: str, known: list[str]) -> str:
-    """Returns a question that offers the nearest of the known words, or all of them."""
+    """Returns a question that offers the nearest known word, or a list of all."""
     if not known:
         return "None is known."
     close = difflib.get_close_matches(word[:_LONGEST_WORD], known, n=1)
@@ -124,7 +124,7 @@ def nearest(word: str, known: list[str]) -> str:
 
 
 def _is_word(value: Any) -> bool:
-    """Returns whether a value is what YAML makes of a word without quotes."""
+    """Returns whether YAML makes such a value from a word without quotes."""
     return isinstance(value, bool | int | float)
 
 
