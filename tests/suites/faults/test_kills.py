@@ -157,7 +157,9 @@ def test_two_builds_at_once_do_not_disturb_each_other(
 ) -> None:
     first = Build(archives, tmp_path, *FLAGS)
     first.wait_for_a_shard()
+    os.kill(first.pid, signal.SIGSTOP)  # lest it is done before the second begins
     second = build(archives, tmp_path, *FLAGS)
+    os.kill(first.pid, signal.SIGCONT)
     assert second.code == 1
     assert "Another run is writing to" in second.err
     assert first.end().code == 0

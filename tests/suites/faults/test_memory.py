@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -18,11 +19,11 @@ GROWTH = 100_000_000
 def tree_bytes(process: psutil.Process) -> int:
     """Returns the resident size of a process and all it started."""
     total = 0
-    for each in [process, *process.children(recursive=True)]:
-        try:
-            total += each.memory_info().rss
-        except psutil.NoSuchProcess:
-            continue
+    with suppress(psutil.NoSuchProcess):  # it has ended since
+        total += process.memory_info().rss
+        for each in process.children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                total += each.memory_info().rss
     return total
 
 

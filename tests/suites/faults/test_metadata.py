@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.helpers.archives import nested_tar, tar, write_archives
+from tests.helpers.archives import nested_tar, stated, tar, write_archives
 from tests.helpers.jpegs import (
     BASE,
     EXTENDED,
@@ -82,7 +82,8 @@ def test_nothing_that_is_stripped_reaches_a_dataset(
     laden: Path, tmp_path: Path
 ) -> None:
     flags = ("--format", ",".join(FORMATS), "--set", "images.exif=strip")
-    ended = build(laden, tmp_path, *flags, "images.xmp=strip", "num_shards={}")
+    flags += ("images.xmp=strip", "num_shards={}")
+    ended = build(laden, tmp_path, *flags, *stated(laden))
     assert ended.code == 0, ended.err
     wanted = sorted(map(pixels, IMAGES.values()))
     for path in outputs(tmp_path):
@@ -98,6 +99,7 @@ def test_what_an_encoding_cannot_hold_is_counted(laden: Path, tmp_path: Path) ->
     ended = build(
         *(laden, tmp_path, "--set", "images.policy=reencode"),
         *("images.encoding=png", "images.orientation=apply", "num_shards={}"),
+        *stated(laden),
     )
     assert ended.code == 0, ended.err
     (path,) = tmp_path.rglob("statistics.json")
