@@ -34,7 +34,7 @@ from transforms.formats import (
     SplitFacts,
     loader_line,
 )
-from transforms.shards import ShardOutput, finished_formats
+from transforms.shards import ShardOutput
 
 
 def published_file(directory: str, name: str, examples: int) -> FileFacts:
@@ -79,12 +79,12 @@ def write_tfds_documents(
             with other shards.
     """
     any_format, splits = next(iter(built.items()))
-    directory = output.directory(any_format)
+    directory = output.places.directory(any_format)
     # What is being replaced goes in every format, even where no shard was built anew.
-    there = [] if output.overwrite else finished_formats(output, any_format)
+    there = [] if output.overwrite else output.places.finished_formats(any_format)
     earlier = [name for name in there if name not in built]
     if earlier:
-        info = storage.read_json(output.mark(any_format))
+        info = storage.read_json(output.places.mark(any_format))
         alike = info.get("splits") == tfds.split_documents(splits)
         if not alike or not set(earlier) <= set(FORMATS):
             raise StorageError(
@@ -149,11 +149,11 @@ def _built_earlier(
         earlier: The formats that were there before.
         splits: The splits in a format that was just built; they are the same in each.
     """
-    uri = output.manifest(any_format)
+    uri = output.places.manifest(any_format)
     known: Mapping[str, Splits] = {}
     if storage.exists(uri):
         known = decode_manifest(storage.read_bytes(uri), uri).formats
-    directory = output.directory(any_format)
+    directory = output.places.directory(any_format)
     return {
         name: known[name]
         if name in known
@@ -244,7 +244,10 @@ def write_hub_documents(
     Raises:
         StorageError: A document can't be written.
     """
-    root, directory = output.root(format_name), output.directory(format_name)
+    root, directory = (
+        output.places.root(format_name),
+        output.places.directory(format_name),
+    )
     kind = FORMATS[format_name]
     ours = config_facts(facts, splits)
     names = {file.name for split in splits for file in split.files}
@@ -281,7 +284,7 @@ def write_hub_documents(
         uri = storage.join(place, name.removeprefix(SHARED))
         storage.publish_bytes(uri, document)
     storage.publish_bytes(
-        output.manifest(format_name),
+        output.places.manifest(format_name),
         _manifest(facts, output, {format_name: splits}, counts, documents),
     )
 

@@ -9,7 +9,7 @@ from transforms.formats.listing import (
     SplitCounts,
     SplitFacts,
 )
-from transforms.formats.places import MANIFEST, MARKS
+from transforms.formats.places import MANIFEST, MARKS, Places
 from transforms.formats.records import (
     FEATURES,
     DamagedRecords,
@@ -35,6 +35,7 @@ __all__ = [
     "FileFacts",
     "Layout",
     "OpenFile",
+    "Places",
     "Schema",
     "Source",
     "SplitCounts",
