@@ -7,7 +7,7 @@ hub. What dead runs left there is removed before.
 
 import base64
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -85,7 +85,7 @@ def write_tfds_documents(
     formats = {name: there[name] for name in FORMATS if name in there}
     directory = output.places.directory(next(iter(built)))
     ours = {file.name for of in formats.values() for s in of for file in s.files}
-    _remove_strangers(directory, ours, lambda name: name.startswith(f"{facts.name}-"))
+    _remove_strangers(output.places, next(iter(built)), ours)
     beside = storage.join(directory.rsplit("/", 2)[0], ".config")
     storage.make_directory(beside)
     storage.publish_bytes(
@@ -241,8 +241,7 @@ def write_hub_documents(
     directory = output.places.directory(format_name)
     ours = config_facts(facts, splits)
     names = {file.name for split in splits for file in split.files}
-    extension = "." + splits[0].files[0].name.rpartition(".")[2]
-    _remove_strangers(directory, names, lambda name: name.endswith(extension))
+    _remove_strangers(output.places, format_name, names)
     documents = dict(described) | ({_FIGURE: figure} if figure else {})
     if companions := FORMATS[format_name].companions:
         documents |= {
@@ -256,7 +255,7 @@ def write_hub_documents(
         if (figure and config.name == facts.config)
         or storage.exists(storage.join(root, config.name, _FIGURE))
     }
-    shared = _shared_documents(facts, format_name, configs, figures, extension)
+    shared = _shared_documents(facts, format_name, configs, figures)
     documents |= {SHARED + name: document for name, document in shared.items()}
     for name, document in documents.items():
         place = root if name.startswith(SHARED) else directory
@@ -273,7 +272,6 @@ def _shared_documents(
     format_name: str,
     configs: Sequence[ConfigFacts],
     figures: Mapping[str, str],
-    extension: str,
 ) -> dict[str, bytes]:
     """Returns what the configurations of a folder for the hub share, by name.
 
@@ -282,15 +280,14 @@ def _shared_documents(
         format_name: The folder's format.
         configs: What it has, the default one first.
         figures: By configuration, the address of its figure; it may lack some.
-        extension: What the data files' names end in.
     """
-    typed = FORMATS[format_name].typed
+    kind = FORMATS[format_name]
     loaders = {
         config.name: _loader_lines(facts, config, [format_name], _ANY_FOLDER)
         for config in configs
     }
-    readme = hub_readme(facts, configs, extension, loaders, figures, typed)
-    croissant = croissant_documents(facts, configs) if typed else {}
+    readme = hub_readme(facts, configs, kind.pattern, loaders, figures, kind.typed)
+    croissant = croissant_documents(facts, configs) if kind.typed else {}
     return {**croissant, "README.md": readme.encode()}
 
 
@@ -334,10 +331,10 @@ def _as_data_uri(png: bytes) -> str:
     return "data:image/png;base64," + base64.b64encode(png).decode()
 
 
-def _remove_strangers(
-    directory: str, ours: set[str], is_shard: Callable[[str], bool]
-) -> None:
+def _remove_strangers(places: Places, format_name: str, ours: set[str]) -> None:
     """Removes what dead runs left: unpublished files, shards of another plan."""
+    directory, kind = places.directory(format_name), FORMATS[format_name]
     for name in storage.list_names(directory):
-        if storage.is_unfinished(name) or (is_shard(name) and name not in ours):
+        strange = name not in ours and kind.is_data_file(places.dataset, name)
+        if strange or storage.is_unfinished(name):
             storage.remove(storage.join(directory, name))
