@@ -9,7 +9,7 @@ from transforms.formats.listing import (
     SplitCounts,
     SplitFacts,
 )
-from transforms.formats.places import MANIFEST, MARKS, Places
+from transforms.formats.places import MANIFEST, MARKS, Places, find_data_dir
 from transforms.formats.records import (
     FEATURES,
     DamagedRecords,
@@ -41,5 +41,6 @@ __all__ = [
     "SplitCounts",
     "SplitFacts",
     "example_sizes",
+    "find_data_dir",
     "loader_line",
 ]

@@ -87,3 +87,22 @@ class Places:
                 "or build the dataset with --overwrite."
             )
         return formats
+
+
+def find_data_dir(
+    directory: str, dataset: str, config: str, version: str
+) -> str | None:
+    """Returns the directory of datasets that a dataset lies in, if its path tells.
+
+    Args:
+        directory: Where its files lie in one of the formats, or what a loader is given.
+        dataset: The dataset's name.
+        config: The configuration's name.
+        version: ``major.minor.patch``.
+    """
+    beneath = Places("", dataset, config, version)
+    for place in (beneath.directory, beneath.root):
+        for suffix in map(place, FORMATS):
+            if suffix and directory.endswith(suffix):
+                return directory.removesuffix(suffix) or "/"
+    return None
