@@ -112,7 +112,7 @@ def _remarks(
         f"top, and {_FIXED_SECONDS} s or so for Beam and documents.",
     ]
     places = [archive.file.uri for archive in inputs.archives]
-    if any("://" in uri for uri in (*places, inputs.output.data_dir)):
+    if any("://" in uri for uri in (*places, inputs.output.places.data_dir)):
         images = _total(splits, counts, "planned_images")
         members = _total(splits, counts, "members")
         files = sum(

@@ -69,7 +69,7 @@ def verify_dataset(
         output = inputs.archives.output
         archived = _plan_dataset(
             root, inputs.archives, save_index=True
-        ) | "HashMembers" >> HashMembers(output.config, output.images)
+        ) | "HashMembers" >> HashMembers(output.places.config, output.images)
         found = (found, archived) | "WithArchives" >> beam.Flatten()
     return found | "ConcludeSplits" >> ConcludeSplits(
         inputs.holdings, inputs.demands, directory

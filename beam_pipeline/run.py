@@ -103,7 +103,7 @@ def _build(
         return
     pipeline = make_pipeline(options, refuse)
     with ExitStack() as stack:
-        for directory in dict.fromkeys(map(output.directory, output.formats)):
+        for directory in dict.fromkeys(map(output.places.directory, output.formats)):
             storage.make_directory(directory)
             stack.enter_context(exclusive(directory))
         sweep_leftovers(output, inputs.index_dir)

@@ -8,7 +8,7 @@ from beam_pipeline.inputs import config_settings, find_inputs, setting_changes
 from transforms import storage
 from transforms.documents import Manifest, decode_manifest
 from transforms.errors import ArchiveError, StorageError
-from transforms.shards import ShardOutput, finished_formats
+from transforms.shards import ShardOutput
 
 
 def without_finished(config: BuildConfig, output: ShardOutput) -> ShardOutput:
@@ -23,7 +23,7 @@ def without_finished(config: BuildConfig, output: ShardOutput) -> ShardOutput:
         LabelError: A file of labels is malformed.
         SubsetError: A subset list can't be had or is not the one described.
     """
-    there = {name: finished_formats(output, name) for name in output.formats}
+    there = {name: output.places.finished_formats(name) for name in output.formats}
     if not any(there.values()):
         return output
     wanted, reason = _wanted_settings(config, output)
@@ -32,7 +32,7 @@ def without_finished(config: BuildConfig, output: ShardOutput) -> ShardOutput:
         changes = setting_changes(manifest, config, output, wanted) if manifest else []
         if changes:
             raise StorageError(
-                f"{output.directory(name)} holds the dataset as "
+                f"{output.places.directory(name)} holds the dataset as "
                 f"{' and '.join(there[name])}, built with other settings: "
                 f"{'; '.join(changes)}. Rerun with the settings it was built with, or "
                 "with --overwrite to replace it."
@@ -40,9 +40,9 @@ def without_finished(config: BuildConfig, output: ShardOutput) -> ShardOutput:
         if name not in there[name]:
             continue
         # A run that was killed in its last moment left them.
-        storage.remove_tree(output.reports(name))
+        storage.remove_tree(output.places.reports(name))
         print(
-            f"{output.directory(name)} is complete as {name} and left as it is; "
+            f"{output.places.directory(name)} is complete as {name} and left as it is; "
             "--overwrite builds it anew."
         )
         if manifest is None or not manifest.settings:
@@ -65,7 +65,7 @@ def _wanted_settings(
 
 
 def _find_manifest(output: ShardOutput, format_name: str) -> Manifest | None:
-    uri = output.manifest(format_name)
+    uri = output.places.manifest(format_name)
     if not storage.exists(uri):  # TFDS built it
         return None
     return decode_manifest(storage.read_bytes(uri), uri)

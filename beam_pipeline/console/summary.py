@@ -71,7 +71,7 @@ def print_summary(
         print(remark)
     print(f"Built in {seconds:.1f} s.")
     for name in output.formats:
-        print(f"{name}: {output.directory(name)}")
+        print(f"{name}: {output.places.directory(name)}")
         print(loader_line_of(config, output, name))
 
 
@@ -112,7 +112,7 @@ def _remarks(config: BuildConfig, split: str, counts: Counters) -> list[str]:
 
 def _warnings(output: ShardOutput, splits: list[str]) -> Iterator[str]:
     """Yields what decoders warned of, with the first images' names."""
-    uri = storage.join(output.directory(output.formats[0]), STATISTICS)
+    uri = storage.join(output.places.directory(output.formats[0]), STATISTICS)
     document: Mapping[str, Any] = json.loads(storage.read_bytes(uri))
     for split in splits:
         counted = document["splits"][split]
@@ -127,7 +127,7 @@ def loader_line_of(config: BuildConfig, output: ShardOutput, format_name: str) -
     """Returns the line of Python that loads what was built."""
     line = loader_line(
         format_name,
-        root=output.root(format_name),
+        root=output.places.root(format_name),
         name=config.name,
         config=config.config,
         version=config.version,

@@ -14,7 +14,7 @@ from transforms import storage
 from transforms.archives import Archive
 from transforms.documents import DatasetFacts
 from transforms.errors import ArchiveError, SubsetError
-from transforms.formats import Schema
+from transforms.formats import Places, Schema
 from transforms.planning import (
     LabelByContainer,
     LabelFile,
@@ -79,10 +79,7 @@ def find_output(config: BuildConfig) -> ShardOutput:
         StorageError: It can't be read.
     """
     return ShardOutput(
-        data_dir=config.data_dir,
-        dataset=config.name,
-        config=config.config,
-        version=config.version,
+        places=Places(config.data_dir, config.name, config.config, config.version),
         formats=config.formats,
         schema=Schema(
             read_class_names(config.class_names),

@@ -32,8 +32,8 @@ def sweep_leftovers(output: ShardOutput, index_dir: str) -> None:
     shared = {index_dir}
     for name in output.formats:
         shared |= {
-            output.root(name),
-            storage.join(output.directory(name).rsplit("/", 2)[0], ".config"),
+            output.places.root(name),
+            storage.join(output.places.directory(name).rsplit("/", 2)[0], ".config"),
         }
     for directory in sorted(shared):
         with suppress(StorageError):  # it may be none of ours
@@ -47,9 +47,9 @@ def sweep_own(output: ShardOutput) -> None:
         StorageError: One can't be removed.
     """
     for name in output.formats:
-        sweep(output.directory(name), ours=True)
-        sweep(output.reports(name), ours=True)
-    sweep(output.quarantine(), ours=True)
+        sweep(output.places.directory(name), ours=True)
+        sweep(output.places.reports(name), ours=True)
+    sweep(output.places.quarantine(), ours=True)
 
 
 @contextmanager
@@ -65,11 +65,11 @@ def noted_build(inputs: BuildInputs) -> Iterator[list[str]]:
     output = inputs.output
     remarks = []
     for name in output.formats:
-        note = storage.join(output.reports(name), _BUILD)
-        there = _reported(output.reports(name))
+        note = storage.join(output.places.reports(name), _BUILD)
+        there = _reported(output.places.reports(name))
         if there:
             remarks.append(_remark(name, there, _changes(note, wanted)))
-        storage.make_directory(output.reports(name))
+        storage.make_directory(output.places.reports(name))
         storage.publish_bytes(note, json.dumps(wanted, indent=2).encode())
     ended = False
     try:
@@ -77,16 +77,16 @@ def noted_build(inputs: BuildInputs) -> Iterator[list[str]]:
         ended = True
     finally:
         for name in output.formats:
-            if not ended and not _reported(output.reports(name)):
+            if not ended and not _reported(output.places.reports(name)):
                 # The directory stays: a job may be about to publish its first report.
-                storage.remove(storage.join(output.reports(name), _BUILD))
+                storage.remove(storage.join(output.places.reports(name), _BUILD))
 
 
 def published_shards(output: ShardOutput) -> str:
     """Returns how many shards have been published, in words, for each format."""
     counts = []
     for name in output.formats:
-        there = _reported(output.reports(name))
+        there = _reported(output.places.reports(name))
         shards = " and ".join(
             f"{number:,} of {total:,} {split} shards"
             for (split, total), number in sorted(there.items())

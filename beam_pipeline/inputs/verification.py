@@ -23,7 +23,7 @@ from beam_pipeline.inputs.build import (
 )
 from beam_pipeline.inputs.numbers import check_numbers
 from transforms.errors import ConfigError
-from transforms.formats import FORMATS
+from transforms.formats import find_data_dir
 from transforms.images import ImagePolicy
 from transforms.planning import Labeller, StatedNumbers
 from transforms.shards import ShardOutput
@@ -174,7 +174,9 @@ def _find_config(holding: Holding, options: VerifyOptions) -> BuildConfig | None
         "num_shards": {},
     }
     if options.flags.get("data_dir") is None:
-        flags["data_dir"] = _data_dir(options.directory, holding)
+        flags["data_dir"] = find_data_dir(
+            options.directory, holding.dataset, holding.config, holding.version
+        )
     config = load_config(name, options.overrides, flags)
     if (config.name, config.config) != (holding.dataset, holding.config):
         if options.config is None and not options.with_archives:
@@ -185,19 +187,6 @@ def _find_config(holding: Holding, options: VerifyOptions) -> BuildConfig | None
             "--config the configuration that it was built with."
         )
     return config
-
-
-def _data_dir(directory: str, holding: Holding) -> str | None:
-    """Returns the directory of datasets that a dataset lies in, if its path tells."""
-    dataset, config, version = holding.dataset, holding.config, holding.version
-    for suffix in (
-        f"/{dataset}/{config}/{version}",
-        *(f"/{name}/{dataset}/{version}/{config}" for name in FORMATS),
-        *(f"/{name}/{dataset}/{version}" for name in FORMATS),
-    ):
-        if directory.endswith(suffix):
-            return directory.removesuffix(suffix) or "/"
-    return None
 
 
 def _check_holding(

@@ -17,11 +17,11 @@ from transforms.documents.finish import finish_dataset
 from transforms.documents.manifest import decode_manifest
 from transforms.errors import StorageError
 from transforms.formats.listing import FileFacts
+from transforms.formats.places import Places
 from transforms.formats.records import Example, Schema
 from transforms.formats.table import FORMATS
 from transforms.images.policy import ImagePolicy
 from transforms.planning.labels import read_class_names
-from transforms.shards import output as outputs
 from transforms.shards.output import ShardOutput
 from transforms.shards.report import ShardReport
 from transforms.statistics.counting import StatisticsBuilder
@@ -94,10 +94,7 @@ def facts() -> DatasetFacts:
 @pytest.fixture
 def output(tmp_path: Path, facts: DatasetFacts) -> ShardOutput:
     output = ShardOutput(
-        data_dir=str(tmp_path),
-        dataset="imagenet2012_subset",
-        config="1pct",
-        version="5.0.0",
+        places=Places(str(tmp_path), "imagenet2012_subset", "1pct", "5.0.0"),
         formats=("tfrecord",),
         schema=facts.schema,
         images={"train": ImagePolicy(), "validation": ImagePolicy(policy="keep")},
@@ -112,18 +109,18 @@ def output(tmp_path: Path, facts: DatasetFacts) -> ShardOutput:
 
 def write_shard(output: ShardOutput, format_name: str, name: str) -> None:
     """Writes a shard of one record, for the figure; no matter what is reported."""
-    path = Path(output.directory(format_name), name)
+    path = Path(output.places.directory(format_name), name)
     path.parent.mkdir(parents=True, exist_ok=True)
     with FORMATS[format_name].publish(str(path), output.schema) as file:
         file.writer.write(Example("n01440764_1.JPEG", image(1), 0))
 
 
 def directory(output: ShardOutput) -> Path:
-    return Path(output.directory("tfrecord"))
+    return Path(output.places.directory("tfrecord"))
 
 
 def is_complete(output: ShardOutput) -> bool:
-    return outputs.is_complete(output, "tfrecord")
+    return "tfrecord" in output.places.finished_formats("tfrecord")
 
 
 def write_all(
@@ -316,7 +313,9 @@ def test_a_shard_without_a_report_is_refused(
 
 def test_a_directory_without_dataset_info_is_not_complete(output: ShardOutput) -> None:
     assert not is_complete(output)
-    assert not is_complete(replace(output, version="9.9.9"))
+    assert not is_complete(
+        replace(output, places=replace(output.places, version="9.9.9"))
+    )
     (directory(output) / "features.json").write_text("{}")
     assert not is_complete(output)
     (directory(output) / "dataset_info.json").mkdir()  # a document, not a directory
@@ -477,16 +476,17 @@ def build_hub(
     facts: DatasetFacts, output: ShardOutput, format_name: str, extension: str
 ) -> Path:
     """Writes one file a split and the documents; returns the folder."""
-    output = replace(output, config=facts.config, formats=(format_name,))
+    places = replace(output.places, config=facts.config)
+    output = replace(output, places=places, formats=(format_name,))
     reports = []
     for split in facts.splits:
         name = f"{split}-0{extension}"
         write_shard(output, format_name, name)
         reports.append(hub_report(format_name, split, name))
-    assert not outputs.is_complete(output, format_name)
+    assert format_name not in output.places.finished_formats(format_name)
     write_all(facts, output, reports)
-    assert outputs.is_complete(output, format_name)
-    return Path(output.root(format_name))
+    assert format_name in output.places.finished_formats(format_name)
+    return Path(output.places.root(format_name))
 
 
 def names(folder: Path) -> list[str]:
@@ -499,7 +499,9 @@ def test_a_parquet_folder_has_all_that_the_hub_wants(
     facts: DatasetFacts, output: ShardOutput
 ) -> None:
     folder = build_hub(facts, output, "parquet", ".parquet")
-    assert folder == Path(output.data_dir, "parquet", "imagenet2012_subset", "5.0.0")
+    assert folder == Path(
+        output.places.data_dir, "parquet", "imagenet2012_subset", "5.0.0"
+    )
     assert names(folder) == [
         "1pct/figure.png",
         "1pct/manifest.json",
@@ -566,7 +568,9 @@ def test_the_readme_covers_the_configurations_built_before(
 def test_strangers_in_a_folder_are_removed(
     facts: DatasetFacts, output: ShardOutput
 ) -> None:
-    place = Path(output.data_dir, "parquet", "imagenet2012_subset", "5.0.0", "1pct")
+    place = Path(
+        output.places.data_dir, "parquet", "imagenet2012_subset", "5.0.0", "1pct"
+    )
     place.mkdir(parents=True)
     for name in ("train-00000-of-00009.parquet", ".x.0123abcd.unfinished", "mine.txt"):
         (place / name).write_bytes(b"left over")
@@ -578,7 +582,7 @@ def test_strangers_in_a_folder_are_removed(
 def test_a_manifest_that_is_none_is_named(
     facts: DatasetFacts, output: ShardOutput
 ) -> None:
-    folder = Path(output.data_dir, "parquet", "imagenet2012_subset", "5.0.0")
+    folder = Path(output.places.data_dir, "parquet", "imagenet2012_subset", "5.0.0")
     (folder / "10pct").mkdir(parents=True)
     (folder / "10pct" / "manifest.json").write_text("{}")
     with pytest.raises(StorageError, match=r"10pct/manifest\.json is not a manifest"):

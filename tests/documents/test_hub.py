@@ -64,7 +64,7 @@ configs:
 def head(
     facts: DatasetFacts, *configs: ConfigFacts, typed: bool = False
 ) -> dict[str, object]:
-    readme = hub_readme(facts, configs, ".tar", LOADERS, FIGURES, typed)
+    readme = hub_readme(facts, configs, "*.tar", LOADERS, FIGURES, typed)
     _, written, _ = readme.split("---\n", 2)
     document = yaml.safe_load(written)
     assert isinstance(document, dict)
@@ -73,7 +73,7 @@ def head(
 
 def test_readme_is_a_head_and_the_card() -> None:
     facts = replace(FACTS, schema=replace(FACTS.schema, dimensions=True))
-    readme = hub_readme(facts, [ONE], ".parquet", LOADERS, FIGURES, True)
+    readme = hub_readme(facts, [ONE], "*.parquet", LOADERS, FIGURES, True)
     assert readme == HEAD + card_markdown(facts, [ONE], LOADERS, FIGURES)
 
 
@@ -128,7 +128,7 @@ def test_texts_in_the_head_survive_yaml() -> None:
         title=title,
         schema=replace(FACTS.schema, class_names=("no", "1", "- a: b")),
     )
-    lines = hub_readme(facts, [ONE], ".parquet", {}, {}, True).splitlines()
+    lines = hub_readme(facts, [ONE], "*.parquet", {}, {}, True).splitlines()
     assert "ümläuts" in lines[1]
     assert lines[2] == "license: other"
     document = head(facts, ONE, typed=True)

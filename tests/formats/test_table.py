@@ -40,6 +40,14 @@ def test_file_names(format_name: str, index: int, count: int, name: str) -> None
 
 
 @pytest.mark.parametrize("name", FORMATS)
+def test_a_pattern_takes_what_the_format_names(name: str) -> None:
+    kind = FORMATS[name]
+    assert kind.is_data_file("d[0]", kind.file_name("d[0]", "train", 7, 16))
+    assert not kind.is_data_file("d[0]", "d0-train")
+    assert not kind.is_data_file("d[0]", "report.html")
+
+
+@pytest.mark.parametrize("name", FORMATS)
 def test_every_format_reads_what_it_writes(name: str, tmp_path: Path) -> None:
     uri = str(tmp_path / "file")
     with FORMATS[name].publish(uri, SCHEMA) as file:

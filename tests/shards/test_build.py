@@ -18,6 +18,7 @@ from tests.helpers.archives import PNG_START, image, tar
 from transforms import storage
 from transforms.errors import StorageError
 from transforms.formats.listing import FileFacts
+from transforms.formats.places import Places
 from transforms.formats.records import Example, Schema, Source
 from transforms.formats.table import FORMATS
 from transforms.formats.tf_example import decode_example
@@ -25,7 +26,7 @@ from transforms.images.policy import ImagePolicy
 from transforms.images.treatment import treat_image
 from transforms.planning.spec import SHARD_SCHEMA, ShardSpec
 from transforms.shards.build import build_shard, shard_fingerprint
-from transforms.shards.output import ShardOutput, finished_formats, is_complete
+from transforms.shards.output import ShardOutput
 from transforms.shards.report import ShardReport, decode_report
 
 CMYK = image(1, "CMYK")
@@ -76,10 +77,7 @@ def make_spec(tmp_path: Path) -> MakeSpec:
 @pytest.fixture
 def output(tmp_path: Path) -> ShardOutput:
     return ShardOutput(
-        data_dir=str(tmp_path / "out"),
-        dataset="made_up",
-        config="some",
-        version="1.0.0",
+        places=Places(str(tmp_path / "out"), "made_up", "some", "1.0.0"),
         formats=("tfrecord",),
         schema=Schema(tuple(f"n{i:08d}" for i in range(1000))),
         images={"train": ImagePolicy(), "test": ImagePolicy()},
@@ -87,7 +85,7 @@ def output(tmp_path: Path) -> ShardOutput:
 
 
 def directory(output: ShardOutput) -> Path:
-    return Path(output.data_dir, "made_up", "some", "1.0.0")
+    return Path(output.places.data_dir, "made_up", "some", "1.0.0")
 
 
 def varint(value: int) -> bytes:
@@ -245,8 +243,8 @@ def test_a_finished_shard_that_was_moved_is_read_and_not_built_again(
     spec = make_spec()
     report = build_shard(spec, output)
     copy = tmp_path / "copy"
-    shutil.copytree(output.data_dir, copy)
-    moved = replace(output, data_dir=str(copy))
+    shutil.copytree(output.places.data_dir, copy)
+    moved = replace(output, places=replace(output.places, data_dir=str(copy)))
     before = state(shard_path(moved))
     assert build_shard(spec, moved) == report
     assert state(shard_path(moved)) == before
@@ -410,7 +408,10 @@ def _relabel(spec: ShardSpec) -> pa.Table:
             spec,
             replace(output, images={"train": ImagePolicy(policy="keep")}),
         ),
-        lambda spec, output: (spec, replace(output, dataset="other")),
+        lambda spec, output: (
+            spec,
+            replace(output, places=replace(output.places, dataset="other")),
+        ),
     ],
     ids=[
         "split",
@@ -450,7 +451,7 @@ def test_a_fingerprint_does_not_change_with_how_the_table_lies_in_memory(
             spec, output, "tfrecord"
         )
     # Nor with where the dataset lies: it may be moved between two runs.
-    moved = replace(output, data_dir="/elsewhere")
+    moved = replace(output, places=replace(output.places, data_dir="/elsewhere"))
     assert shard_fingerprint(spec, moved, "tfrecord") == shard_fingerprint(
         spec, output, "tfrecord"
     )
@@ -562,7 +563,7 @@ def test_the_shard_reads_back_with_its_own_format(
 
 
 def read_back(output: ShardOutput, format_name: str, name: str) -> list[Example]:
-    path = Path(output.directory(format_name), name)
+    path = Path(output.places.directory(format_name), name)
     return list(FORMATS[format_name].read(str(path)))
 
 
@@ -578,7 +579,7 @@ def test_every_format_holds_the_same_records(
     expected = [decode_example(data) for data in EXPECTED]
     for name, (file,) in report.files.items():
         assert read_back(output, name, file.name) == expected
-        path = Path(output.directory(name), file.name)
+        path = Path(output.places.directory(name), file.name)
         assert (file.size, file.examples) == (path.stat().st_size, 5)
 
 
@@ -586,15 +587,16 @@ def test_one_format_alone_has_the_bytes_it_has_among_others(
     make_spec: MakeSpec, output: ShardOutput
 ) -> None:
     spec = make_spec()
-    together = replace(output, formats=ALL, data_dir=output.data_dir + "-together")
+    elsewhere = replace(output.places, data_dir=output.places.data_dir + "-together")
+    together = replace(output, formats=ALL, places=elsewhere)
     report = build_shard(spec, together)
     for name, files in report.files.items():
         alone = replace(output, formats=(name,))
         assert build_shard(spec, alone) == replace(report, files={name: files})
         for file in files:
             assert (
-                Path(alone.directory(name), file.name).read_bytes()
-                == Path(together.directory(name), file.name).read_bytes()
+                Path(alone.places.directory(name), file.name).read_bytes()
+                == Path(together.places.directory(name), file.name).read_bytes()
             )
 
 
@@ -652,10 +654,10 @@ def test_a_dataset_that_is_being_replaced_is_not_complete(
     path = tmp_path / mark
     path.parent.mkdir(parents=True)
     path.write_text('{"fileFormat": "tfrecord"}')
-    assert is_complete(output, format_name)
+    assert format_name in output.places.finished_formats(format_name)
     build_shard(make_spec(), output)
     assert not path.exists()
-    assert not is_complete(output, format_name)
+    assert format_name not in output.places.finished_formats(format_name)
 
 
 def test_a_format_beside_a_finished_one_leaves_it_complete(
@@ -664,7 +666,7 @@ def test_a_format_beside_a_finished_one_leaves_it_complete(
     directory(output).mkdir(parents=True)
     info = directory(output) / "dataset_info.json"
     info.write_text('{"fileFormat": "tfrecord", "alternativeFileFormats": ["riegeli"]}')
-    assert finished_formats(output, "array_record") == ["tfrecord", "riegeli"]
+    assert output.places.finished_formats("array_record") == ["tfrecord", "riegeli"]
     build_shard(make_spec(), replace(output, formats=("array_record",)))
     assert info.exists()
 
@@ -683,7 +685,7 @@ def test_a_mark_that_names_no_formats_is_named(output: ShardOutput, text: str) -
     info = directory(output) / "dataset_info.json"
     info.write_text(text)
     with pytest.raises(StorageError) as caught:
-        is_complete(output, "tfrecord")
+        output.places.finished_formats("tfrecord")
     assert str(caught.value) == (
         f"{info} should name the formats of the directory as text. Remove it, or build "
         "the dataset with --overwrite."
@@ -696,4 +698,4 @@ def test_a_mark_that_is_no_json_is_named(output: ShardOutput, text: str) -> None
     info = directory(output) / "dataset_info.json"
     info.write_text(text)
     with pytest.raises(StorageError, match=f"{info} .*JSON.* Remove it"):
-        is_complete(output, "tfrecord")
+        output.places.finished_formats("tfrecord")

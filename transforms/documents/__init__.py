@@ -7,6 +7,7 @@ from transforms.documents.facts import (
     config_facts,
     document_facts,
 )
+from transforms.documents.hub import config_sizes, data_files
 from transforms.documents.manifest import SHARED, Manifest, decode_manifest
 from transforms.documents.tfds import split_documents
 
@@ -16,6 +17,8 @@ __all__ = [
     "License",
     "Manifest",
     "config_facts",
+    "config_sizes",
+    "data_files",
     "decode_manifest",
     "document_facts",
     "size_text",

@@ -7,7 +7,7 @@ hub. What dead runs left there is removed before.
 
 import base64
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -30,11 +30,12 @@ from transforms.formats import (
     MARKS,
     ConfigFacts,
     FileFacts,
+    Places,
     SplitCounts,
     SplitFacts,
     loader_line,
 )
-from transforms.shards import ShardOutput, finished_formats
+from transforms.shards import ShardOutput
 
 
 def published_file(directory: str, name: str, examples: int) -> FileFacts:
@@ -78,34 +79,13 @@ def write_tfds_documents(
         StorageError: A document can't be written, or the directory has other formats
             with other shards.
     """
-    any_format, splits = next(iter(built.items()))
-    directory = output.directory(any_format)
-    # What is being replaced goes in every format, even where no shard was built anew.
-    there = [] if output.overwrite else finished_formats(output, any_format)
-    earlier = [name for name in there if name not in built]
-    if earlier:
-        info = storage.read_json(output.mark(any_format))
-        alike = info.get("splits") == tfds.split_documents(splits)
-        if not alike or not set(earlier) <= set(FORMATS):
-            raise StorageError(
-                f"{directory} holds the dataset as {' and '.join(earlier)} too, with "
-                "other shards or other examples. Rerun with the flags it was built "
-                "with, or with --overwrite to replace it."
-            )
+    splits = next(iter(built.values()))
+    there = _built_earlier(output, built) | dict(built)
     # Loaders take the first unless told otherwise, and not all can read each.
-    formats = [name for name in FORMATS if name in (*earlier, *built)]
-    known = _built_earlier(facts.name, output, any_format, earlier, splits) | dict(
-        built
-    )
-    ours = {file.name for name in formats for s in known[name] for file in s.files}
-    _remove_strangers(directory, ours, lambda name: name.startswith(f"{facts.name}-"))
-    config = config_facts(facts, known[formats[0]])
-    card = card_html(
-        replace(facts, schema=replace(facts.schema, dimensions=False)),
-        [config],
-        {config.name: _loader_lines(facts, config, formats, _ANY_DATA_DIR)},
-        {config.name: _as_data_uri(figure)} if figure else {},
-    )
+    formats = {name: there[name] for name in FORMATS if name in there}
+    directory = output.places.directory(next(iter(built)))
+    ours = {file.name for of in formats.values() for s in of for file in s.files}
+    _remove_strangers(output.places, next(iter(built)), ours)
     beside = storage.join(directory.rsplit("/", 2)[0], ".config")
     storage.make_directory(beside)
     storage.publish_bytes(
@@ -114,66 +94,66 @@ def write_tfds_documents(
     described = {
         "label.labels.txt": tfds.labels_document(facts),
         "features.json": tfds.features_document(facts),
-        "card.html": card.encode(),
+        "card.html": _card(facts, formats, figure),
         **documents,
     }
-    info_document = tfds.info_document(facts, formats, splits)
-    manifest = _manifest(
-        facts,
-        output,
-        {name: known[name] for name in formats},
-        counts,
-        described | {MARKS["tfds"]: info_document},
-    )
-    for name, document in {
-        **described,
-        MANIFEST: manifest,
-        MARKS["tfds"]: info_document,
-    }.items():
+    info = {MARKS["tfds"]: tfds.info_document(facts, list(formats), splits)}
+    manifest = _manifest(facts, output, formats, counts, described | info)
+    for name, document in (described | {MANIFEST: manifest} | info).items():
         storage.publish_bytes(storage.join(directory, name), document)
 
 
 def _built_earlier(
-    dataset: str,
-    output: ShardOutput,
-    any_format: str,
-    earlier: Sequence[str],
-    splits: Splits,
+    output: ShardOutput, built: Mapping[str, Splits]
 ) -> dict[str, Splits]:
-    """Returns what the directory of a format holds in other formats already.
+    """Returns what a directory of TFDS's holds already, in formats that it keeps.
 
     Args:
-        dataset: The dataset's name.
-        output: Where its shards are.
-        any_format: One of the formats in the directory.
-        earlier: The formats that were there before.
-        splits: The splits in a format that was just built; they are the same in each.
+        output: Where the dataset's shards are.
+        built: The splits in each format that was just built; the same in each.
+
+    Raises:
+        StorageError: They have other shards, or can't be read.
     """
-    uri = output.manifest(any_format)
+    if output.overwrite:  # it goes in every format, even where no shard was built again
+        return {}
+    any_format, splits = next(iter(built.items()))
+    places = output.places
+    there = places.finished_formats(any_format)
+    earlier = [name for name in there if name not in built]
+    if not earlier:
+        return {}
+    directory = places.directory(any_format)
+    info = storage.read_json(places.mark(any_format))
+    alike = info.get("splits") == tfds.split_documents(splits)
+    if not alike or not set(earlier) <= set(FORMATS):
+        raise StorageError(
+            f"{directory} holds the dataset as {' and '.join(earlier)} too, with "
+            "other shards or other examples. Rerun with the flags it was built "
+            "with, or with --overwrite to replace it."
+        )
+    uri = places.manifest(any_format)
     known: Mapping[str, Splits] = {}
     if storage.exists(uri):
         known = decode_manifest(storage.read_bytes(uri), uri).formats
-    directory = output.directory(any_format)
     return {
         name: known[name]
         if name in known
-        else _hash_files(dataset, directory, name, splits)  # TFDS built it
+        else _hash_files(places, name, splits)  # TFDS built it
         for name in earlier
     }
 
 
-def _hash_files(
-    dataset: str, directory: str, format_name: str, splits: Splits
-) -> Splits:
+def _hash_files(places: Places, format_name: str, splits: Splits) -> Splits:
     """Returns splits with the files that they have in another format of TFDS's."""
-    name = FORMATS[format_name].file_name
+    name, directory = FORMATS[format_name].file_name, places.directory(format_name)
     return tuple(
         replace(
             split,
             files=tuple(
                 published_file(
                     directory,
-                    name(dataset, split.name, index, len(split.files)),
+                    name(places.dataset, split.name, index, len(split.files)),
                     file.examples,
                 )
                 for index, file in enumerate(split.files)
@@ -181,6 +161,19 @@ def _hash_files(
         )
         for split in splits
     )
+
+
+def _card(
+    facts: DatasetFacts, formats: Mapping[str, Splits], figure: bytes | None
+) -> bytes:
+    """Returns ``card.html``, of a directory that has these splits in these formats."""
+    config = config_facts(facts, next(iter(formats.values())))
+    return card_html(
+        replace(facts, schema=replace(facts.schema, dimensions=False)),
+        [config],
+        {config.name: _loader_lines(facts, config, list(formats), _ANY_DATA_DIR)},
+        {config.name: _as_data_uri(figure)} if figure else {},
+    ).encode()
 
 
 def _manifest(
@@ -244,17 +237,16 @@ def write_hub_documents(
     Raises:
         StorageError: A document can't be written.
     """
-    root, directory = output.root(format_name), output.directory(format_name)
-    kind = FORMATS[format_name]
+    root = output.places.root(format_name)
+    directory = output.places.directory(format_name)
     ours = config_facts(facts, splits)
     names = {file.name for split in splits for file in split.files}
-    extension = "." + splits[0].files[0].name.rpartition(".")[2]
-    _remove_strangers(directory, names, lambda name: name.endswith(extension))
+    _remove_strangers(output.places, format_name, names)
     documents = dict(described) | ({_FIGURE: figure} if figure else {})
-    if kind.companions:
+    if companions := FORMATS[format_name].companions:
         documents |= {
             name: f"{json.dumps(companion, indent=2)}\n".encode()
-            for name, companion in kind.companions(facts.name, ours).items()
+            for name, companion in companions(facts.name, ours).items()
         }
     configs = _with_neighbours(facts, root, format_name, ours)
     figures = {
@@ -263,27 +255,40 @@ def write_hub_documents(
         if (figure and config.name == facts.config)
         or storage.exists(storage.join(root, config.name, _FIGURE))
     }
-    of_folder = croissant_documents(facts, configs) if kind.typed else {}
-    documents |= {SHARED + name: document for name, document in of_folder.items()}
-    documents[SHARED + "README.md"] = hub_readme(
-        facts,
-        configs,
-        extension,
-        {
-            config.name: _loader_lines(facts, config, [format_name], _ANY_FOLDER)
-            for config in configs
-        },
-        figures,
-        kind.typed,
-    ).encode()
+    shared = _shared_documents(facts, format_name, configs, figures)
+    documents |= {SHARED + name: document for name, document in shared.items()}
     for name, document in documents.items():
         place = root if name.startswith(SHARED) else directory
         uri = storage.join(place, name.removeprefix(SHARED))
         storage.publish_bytes(uri, document)
     storage.publish_bytes(
-        output.manifest(format_name),
+        output.places.manifest(format_name),
         _manifest(facts, output, {format_name: splits}, counts, documents),
     )
+
+
+def _shared_documents(
+    facts: DatasetFacts,
+    format_name: str,
+    configs: Sequence[ConfigFacts],
+    figures: Mapping[str, str],
+) -> dict[str, bytes]:
+    """Returns what the configurations of a folder for the hub share, by name.
+
+    Args:
+        facts: What is said of the dataset.
+        format_name: The folder's format.
+        configs: What it has, the default one first.
+        figures: By configuration, the address of its figure; it may lack some.
+    """
+    kind = FORMATS[format_name]
+    loaders = {
+        config.name: _loader_lines(facts, config, [format_name], _ANY_FOLDER)
+        for config in configs
+    }
+    readme = hub_readme(facts, configs, kind.pattern, loaders, figures, kind.typed)
+    croissant = croissant_documents(facts, configs) if kind.typed else {}
+    return {**croissant, "README.md": readme.encode()}
 
 
 def _with_neighbours(
@@ -326,10 +331,10 @@ def _as_data_uri(png: bytes) -> str:
     return "data:image/png;base64," + base64.b64encode(png).decode()
 
 
-def _remove_strangers(
-    directory: str, ours: set[str], is_shard: Callable[[str], bool]
-) -> None:
+def _remove_strangers(places: Places, format_name: str, ours: set[str]) -> None:
     """Removes what dead runs left: unpublished files, shards of another plan."""
+    directory, kind = places.directory(format_name), FORMATS[format_name]
     for name in storage.list_names(directory):
-        if storage.is_unfinished(name) or (is_shard(name) and name not in ours):
+        strange = name not in ours and kind.is_data_file(places.dataset, name)
+        if strange or storage.is_unfinished(name):
             storage.remove(storage.join(directory, name))

@@ -68,14 +68,14 @@ def finish_dataset(
                 facts, output, name, splits, tally.counts, figure, documents
             )
     for name in tally.splits:
-        storage.remove_tree(output.reports(name))
+        storage.remove_tree(output.places.reports(name))
     return tally
 
 
 def _set_rejected_aside(
     output: ShardOutput, tally: Tally, read: ReadSource, max_rejects: float
 ) -> None:
-    directory = output.quarantine()
+    directory = output.places.quarantine()
     uri = storage.join(directory, FILE_NAME)
     if any(tally.rejected.values()):
         storage.make_directory(directory)

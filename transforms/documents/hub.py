@@ -30,7 +30,7 @@ _SIZE_CATEGORIES: Final = {
 def hub_readme(
     facts: DatasetFacts,
     configs: Sequence[ConfigFacts],
-    extension: str,
+    pattern: str,
     loaders: Mapping[str, Sequence[str]],
     figures: Mapping[str, str],
     typed: bool,
@@ -40,8 +40,8 @@ def hub_readme(
     Args:
         facts: What is said of the dataset.
         configs: Its finished configurations, one at least, each in the subfolder of
-            its name, its files named ``<split>-*<extension>``.
-        extension: What the data files' names end in, such as ``.parquet``.
+            its name.
+        pattern: The glob of the data files, such as ``*.parquet``.
         loaders: By configuration, the lines of Python that load it.
         figures: By configuration, the address of its figure; it may lack some.
         typed: Whether the files have columns, whose types the head then tells.
@@ -67,13 +67,7 @@ def hub_readme(
         {
             "config_name": config.name,
             **({"default": True} if config.name == default else {}),
-            "data_files": [
-                {
-                    "split": split.name,
-                    "path": f"{config.name}/{split.name}-*{extension}",
-                }
-                for split in config.splits
-            ],
+            "data_files": data_files(config, pattern),
         }
         for config in configs
     ]
@@ -89,6 +83,30 @@ def default_config(facts: DatasetFacts, configs: Sequence[ConfigFacts]) -> str:
     return facts.default_config if facts.default_config in names else names[0]
 
 
+def data_files(config: ConfigFacts, pattern: str) -> list[dict[str, str]]:
+    """Returns where the README says that each split lies, beneath the folder."""
+    return [
+        {"split": split.name, "path": f"{config.name}/{split.name}-{pattern}"}
+        for split in config.splits
+    ]
+
+
+def config_sizes(config: ConfigFacts) -> dict[str, Any]:
+    """Returns the numbers that the README has of a configuration."""
+    return {
+        "splits": [
+            {
+                "name": split.name,
+                "num_bytes": split.example_bytes,
+                "num_examples": split.examples,
+            }
+            for split in config.splits
+        ],
+        "download_size": sum(f.size for split in config.splits for f in split.files),
+        "dataset_size": sum(split.example_bytes for split in config.splits),
+    }
+
+
 def _dataset_info(facts: DatasetFacts, config: ConfigFacts) -> dict[str, Any]:
     """Returns what ``datasets`` calls the DatasetInfo of a configuration."""
     return {
@@ -100,16 +118,7 @@ def _dataset_info(facts: DatasetFacts, config: ConfigFacts) -> dict[str, Any]:
             }
             for feature in facts.schema.columns
         ],
-        "splits": [
-            {
-                "name": split.name,
-                "num_bytes": split.example_bytes,
-                "num_examples": split.examples,
-            }
-            for split in config.splits
-        ],
-        "download_size": sum(f.size for split in config.splits for f in split.files),
-        "dataset_size": sum(split.example_bytes for split in config.splits),
+        **config_sizes(config),
     }
 
 

@@ -35,7 +35,7 @@ class WriteMetadata(beam.PTransform):  # type: ignore[misc]
         )
 
     def _key_by_dataset(self, report: ShardReport) -> tuple[str, ShardReport]:
-        return self.output.config, report
+        return self.output.places.config, report
 
     def _write(self, group: tuple[str, Iterable[ShardReport]]) -> list[str]:
         _, reports = group

@@ -9,7 +9,7 @@ from transforms.formats.listing import (
     SplitCounts,
     SplitFacts,
 )
-from transforms.formats.places import MANIFEST, MARKS
+from transforms.formats.places import MANIFEST, MARKS, Places, find_data_dir
 from transforms.formats.records import (
     FEATURES,
     DamagedRecords,
@@ -35,10 +35,12 @@ __all__ = [
     "FileFacts",
     "Layout",
     "OpenFile",
+    "Places",
     "Schema",
     "Source",
     "SplitCounts",
     "SplitFacts",
     "example_sizes",
+    "find_data_dir",
     "loader_line",
 ]

@@ -1,8 +1,10 @@
 """What a format is: its names, its writer, its reader and its limits."""
 
+import glob
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import BinaryIO, Literal, Protocol, TypeVar
 
 from transforms import storage
@@ -59,6 +61,9 @@ class Format:
     Attributes:
         layout: Where its files lie.
         file_name: Names them.
+        pattern: The glob of all of them in their directory, with ``{dataset}`` for the
+            dataset's name. In a folder for the hub, those of a split begin with its
+            name and a hyphen.
         publish: Opens a file of it that appears, whole, when the block ends.
         read: Yields the Examples of a published file.
         scan: Yields them too, but goes on behind damaged ones where that is possible.
@@ -76,6 +81,7 @@ class Format:
 
     layout: Layout
     file_name: FileName
+    pattern: str
     publish: Publisher
     read: Reader
     scan: Scanner
@@ -87,6 +93,10 @@ class Format:
     companions: Companions | None = None
     typed: bool = False
     image_per_file: bool = False
+
+    def is_data_file(self, dataset: str, name: str) -> bool:
+        """Returns whether a file of that name is taken for one of a dataset's."""
+        return fnmatchcase(name, self.pattern.format(dataset=glob.escape(dataset)))
 
 
 def in_tfds_style(suffix: str) -> FileName:

@@ -40,6 +40,7 @@ FORMATS: Final[Mapping[str, Format]] = {
     "tfrecord": Format(
         layout="tfds",
         file_name=in_tfds_style("tfrecord"),
+        pattern="{dataset}-*",
         publish=to_stream(TFRecordWriter),
         read=from_stream(read_tfrecord),
         scan=from_stream(scan_tfrecord),
@@ -48,6 +49,7 @@ FORMATS: Final[Mapping[str, Format]] = {
     "array_record": Format(
         layout="tfds",
         file_name=in_tfds_style("array_record"),
+        pattern="{dataset}-*",
         publish=to_path(ArrayRecordWriter),
         read=from_path(read_array_record),
         scan=from_path(scan_array_record),
@@ -57,6 +59,7 @@ FORMATS: Final[Mapping[str, Format]] = {
     "parquet": Format(
         layout="hub",
         file_name=parquet_file_name,
+        pattern="*.parquet",
         publish=to_stream(ParquetWriter),
         read=from_stream(read_parquet),
         scan=from_stream(scan_parquet),
@@ -69,6 +72,7 @@ FORMATS: Final[Mapping[str, Format]] = {
     "webdataset": Format(
         layout="hub",
         file_name=webdataset_file_name,
+        pattern="*.tar",
         publish=to_stream(WebDatasetWriter),
         read=from_stream(read_webdataset),
         scan=from_stream(scan_webdataset),

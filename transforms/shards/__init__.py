@@ -1,7 +1,7 @@
 """Build one shard from its spec, report it, and add the reports up."""
 
 from transforms.shards.members import Accepted, Rejected, treated_members
-from transforms.shards.output import ShardOutput, finished_formats
+from transforms.shards.output import ShardOutput
 from transforms.shards.progress import ShardProgress
 from transforms.shards.report import FORMAT, VERSION, ShardReport
 from transforms.shards.tally import ReadSource, Tally, add_up, open_sources
@@ -17,7 +17,6 @@ __all__ = [
     "ShardReport",
     "Tally",
     "add_up",
-    "finished_formats",
     "open_sources",
     "treated_members",
 ]

@@ -78,12 +78,15 @@ def _write_shard(
     spec: ShardSpec, output: ShardOutput, formats: list[str], meter: ShardMeter
 ) -> ShardReport:
     for name in formats:
-        storage.make_directory(output.reports(name))
+        storage.make_directory(output.places.reports(name))
         if output.overwrite:  # from here on what is being replaced is not complete
-            storage.remove(output.mark(name))
+            storage.remove(output.places.mark(name))
     shards = [
         _ShardFiles(
-            output.directory(name), name, output.schema, _files(spec, output, name)
+            output.places.directory(name),
+            name,
+            output.schema,
+            _files(spec, output, name),
         )
         for name in formats
     ]
@@ -132,7 +135,7 @@ def _files(
     return [
         (
             FORMATS[format_name].file_name(
-                output.dataset,
+                output.places.dataset,
                 spec.split,
                 spec.index * files + position,
                 spec.count * files,
@@ -201,7 +204,7 @@ class _ShardFiles:
 def _publish_report(
     spec: ShardSpec, output: ShardOutput, format_name: str, report: ShardReport
 ) -> None:
-    directory = output.directory(format_name)
+    directory = output.places.directory(format_name)
     fingerprint = shard_fingerprint(spec, output, format_name)
     published = [
         storage.file_info(storage.join(directory, file.name))
@@ -226,7 +229,7 @@ def _finished_report(
         return None
     report, published = decoded
     for file, then in zip(report.files[format_name], published, strict=True):
-        uri = storage.join(output.directory(format_name), file.name)
+        uri = storage.join(output.places.directory(format_name), file.name)
         if not storage.exists(uri):
             _LOGGER.warning("%s has disappeared: it is built anew.", uri)
             return None
@@ -240,4 +243,4 @@ def _finished_report(
 
 def _report_path(spec: ShardSpec, output: ShardOutput, format_name: str) -> str:
     name = f"{spec.split}-{spec.index:05d}-of-{spec.count:05d}.json"
-    return storage.join(output.reports(format_name), name)
+    return storage.join(output.places.reports(format_name), name)

@@ -6,7 +6,13 @@ from typing import Any, Final
 import yaml
 
 from transforms import storage
-from transforms.documents import SHARED, Manifest, decode_manifest
+from transforms.documents import (
+    SHARED,
+    Manifest,
+    config_sizes,
+    data_files,
+    decode_manifest,
+)
 from transforms.errors import StorageError
 from transforms.formats import MANIFEST, ConfigFacts
 from transforms.verification.directory import README, Documents
@@ -66,7 +72,7 @@ def check_hub_folder(
     root: Documents,
     configs: Mapping[str, ConfigFacts],
     class_names: Sequence[str],
-    extension: str,
+    pattern: str,
     typed: bool,
 ) -> None:
     """Holds what a hub folder says of its configurations against their manifests.
@@ -75,7 +81,7 @@ def check_hub_folder(
         root: The folder.
         configs: Its configurations.
         class_names: The classes of all of them.
-        extension: What the data files' names end in.
+        pattern: The glob of the data files.
         typed: Whether the README tells columns and sizes, and Croissant is there.
     """
     head = _read_head(root)
@@ -85,13 +91,10 @@ def check_hub_folder(
             root.add(README, f"It lists {name}, which has no manifest in its folder.")
         sizes = _by_key("config_name", head.get("dataset_info"))
         for name, config in configs.items():
-            paths = [
-                {"split": split.name, "path": f"{name}/{split.name}-*{extension}"}
-                for split in config.splits
-            ]
-            root.compare(README, {name: {"data_files": paths}}, told)
+            files = data_files(config, pattern)
+            root.compare(README, {name: {"data_files": files}}, told)
             if typed:
-                root.compare(README, {name: _sizes(config)}, sizes)
+                root.compare(README, {name: config_sizes(config)}, sizes)
     if typed and (found := root.read_json(_CROISSANT)) is not None:
         sets = _by_key("@id", found.get("recordSet"))
         classes = [
@@ -125,19 +128,3 @@ def _by_key(key: str, entries: Any) -> dict[str, Any]:
     if not isinstance(entries, list):
         return {}
     return {str(entry.get(key)): entry for entry in entries if isinstance(entry, dict)}
-
-
-def _sizes(config: ConfigFacts) -> dict[str, Any]:
-    """Returns the numbers that the README has of a configuration."""
-    return {
-        "splits": [
-            {
-                "name": split.name,
-                "num_bytes": split.example_bytes,
-                "num_examples": split.examples,
-            }
-            for split in config.splits
-        ],
-        "download_size": sum(f.size for split in config.splits for f in split.files),
-        "dataset_size": sum(split.example_bytes for split in config.splits),
-    }

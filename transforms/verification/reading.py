@@ -7,7 +7,7 @@ directory that TFDS built has none: there ``dataset_info.json`` is believed, whi
 knows no hashes.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from transforms import storage
@@ -95,7 +95,7 @@ def _take_tfds(here: Documents) -> Holding | None:
         here.compare(_LABELS, manifest.class_names, labels.splitlines())
     check_features(here, manifest.class_names)
     here.check_page("card.html")
-    holding = _hold(here, manifest, _begins_with(f"{manifest.dataset}-"))
+    holding = _hold(here, manifest)
     check_hashes(here, manifest)
     return holding
 
@@ -129,7 +129,7 @@ def _take_hub(
                     here.compare(name, expected, found)
         if "figure.png" in here.names:
             here.check_figure("figure.png")
-        holdings.append(_hold(here, manifest, _ends_in(_extension(format_name))))
+        holdings.append(_hold(here, manifest))
         check_hashes(here, manifest)
     if root is not None:
         neighbours = read_neighbours(root, {here.directory for here in folders})
@@ -141,8 +141,8 @@ def _take_hub(
                 for each in neighbours
                 if each and name in each.formats
             }
-            typed = FORMATS[name].typed
-            check_hub_folder(root, configs, class_names, _extension(name), typed)
+            kind = FORMATS[name]
+            check_hub_folder(root, configs, class_names, kind.pattern, kind.typed)
         if len(known) == len(manifests):  # else what the last build wrote is not known
             check_shared_hashes(root, known)
     return holdings
@@ -184,9 +184,7 @@ def _read_manifest(here: Documents, layout: Layout) -> Manifest | None:
     return manifest
 
 
-def _hold(
-    here: Documents, manifest: Manifest, is_shard: Callable[[str], bool]
-) -> Holding:
+def _hold(here: Documents, manifest: Manifest) -> Holding:
     """Returns what a manifest lists."""
     here.check_page("report.html")
     statistics = _read_statistics(here, manifest)
@@ -210,7 +208,7 @@ def _hold(
         for format_name, splits in manifest.formats.items()
         for split in splits
     )
-    _tell_strangers(here, splits, is_shard)
+    _tell_strangers(here, manifest.dataset, manifest.formats, splits)
     return Holding(
         dataset=manifest.dataset,
         config=manifest.config,
@@ -280,7 +278,7 @@ def _take_unhashed(here: Documents, info: Mapping[str, Any]) -> Holding | None:
         for format_name in formats
         for split, lengths, size in counted
     )
-    _tell_strangers(here, splits, _begins_with(f"{dataset}-"))
+    _tell_strangers(here, dataset, formats, splits)
     return Holding(dataset, config, version, class_names, splits, hashed=False)
 
 
@@ -332,22 +330,14 @@ def _read_statistics(here: Documents, manifest: Manifest) -> Mapping[str, Any]:
 
 
 def _tell_strangers(
-    here: Documents, splits: Sequence[HeldSplit], is_shard: Callable[[str], bool]
+    here: Documents, dataset: str, formats: Iterable[str], splits: Sequence[HeldSplit]
 ) -> None:
     """Tells of files that are named like shards and are none of the dataset's."""
     ours = {file.path for split in splits for file in split.files}
-    strangers = [n for n in here.names if is_shard(n) and here.path(n) not in ours]
+    strangers = [
+        name
+        for name in here.names
+        if any(FORMATS[each].is_data_file(dataset, name) for each in formats)
+        and here.path(name) not in ours
+    ]
     here.add_strangers(sorted(strangers))
-
-
-def _begins_with(beginning: str) -> Callable[[str], bool]:
-    return lambda name: name.startswith(beginning)
-
-
-def _ends_in(end: str) -> Callable[[str], bool]:
-    return lambda name: name.endswith(end)
-
-
-def _extension(format_name: str) -> str:
-    """Returns what the names of a hub format's files end in."""
-    return "." + FORMATS[format_name].file_name("", "", 0, 1).rpartition(".")[2]

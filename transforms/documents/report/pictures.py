@@ -45,7 +45,7 @@ def first_examples(output: ShardOutput, tally: Tally, split: str) -> Iterator[Ex
     """Yields the examples of a split, read back from its published files."""
     name, splits = next(iter(tally.splits.items()))
     (files,) = (facts.files for facts in splits if facts.name == split)
-    uris = (storage.join(output.directory(name), file.name) for file in files)
+    uris = (storage.join(output.places.directory(name), file.name) for file in files)
     return chain.from_iterable(map(FORMATS[name].read, uris))
 
 
