@@ -1,11 +1,11 @@
 """What all shards together came to: the reports of the shards, added up and checked."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain
 
-from transforms import storage
+from transforms.archives import open_members
 from transforms.errors import BuildError, StorageError
 from transforms.formats import Source, SplitCounts, SplitFacts
 from transforms.shards.members import Rejected
@@ -108,12 +108,11 @@ def open_sources(archives: Mapping[str, FileInfo]) -> Iterator[ReadSource]:
     Args:
         archives: The archives by the names that images have for them.
     """
-    with ExitStack() as stack:
-        readers = {}
-        for name, info in archives.items():
-            readers[name] = storage.open_reader(info)
-            stack.callback(readers[name].close)
-        yield lambda source: readers[source.archive].read(source.offset, source.size)
+    positions = {name: position for position, name in enumerate(archives)}
+    with open_members(archives.values()) as members:
+        yield lambda source: members.read(
+            (positions[source.archive], source.offset, source.size)
+        )
 
 
 def _check_complete(split: str, reports: list[ShardReport]) -> None:
