@@ -11,10 +11,9 @@ import numpy as np
 import pyarrow as pa
 
 from transforms.archives import Archive
-from transforms.errors import BuildError, ConfigError
+from transforms.errors import ConfigError, require_whole
 from transforms.formats import SplitCounts
 from transforms.planning.completeness import (
-    LOST,
     StatedNumbers,
     check_arrived,
     check_complete,
@@ -150,9 +149,7 @@ def lay_out_split(
         allow_missing=options.allow_missing,
     )
     check_list_labels(split, summaries, options.subset)
-    kept = _keep_all(summaries)
-    if options.max_examples is not None and options.max_examples < kept.examples:
-        kept = _keep_first(summaries, options.max_examples)
+    kept = _keep(summaries, options.max_examples)
     shards = options.num_shards or shard_count(kept.example_bytes, kept.examples)
     if shards > kept.examples:
         raise ConfigError(
@@ -209,11 +206,11 @@ def join_pieces(
         if piece.start != at:
             break
         at += piece.rows.num_rows
-    if at != end or found != end - start:
-        raise BuildError(
-            f"{found:,} rows of the {end - start:,} of shard {index} of the "
-            f"{layout.split} split arrived. {LOST}"
-        )
+    require_whole(
+        at == end and found == end - start,
+        f"{found:,} rows of the {end - start:,} of shard {index} of the "
+        f"{layout.split} split arrived.",
+    )
     return pa.concat_tables(piece.rows for piece in ordered).combine_chunks()
 
 
@@ -225,6 +222,13 @@ class _Kept:
     example_bytes: int
     starts: tuple[tuple[int, ...], ...]
     last: tuple[int, int] | None = None
+
+
+def _keep(summaries: Sequence[PartitionSummary], limit: int | None) -> _Kept:
+    everything = _keep_all(summaries)
+    if limit is None or limit >= everything.examples:
+        return everything
+    return _keep_first(summaries, limit)
 
 
 def _keep_all(summaries: Sequence[PartitionSummary]) -> _Kept:

@@ -81,12 +81,7 @@ def add_up(
         wanted=sum(report.wanted for report in reports),
         splits={
             name: tuple(
-                SplitFacts(
-                    split,
-                    statistics[split].examples,
-                    statistics[split].example_bytes,
-                    tuple(chain.from_iterable(report.files[name] for report in found)),
-                )
+                _list_files(split, name, statistics[split], found)
                 for split, found in by_split.items()
             )
             for name in formats
@@ -98,6 +93,18 @@ def add_up(
             for split, found in by_split.items()
         },
         archives={names[uri]: archive for uri, archive in archives.items()},
+    )
+
+
+def _list_files(
+    split: str, name: str, statistics: Statistics, reports: list[ShardReport]
+) -> SplitFacts:
+    """Returns a split's files in a format, and what they hold."""
+    return SplitFacts(
+        split,
+        statistics.examples,
+        statistics.example_bytes,
+        tuple(chain.from_iterable(report.files[name] for report in reports)),
     )
 
 
