@@ -148,10 +148,13 @@ class PlanShards(beam.PTransform):  # type: ignore[misc]
     Attributes:
         archives: The archives of all splits.
         options: What the user decides about each split.
+        partitions: Number of parts that each is planned in, which the plan does not
+            depend on; None to let the archives' sizes decide.
     """
 
     archives: Sequence[Archive]
     options: Mapping[str, SplitOptions]
+    partitions: int | None = None
 
     def expand(
         self, tables: beam.PCollection[SelectedTable]
@@ -159,7 +162,7 @@ class PlanShards(beam.PTransform):  # type: ignore[misc]
         """Sorts each partition on one worker, and joins what each has of a shard."""
         by_split = {split: self._archives_of(split) for split in self.options}
         partitions = {
-            split: options.partitions
+            split: self.partitions
             or partition_count(
                 by_split[split], len(options.subset.names) if options.subset else None
             )
