@@ -149,12 +149,7 @@ def lay_out_split(
     )
     check_list_labels(split, summaries, options.subset)
     kept = _keep(summaries, options.max_examples, run_rows)
-    shards = options.num_shards or shard_count(kept.example_bytes, kept.examples)
-    if shards > kept.examples:
-        raise ConfigError(
-            f"--num_shards {split}={shards:,}: the split has only {kept.examples:,} "
-            "examples. Ask for as many shards or fewer."
-        )
+    shards = _count_shards(split, kept, options.num_shards)
     return SplitCuts(
         split=split,
         archives=tuple(archive.file for archive in archives),
@@ -221,6 +216,17 @@ class _Kept:
     example_bytes: int
     starts: tuple[tuple[int, ...], ...]
     last: tuple[int, int] | None = None
+
+
+def _count_shards(split: str, kept: _Kept, wanted: int | None) -> int:
+    """Returns the number of shards; ConfigError where some would be empty."""
+    shards = wanted or shard_count(kept.example_bytes, kept.examples)
+    if shards > kept.examples:
+        raise ConfigError(
+            f"--num_shards {split}={shards:,}: the split has only {kept.examples:,} "
+            "examples. Ask for as many shards or fewer."
+        )
+    return shards
 
 
 def _keep(

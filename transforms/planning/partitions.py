@@ -2,7 +2,7 @@
 
 A key is a hash, so a range of keys holds an even share of the rows, and equal keys lie
 in one partition. What has to be known of the other partitions to go on is little: it
-is in the summary (``transforms.layout`` puts the summaries together).
+is in the summary (``cuts`` puts the summaries together).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
