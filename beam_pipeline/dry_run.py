@@ -14,6 +14,18 @@ from beam_pipeline.engines import counters, make_pipeline
 from beam_pipeline.inputs import BuildInputs
 from beam_pipeline.pipeline import estimate_build
 from transforms.archives import index_path, open_index
+from transforms.counters import (
+    MEMBERS,
+    MISSING,
+    PLANNED_BYTES,
+    PLANNED_IMAGES,
+    PLANNED_SHARDS,
+    SAMPLED_BYTES,
+    SAMPLED_IMAGES,
+    SAMPLED_US,
+    SAMPLED_WRITTEN,
+    planned_files,
+)
 
 _FIXED_SECONDS: Final = 5  # of every build: the runner, the documents
 
@@ -59,13 +71,13 @@ def _print_table(config: BuildConfig, inputs: BuildInputs, counts: Counters) -> 
     for split in inputs.options:
         planned = [
             split,
-            f"{counts.get((split, 'members'), 0):,}",
-            f"{counts[split, 'planned_images']:,}",
-            decimal(counts[split, "planned_bytes"]),
-            f"{counts[split, 'planned_shards']:,}",
+            f"{counts.get((split, MEMBERS), 0):,}",
+            f"{counts[split, PLANNED_IMAGES]:,}",
+            decimal(counts[split, PLANNED_BYTES]),
+            f"{counts[split, PLANNED_SHARDS]:,}",
         ]
         for name in inputs.output.formats:
-            files = f"{counts[split, f'planned_{name}']:,}"
+            files = f"{counts[split, planned_files(name)]:,}"
             table.add_row(*planned, name, files, decimal(_written(split, counts)))
             planned = [""] * len(planned)
     print_table(table)
@@ -73,8 +85,8 @@ def _print_table(config: BuildConfig, inputs: BuildInputs, counts: Counters) -> 
 
 def _written(split: str, counts: Counters) -> int:
     """Returns about how many bytes a split's images would have."""
-    read, written = counts[split, "sampled_bytes"], counts[split, "sampled_written"]
-    return round(counts[split, "planned_bytes"] * (written / read if read else 1))
+    read, written = counts[split, SAMPLED_BYTES], counts[split, SAMPLED_WRITTEN]
+    return round(counts[split, PLANNED_BYTES] * (written / read if read else 1))
 
 
 def _remarks(
@@ -86,17 +98,17 @@ def _remarks(
 ) -> list[str]:
     splits = list(inputs.options)
     archived = sum(archive.file.size for archive in inputs.archives)
-    to_read = _total(splits, counts, "planned_bytes")
+    to_read = _total(splits, counts, PLANNED_BYTES)
     workers = options.view_as(DirectOptions).direct_num_workers
     at_once = max(1, min(workers, os.cpu_count() or 1))
     seconds = sum(
-        counts[split, "sampled_us"]
+        counts[split, SAMPLED_US]
         / 1e6
-        / max(1, counts[split, "sampled_images"])
-        * counts[split, "planned_images"]
+        / max(1, counts[split, SAMPLED_IMAGES])
+        * counts[split, PLANNED_IMAGES]
         for split in splits
     )
-    missing = {split: counts.get((split, "missing"), 0) for split in splits}
+    missing = {split: counts.get((split, MISSING), 0) for split in splits}
     remarks = [
         *(
             f"{split}: {number:,} images are missing in the archive."
@@ -108,15 +120,16 @@ def _remarks(
         f"Headers: {saved} of {len(inputs.archives)} archives have a saved index; "
         f"planning took {planning:.1f} s.",
         f"Images: about {seconds / at_once:,.0f} s on this machine, going by "
-        f"{_total(splits, counts, 'sampled_images'):,} of them. Writing them comes on "
+        f"{_total(splits, counts, SAMPLED_IMAGES):,} of them. Writing them comes on "
         f"top, and {_FIXED_SECONDS} s or so for Beam and documents.",
     ]
     places = [archive.file.uri for archive in inputs.archives]
     if any("://" in uri for uri in (*places, inputs.output.places.data_dir)):
-        images = _total(splits, counts, "planned_images")
-        members = _total(splits, counts, "members")
+        images = _total(splits, counts, PLANNED_IMAGES)
+        members = _total(splits, counts, MEMBERS)
         files = sum(
-            _total(splits, counts, f"planned_{name}") for name in inputs.output.formats
+            _total(splits, counts, planned_files(name))
+            for name in inputs.output.formats
         )
         walked = members if saved < len(inputs.archives) else 0
         remarks.append(

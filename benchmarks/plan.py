@@ -165,14 +165,13 @@ def _plan_archives(arguments: argparse.Namespace) -> dict[str, object]:
 def _plan_with_engine(images: int, partitions: int | None) -> dict[str, object]:
     archive = _archive(images)
     partitions = partitions or partition_count([archive], None)
-    options = SplitOptions(partitions=partitions)
     pipeline = make_pipeline(make_options([]))
     _ = (
         pipeline
         | "Batches" >> beam.Create(range(0, images // _PER_CONTAINER, _BATCH))
         | "MakeUp" >> beam.FlatMap(_member_tables, archive)
         | "SelectMembers" >> SelectMembers({"train": Selection(Unlabelled())})
-        | "PlanShards" >> PlanShards([archive], {"train": options})
+        | "PlanShards" >> PlanShards([archive], {"train": SplitOptions()}, partitions)
         | "Count" >> beam.Map(_count)
     )
     return _finish(pipeline, partitions)

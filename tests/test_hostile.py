@@ -25,9 +25,9 @@ from transforms.archives.containers import (
     Layout,
     batch_containers,
     find_containers,
-    image_name,
     walk_containers,
 )
+from transforms.archives.names import image_name
 from transforms.documents.report.thumbnails import draw_thumbnail
 from transforms.errors import ArchiveError, LabelError, printable, sample
 from transforms.formats.table import FORMATS

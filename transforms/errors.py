@@ -54,6 +54,20 @@ class FormatError(BuildError):
     """A shard file does not hold what its format requires."""
 
 
+def require_whole(whole: bool, said: str) -> None:
+    """Raises BuildError where an engine lost or repeated what it moved.
+
+    Args:
+        whole: Whether everything is there, once.
+        said: What arrived, and of how much, as a sentence.
+    """
+    if not whole:
+        raise BuildError(
+            f"{said} The engine lost or repeated some; rerun, and report it if it "
+            "happens again."
+        )
+
+
 def printable(name: object) -> str:
     r"""Returns a name in a form that is safe to print: one line, not too long.
 

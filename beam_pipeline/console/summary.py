@@ -8,7 +8,7 @@ from rich.table import Table
 
 from beam_pipeline.config import BuildConfig
 from beam_pipeline.console.terminal import print_table
-from transforms import storage
+from transforms import counters, storage
 from transforms.errors import sample
 from transforms.formats import loader_line
 from transforms.shards import ShardOutput
@@ -50,18 +50,18 @@ def print_summary(
     splits = [
         split
         for split in config.versions[config.version]
-        if (split, "examples") in counts
+        if (split, counters.EXAMPLES) in counts
     ]
     for split in splits:
         counted = [
             split,
-            f"{counts[split, 'examples']:,}",
-            f"{counts[split, 'example_bytes']:,}",
-            f"{counts.get((split, 'worker_ms'), 0) / 1000:.1f}",
+            f"{counts[split, counters.EXAMPLES]:,}",
+            f"{counts[split, counters.EXAMPLE_BYTES]:,}",
+            f"{counts.get((split, counters.WORKER_MS), 0) / 1000:.1f}",
         ]
         for name in output.formats:
-            files = counts[split, f"{name}_files"], counts[split, f"{name}_bytes"]
-            table.add_row(*counted, name, *(f"{number:,}" for number in files))
+            files = counters.files(name), counters.file_bytes(name)
+            table.add_row(*counted, name, *(f"{counts[split, key]:,}" for key in files))
             counted = [""] * len(counted)
     print_table(table)
     for split in splits:
@@ -81,28 +81,28 @@ def _remarks(config: BuildConfig, split: str, counts: Counters) -> list[str]:
     remarks = []
     for counter, text in (
         (
-            "missing_members",
+            counters.MISSING_MEMBERS,
             f"of the {wanted.members or 0:,} images that its archive should have are "
             "missing",
         ),
         (
-            "missing",
+            counters.MISSING,
             f"of its {wanted.expected_examples or 0:,} examples are missing"
             if wanted.subset is None
             else "listed images are not in the archive",
         ),
-        ("other_class", "images have another label than their names tell of"),
+        (counters.OTHER_CLASS, "images have another label than their names tell of"),
         (
-            "unknown_classes",
+            counters.UNKNOWN_CLASSES,
             "tars of no known class skipped: the list wants none of them",
         ),
-        ("repaired_cmyk", "CMYK images made RGB"),
-        ("repaired_png", "PNG images made JPEG"),
-        ("rejected", "bad images left out; report.html shows them"),
-        ("skipped_links", "links skipped"),
-        ("unmarked_ends", "tars without end-of-archive blocks"),
-        ("zeros_at_ends", "zero bytes at the end of tars, more than padding"),
-        ("skipped_leftovers", "leftovers of editors and systems skipped"),
+        (counters.repaired("cmyk"), "CMYK images made RGB"),
+        (counters.repaired("png"), "PNG images made JPEG"),
+        (counters.REJECTED, "bad images left out; report.html shows them"),
+        (counters.SKIPPED_LINKS, "links skipped"),
+        (counters.UNMARKED_ENDS, "tars without end-of-archive blocks"),
+        (counters.ZEROS_AT_ENDS, "zero bytes at the end of tars, more than padding"),
+        (counters.SKIPPED_LEFTOVERS, "leftovers of editors and systems skipped"),
     ):
         number = counts.get((split, counter), 0)
         if number:

@@ -23,9 +23,9 @@ from transforms.archives.containers import (
     Skipped,
     batch_containers,
     find_containers,
-    image_name,
     walk_containers,
 )
+from transforms.archives.names import image_name
 from transforms.archives.tar_end import TarEnd
 from transforms.errors import ArchiveError, StorageError
 

@@ -28,6 +28,7 @@ from transforms.planning.cuts import (
 )
 from transforms.planning.lists import SubsetList
 from transforms.planning.partitions import (
+    RUN_ROWS,
     cut_into_runs,
     list_arrivals,
     sort_partition,
@@ -64,6 +65,7 @@ def plan_split(
     options: SplitOptions,
     partitions: int = 1,
     seed: int = 0,
+    run_rows: int = RUN_ROWS,
 ) -> Plan:
     """Plans as ``PlanShards`` does; everything arrives in an order of the seed's."""
     rng = random.Random(seed)
@@ -89,11 +91,11 @@ def plan_split(
             listed[number] if listed else None,
             options.max_examples,
         )
-        runs += cut_into_runs(number, rows)
+        runs += cut_into_runs(number, rows, run_rows)
         summaries.append(summary)
     arrivals = shuffled([list_arrivals(batch, archives) for batch in batches])
     layout = lay_out_split(
-        split, archives, partitions, arrivals, shuffled(summaries), options
+        split, archives, partitions, arrivals, shuffled(summaries), options, run_rows
     )
     return Plan(
         _make_shards(layout, shuffled(runs), options),

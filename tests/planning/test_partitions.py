@@ -3,13 +3,12 @@
 import itertools
 import logging
 import pickle
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.archives.test_index import collect
@@ -22,8 +21,6 @@ from transforms.archives.containers import (
 )
 from transforms.errors import BuildError
 from transforms.formats.listing import SplitCounts
-from transforms.planning import cuts as layout
-from transforms.planning import partitions as partition
 from transforms.planning.completeness import StatedNumbers
 from transforms.planning.cuts import (
     ShardPiece,
@@ -52,6 +49,7 @@ from transforms.storage.backend import FileInfo
 
 BASE = Archive("train", FileInfo("/data/train.tar", 10**12, "1"), "nested")
 SECOND = Archive("train", FileInfo("/data/more.tar", 10**12, "1"), "nested")
+SHORT_RUN = 3  # rows: makes a partition of a few several runs
 PATCH = Archive("train", FileInfo("/data/a_patch.tar", 10**9, "1"), "flat", layer=1)
 PARTITIONS = [1, 2, 7, 256]
 
@@ -154,15 +152,6 @@ def outcome(make: Callable[[], Plan]) -> Plan | tuple[type[BuildError], str]:
         return type(error), str(error)
 
 
-@contextmanager
-def short_runs() -> Iterator[None]:
-    """Makes a partition of a few rows several runs."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(partition, "RUN_ROWS", 3)
-        patch.setattr(layout, "RUN_ROWS", 3)
-        yield
-
-
 OUTCOMES = {
     "occur twice": "ArchiveError",
     "holds no image": "ArchiveError",
@@ -178,20 +167,34 @@ OUTCOMES = {
 }
 
 
+# Rare among those that are drawn.
+TOO_LITTLE = (
+    [table_of(NAMES[:3], sizes=[9000] * 3)],
+    SplitOptions(max_file_bytes={"webdataset": 15_000}),
+)
+REPLACES_NONE = (
+    [table_of(NAMES[:3]), table_of(NAMES[3:5], PATCH)],
+    SplitOptions(),
+)
+
+
 def test_plan_and_errors_are_the_same_in_partitions_as_row_by_row() -> None:
     seen = set()
 
     @settings(deadline=None, max_examples=300, derandomize=True, database=None)
     @given(splits(), st.sampled_from([1, 2, 7, 256]), st.integers(0, 2**32))
+    @example(TOO_LITTLE, 2, 0)
+    @example(REPLACES_NONE, 2, 0)
     def compare(
         split: tuple[list[SelectedTable], SplitOptions], partitions: int, seed: int
     ) -> None:
         tables, options = split
         expected = outcome(lambda: plan_plainly("train", tables, options))
-        with short_runs():
-            found = outcome(
-                lambda: plan_split("train", tables, options, partitions, seed)
+        found = outcome(
+            lambda: plan_split(
+                "train", tables, options, partitions, seed, run_rows=SHORT_RUN
             )
+        )
         assert found == expected
         if isinstance(expected, Plan):
             seen.add(("plan", partitions))
@@ -247,9 +250,8 @@ def test_what_goes_between_steps_carries_its_own_rows_alone() -> None:
     table = table_of([f"n{i:06d}.JPEG" for i in range(20_000)])
     pieces = split_by_key([table], [BASE], 100)
     assert max(len(pickle.dumps(piece)) for piece in pieces) < 30_000
-    with short_runs():
-        rows, _ = sort_partition(0, pieces[:1], [BASE], None, None)
-        runs = [*cut_into_runs(0, rows)]
+    rows, _ = sort_partition(0, pieces[:1], [BASE], None, None)
+    runs = [*cut_into_runs(0, rows, SHORT_RUN)]
     assert max(len(pickle.dumps(run)) for run in runs) < 3000
     cut = SplitCuts(
         "train", (), tuple(range(1, 1000)), ((0, 3),), None, SplitCounts(), ()
@@ -381,16 +383,13 @@ def test_the_engine_gives_each_split_the_plan_of_its_rows_at_hand(
             num_shards=7,
             allow_missing=True,
             max_file_bytes={"webdataset": 90_000} if limited else {},
-            partitions=partitions,
         ),
-        "validation": SplitOptions(
-            subset=subset_of(names[50:]), num_shards=3, partitions=partitions
-        ),
+        "validation": SplitOptions(subset=subset_of(names[50:]), num_shards=3),
     }
     elements = [*tables["validation"], *tables["train"]]
     archives = archives_of(elements)
     with caplog.at_level(logging.WARNING, "transforms"):
-        specs = collect(elements, PlanShards(archives, options))
+        specs = collect(elements, PlanShards(archives, options, partitions))
     plans = {
         split: plan_plainly(split, tables[split], options[split]) for split in tables
     }
@@ -407,4 +406,4 @@ def test_the_engine_reports_an_image_that_occurs_twice() -> None:
     with pytest.raises(
         Exception, match="1 images of the train split occur twice: both"
     ):
-        collect(tables, PlanShards([BASE], {"train": SplitOptions(partitions=5)}))
+        collect(tables, PlanShards([BASE], {"train": SplitOptions()}, partitions=5))

@@ -48,12 +48,12 @@ class Place:
     manual: Path
     cache: Path
 
-    def read(self, subset: SubsetFile) -> SubsetList:
-        return read_subset_list(subset, str(self.manual), str(self.cache))
+    def read(self, subset: SubsetFile, **limits: int) -> SubsetList:
+        return read_subset_list(subset, str(self.manual), str(self.cache), **limits)
 
-    def refusal(self, subset: SubsetFile) -> str:
+    def refusal(self, subset: SubsetFile, **limits: int) -> str:
         with pytest.raises(SubsetError) as caught:
-            self.read(subset)
+            self.read(subset, **limits)
         cause = caught.value.__cause__
         if isinstance(cause, HTTPError):
             cause.close()  # it is the server's answer, and open
@@ -255,13 +255,9 @@ def test_only_the_web_is_downloaded_from(url: str, place: Place) -> None:
     )
 
 
-def test_an_endless_download_is_given_up(
-    place: Place, server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("transforms.planning.lists.MOST_BYTES", len(LIST) - 1)
-    monkeypatch.setattr("transforms.planning.lists.MOST_BYTES", len(LIST) - 1)
+def test_an_endless_download_is_given_up(place: Place, server: Server) -> None:
     subset = server.subset()
-    assert place.refusal(subset) == (
+    assert place.refusal(subset, most_bytes=len(LIST) - 1) == (
         f"{subset.url} has {len(LIST)} bytes or more; a list of names is taken up to "
         f"{len(LIST) - 1}. Is it the right file?"
     )

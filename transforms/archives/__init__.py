@@ -8,6 +8,7 @@ from transforms.archives.containers import (
     MemberTable,
 )
 from transforms.archives.index import index_path, open_index
+from transforms.archives.reading import Place, open_members
 
 __all__ = [
     "MEMBER_SCHEMA",
@@ -15,6 +16,8 @@ __all__ = [
     "Container",
     "Layout",
     "MemberTable",
+    "Place",
     "index_path",
     "open_index",
+    "open_members",
 ]

@@ -6,6 +6,7 @@ images. Finding the containers reads the outer headers; walking them reads the i
 ones, a batch of containers at a time.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -13,6 +14,7 @@ import pyarrow as pa
 
 from transforms import storage
 from transforms.archives.links import follow_links
+from transforms.archives.names import image_name
 from transforms.archives.tar import TarMember, TarWalk, walk_tars
 from transforms.archives.tar_end import USUAL_END, TarEnd
 from transforms.archives.tar_header import COMPRESSIONS, TarFormatError
@@ -31,7 +33,6 @@ MEMBER_SCHEMA: Final = pa.schema(
 
 # Walked at once: enough for a disk to have its queue full, few enough to spread.
 _CONTAINERS_PER_BATCH: Final = 64
-_PREFIXES: Final = frozenset({".", "train", "val", "test"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +121,19 @@ class MemberTable:
     end: TarEnd = USUAL_END
 
 
+@dataclass(frozen=True, slots=True)
+class ArchiveLayout:
+    """How the members of an archive that is laid out in one way are found.
+
+    Attributes:
+        find: Returns an archive's containers, from its outermost headers alone.
+        walk: Returns the members of each of some containers, in order.
+    """
+
+    find: Callable[[Archive], tuple[Container, ...]]
+    walk: Callable[[Archive, tuple[Container, ...]], list[MemberTable]]
+
+
 def find_containers(archive: Archive) -> tuple[Container, ...]:
     """Returns an archive's containers, from its outermost headers alone.
 
@@ -132,9 +146,37 @@ def find_containers(archive: Archive) -> tuple[Container, ...]:
         StorageError: The file can't be read.
     """
     _refuse_compression(archive)
-    if archive.layout == "flat":
-        return (Container("", 0, archive.file.size, 0, 1),)
-    whole = Container("", 0, archive.file.size, 0, 1)
+    return LAYOUTS[archive.layout].find(archive)
+
+
+def batch_containers(
+    archive: Archive, containers: tuple[Container, ...], index: str | None
+) -> list[ContainerBatch]:
+    """Returns an archive's containers in batches that are worth sending to a worker."""
+    return [
+        ContainerBatch(
+            archive, first, containers[first : first + _CONTAINERS_PER_BATCH], index
+        )
+        for first in range(0, len(containers), _CONTAINERS_PER_BATCH)
+    ]
+
+
+def walk_containers(batch: ContainerBatch) -> list[MemberTable]:
+    """Returns the members of each container of a batch, in order.
+
+    Raises:
+        ArchiveError: A container is damaged or holds tars instead of images.
+        StorageError: The file can't be read, or has changed.
+    """
+    return LAYOUTS[batch.archive.layout].walk(batch.archive, batch.containers)
+
+
+def _whole(archive: Archive) -> tuple[Container, ...]:
+    return (Container("", 0, archive.file.size, 0, 1),)
+
+
+def _inner_tars(archive: Archive) -> tuple[Container, ...]:
+    (whole,) = _whole(archive)
     (walk,) = _walk(archive, (whole,))
     files = [member.name for member in walk.members if member.kind == "file"]
     tars, _ = _find_files(archive, whole, walk, ".tar")
@@ -158,64 +200,14 @@ def find_containers(archive: Archive) -> tuple[Container, ...]:
     )
 
 
-def batch_containers(
-    archive: Archive, containers: tuple[Container, ...], index: str | None
-) -> list[ContainerBatch]:
-    """Returns an archive's containers in batches that are worth sending to a worker."""
+def _walk_tars(
+    archive: Archive, containers: tuple[Container, ...]
+) -> list[MemberTable]:
+    walks = _walk(archive, containers)
     return [
-        ContainerBatch(
-            archive, first, containers[first : first + _CONTAINERS_PER_BATCH], index
-        )
-        for first in range(0, len(containers), _CONTAINERS_PER_BATCH)
+        _member_table(archive, container, walk)
+        for container, walk in zip(containers, walks, strict=True)
     ]
-
-
-def walk_containers(batch: ContainerBatch) -> list[MemberTable]:
-    """Returns the members of each container of a batch, in order.
-
-    Raises:
-        ArchiveError: A container is damaged or holds tars instead of images.
-        StorageError: The file can't be read, or has changed.
-    """
-    walks = _walk(batch.archive, batch.containers)
-    return [
-        _member_table(batch.archive, container, walk)
-        for container, walk in zip(batch.containers, walks, strict=True)
-    ]
-
-
-def image_name(path: str, container: str) -> str | None:
-    """Returns the name an image goes by, or None for what an editor or OS left behind.
-
-    Leading ``./``, ``train/``, ``val/``, ``test/`` and the container's own name are
-    cut off, so that an archive packed anew selects as the original does. Names that
-    begin with a dot or end with ``~``, and absolute ones, are leftovers, as they are
-    to TFDS (``core/download/extractor.py``).
-
-    Args:
-        path: A member's path as the archive has it.
-        container: The name of the inner tar it lies in, or an empty string.
-
-    Example:
-        >>> image_name("./train/n01440764_36.JPEG", "n01440764")
-        'n01440764_36.JPEG'
-    """
-    if "/" not in path:
-        leftover = not path or path.startswith(".") or path.endswith("~")
-        return None if leftover else path
-    parts = [part for part in path.split("/") if part]
-    while len(parts) > 1 and (parts[0] in _PREFIXES or parts[0] == container):
-        del parts[0]
-    leftover = (
-        path.startswith("/")
-        or path.endswith("~")
-        or not parts
-        or ".." in parts
-        or parts[0].startswith(".")
-        or parts[0] == "__MACOSX"
-        or parts[-1].startswith(".")
-    )
-    return None if leftover else "/".join(part for part in parts if part != ".")
 
 
 def _member_table(archive: Archive, container: Container, walk: TarWalk) -> MemberTable:
@@ -327,3 +319,9 @@ def _refuse_compression(archive: Archive) -> None:
                 f"{archive.file.uri} is compressed with {name}. Members of a "
                 "compressed archive can't be read in place; decompress it first."
             )
+
+
+LAYOUTS: Final[Mapping[Layout, ArchiveLayout]] = {
+    "nested": ArchiveLayout(_inner_tars, _walk_tars),
+    "flat": ArchiveLayout(_whole, _walk_tars),
+}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import apache_beam as beam
 from apache_beam.metrics import Metrics
 
+from transforms import counters
 from transforms.archives.containers import (
     Archive,
     ContainerBatch,
@@ -96,13 +97,13 @@ class IndexArchives(beam.PTransform):  # type: ignore[misc]
     def _each_container(self, listed: _ListedBatch) -> Iterator[MemberTable]:
         split = listed.batch.archive.split
         for table in listed.tables:
-            _count(split, "members", table.members.num_rows)
-            _count(split, "skipped_directories", table.skipped.directories)
-            _count(split, "skipped_links", table.skipped.links)
-            _count(split, "skipped_leftovers", table.skipped.leftovers)
+            _count(split, counters.MEMBERS, table.members.num_rows)
+            _count(split, counters.SKIPPED_DIRECTORIES, table.skipped.directories)
+            _count(split, counters.SKIPPED_LINKS, table.skipped.links)
+            _count(split, counters.SKIPPED_LEFTOVERS, table.skipped.leftovers)
             for _, end in _ends(table):
-                _count(split, "unmarked_ends", end.unmarked)
-                _count(split, "zeros_at_ends", end.zeros)
+                _count(split, counters.UNMARKED_ENDS, end.unmarked)
+                _count(split, counters.ZEROS_AT_ENDS, end.zeros)
             yield table
 
     def _encode_new(self, listed: _ListedBatch) -> Iterator[tuple[str, _IndexPart]]:

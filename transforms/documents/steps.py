@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import apache_beam as beam
 from apache_beam.metrics import Metrics
 
+from transforms import counters
 from transforms.documents.facts import DatasetFacts
 from transforms.documents.finish import finish_dataset
 from transforms.shards import ShardOutput, ShardReport
@@ -42,15 +43,18 @@ class WriteMetadata(beam.PTransform):  # type: ignore[misc]
         tally = finish_dataset(self.facts, self.output, reports, self.max_rejects)
         for split, statistics in tally.statistics.items():
             count = {
-                "examples": statistics.examples,
-                "example_bytes": statistics.example_bytes,
-                "rejected": len(tally.rejected[split]),
-            } | {f"repaired_{k}": n for k, n in statistics.counts["repaired"].items()}
+                counters.EXAMPLES: statistics.examples,
+                counters.EXAMPLE_BYTES: statistics.example_bytes,
+                counters.REJECTED: len(tally.rejected[split]),
+            } | {
+                counters.repaired(k): n
+                for k, n in statistics.counts["repaired"].items()
+            }
             for name, number in count.items():
                 Metrics.counter(split, name).inc(number)
         for name, splits in tally.splits.items():
             for facts in splits:
                 size = sum(file.size for file in facts.files)
-                Metrics.counter(facts.name, f"{name}_files").inc(len(facts.files))
-                Metrics.counter(facts.name, f"{name}_bytes").inc(size)
+                Metrics.counter(facts.name, counters.files(name)).inc(len(facts.files))
+                Metrics.counter(facts.name, counters.file_bytes(name)).inc(size)
         return list(tally.splits)

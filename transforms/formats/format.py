@@ -10,7 +10,7 @@ from typing import BinaryIO, Literal, Protocol, TypeVar
 from transforms import storage
 from transforms.formats.listing import ConfigFacts
 from transforms.formats.records import DamagedRecords, Example, Schema
-from transforms.storage import Publication, Sink
+from transforms.storage import Publication
 
 # Where the files of a format lie, and which documents go with them: a directory as
 # TFDS has it, several formats together; or a folder as the Hugging Face hub has it,
@@ -109,7 +109,7 @@ def in_tfds_style(suffix: str) -> FileName:
     return name
 
 
-def to_stream(make: Callable[[Sink, Schema], ExampleWriter]) -> Publisher:
+def to_stream(make: Callable[[Publication, Schema], ExampleWriter]) -> Publisher:
     """Publishes by way of a writer to an open file."""
 
     @contextmanager

@@ -21,7 +21,7 @@ from transforms.errors import FormatError, printable, sample
 from transforms.formats.listing import ConfigFacts, SplitFacts
 from transforms.formats.records import DamagedRecords, Example, Schema, undamaged
 from transforms.images import read_header
-from transforms.storage import Sink
+from transforms.storage import Publication
 
 _IMAGES: Final = ("jpg", "webp", "png")
 _OTHERS: Final = ["cls", "json"]
@@ -36,7 +36,7 @@ _JSON_ERRORS: Final = (
 class WebDatasetWriter:
     """Writes Examples to a tar."""
 
-    def __init__(self, file: Sink, schema: Schema) -> None:
+    def __init__(self, file: Publication, schema: Schema) -> None:
         """Writes to ``file``, which stays open.
 
         Args:

@@ -4,25 +4,25 @@ A configuration may state how many images an archive has, and how many a split c
 An archive of the right length whose end is a hole looks whole by all but its numbers.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from os.path import splitext
-from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from transforms.archives import Archive
-from transforms.errors import ArchiveError, BuildError, SubsetError, printable, sample
+from transforms.errors import (
+    ArchiveError,
+    SubsetError,
+    printable,
+    require_whole,
+    sample,
+)
 from transforms.formats import SplitCounts
 from transforms.planning.lists import SubsetList
 from transforms.planning.partition_faults import SHOWN
 from transforms.planning.partitions import PartitionSummary
-
-LOST: Final = (
-    "The engine lost or repeated some; rerun, and report it if it happens again."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +42,14 @@ def check_arrived(archives: Sequence[Archive], arrived: pa.Table) -> None:
     """Raises BuildError where an engine lost or repeated a container's table."""
     for number, archive in enumerate(archives):
         ours = arrived.filter(pc.field("archive") == number)
-        positions = Counter(ours["position"].to_pylist())
+        positions = sorted(ours["position"].to_pylist())
         total = ours["total"][0].as_py() if positions else None
-        if len(positions) != total or {*positions.values()} != {1}:
-            of = f"the {total:,}" if total else "those"
-            raise BuildError(
-                f"{ours.num_rows:,} tables of {len(positions):,} containers arrived to "
-                f"be planned, of {of} that {archive.file.uri} has. {LOST}"
-            )
+        of = f"the {total:,}" if total else "those"
+        require_whole(
+            positions == list(range(total or 0)) != [],
+            f"{len(positions):,} tables of {len({*positions}):,} containers arrived to "
+            f"be planned, of {of} that {archive.file.uri} has.",
+        )
 
 
 def check_partitions(
@@ -62,11 +62,11 @@ def check_partitions(
     numbers = [summary.partition for summary in summaries]
     rows = sum(summary.arrived for summary in summaries)
     sent = pc.sum(arrived["rows"]).as_py()
-    if numbers != list(range(partitions)) or rows != sent:
-        raise BuildError(
-            f"{rows:,} rows in {len(numbers):,} partitions arrived to be planned, of "
-            f"the {sent:,} in {partitions:,} of the {split} split. {LOST}"
-        )
+    require_whole(
+        numbers == list(range(partitions)) and rows == sent,
+        f"{rows:,} rows in {len(numbers):,} partitions arrived to be planned, of "
+        f"the {sent:,} in {partitions:,} of the {split} split.",
+    )
 
 
 def check_complete(

@@ -11,10 +11,9 @@ import numpy as np
 import pyarrow as pa
 
 from transforms.archives import Archive
-from transforms.errors import BuildError, ConfigError
+from transforms.errors import ConfigError, require_whole
 from transforms.formats import SplitCounts
 from transforms.planning.completeness import (
-    LOST,
     StatedNumbers,
     check_arrived,
     check_complete,
@@ -47,8 +46,6 @@ class SplitOptions:
         stated: The numbers that the configuration states of it.
         allow_missing: Go on where the archives have fewer images than they should.
         max_file_bytes: Most bytes of a file, by format, where there is a limit.
-        partitions: Number of parts it is planned in, which the plan does not depend
-            on; None to let the archives' sizes decide.
     """
 
     subset: SubsetList | None = None
@@ -57,7 +54,6 @@ class SplitOptions:
     stated: StatedNumbers = field(default_factory=StatedNumbers)
     allow_missing: bool = False
     max_file_bytes: Mapping[str, int] = field(default_factory=dict)
-    partitions: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +110,7 @@ def lay_out_split(
     arrivals: Iterable[pa.Table],
     summaries: Iterable[PartitionSummary],
     options: SplitOptions,
+    run_rows: int = RUN_ROWS,
 ) -> SplitCuts:
     """Decides how a split is cut into shards.
 
@@ -124,6 +121,7 @@ def lay_out_split(
         arrivals: Rows of ``ARRIVAL_SCHEMA``, in any order.
         summaries: One of each partition, in any order.
         options: What the user decides about it.
+        run_rows: Rows of a run, as ``cut_into_runs`` was told.
 
     Raises:
         ArchiveError: An archive has two images of one name, an overlay one that
@@ -150,15 +148,8 @@ def lay_out_split(
         allow_missing=options.allow_missing,
     )
     check_list_labels(split, summaries, options.subset)
-    kept = _keep_all(summaries)
-    if options.max_examples is not None and options.max_examples < kept.examples:
-        kept = _keep_first(summaries, options.max_examples)
-    shards = options.num_shards or shard_count(kept.example_bytes, kept.examples)
-    if shards > kept.examples:
-        raise ConfigError(
-            f"--num_shards {split}={shards:,}: the split has only {kept.examples:,} "
-            "examples. Ask for as many shards or fewer."
-        )
+    kept = _keep(summaries, options.max_examples, run_rows)
+    shards = _count_shards(split, kept, options.num_shards)
     return SplitCuts(
         split=split,
         archives=tuple(archive.file for archive in archives),
@@ -209,11 +200,11 @@ def join_pieces(
         if piece.start != at:
             break
         at += piece.rows.num_rows
-    if at != end or found != end - start:
-        raise BuildError(
-            f"{found:,} rows of the {end - start:,} of shard {index} of the "
-            f"{layout.split} split arrived. {LOST}"
-        )
+    require_whole(
+        at == end and found == end - start,
+        f"{found:,} rows of the {end - start:,} of shard {index} of the "
+        f"{layout.split} split arrived.",
+    )
     return pa.concat_tables(piece.rows for piece in ordered).combine_chunks()
 
 
@@ -227,20 +218,42 @@ class _Kept:
     last: tuple[int, int] | None = None
 
 
-def _keep_all(summaries: Sequence[PartitionSummary]) -> _Kept:
+def _count_shards(split: str, kept: _Kept, wanted: int | None) -> int:
+    """Returns the number of shards; ConfigError where some would be empty."""
+    shards = wanted or shard_count(kept.example_bytes, kept.examples)
+    if shards > kept.examples:
+        raise ConfigError(
+            f"--num_shards {split}={shards:,}: the split has only {kept.examples:,} "
+            "examples. Ask for as many shards or fewer."
+        )
+    return shards
+
+
+def _keep(
+    summaries: Sequence[PartitionSummary], limit: int | None, run_rows: int
+) -> _Kept:
+    everything = _keep_all(summaries, run_rows)
+    if limit is None or limit >= everything.examples:
+        return everything
+    return _keep_first(summaries, limit, run_rows)
+
+
+def _keep_all(summaries: Sequence[PartitionSummary], run_rows: int) -> _Kept:
     rows = np.array([summary.rows for summary in summaries], np.int64)
     before = np.cumsum(rows) - rows
     return _Kept(
         int(rows.sum()),
         sum(summary.example_bytes for summary in summaries),
         tuple(
-            tuple(range(start, start + count, RUN_ROWS))
+            tuple(range(start, start + count, run_rows))
             for start, count in zip(before.tolist(), rows.tolist(), strict=True)
         ),
     )
 
 
-def _keep_first(summaries: Sequence[PartitionSummary], limit: int) -> _Kept:
+def _keep_first(
+    summaries: Sequence[PartitionSummary], limit: int, run_rows: int
+) -> _Kept:
     """Returns what is left of a split that has more images than the limit."""
     places = pa.concat_tables(summary.places for summary in summaries)
     archive, offset = places["archive"].to_numpy(), places["offset"].to_numpy()
@@ -252,7 +265,7 @@ def _keep_first(summaries: Sequence[PartitionSummary], limit: int) -> _Kept:
     for summary in summaries:
         count = summary.places.num_rows
         rows = summary.places["row"].to_numpy()[kept[at : at + count]]
-        runs = np.arange(0, summary.rows, RUN_ROWS)
+        runs = np.arange(0, summary.rows, run_rows)
         starts.append(tuple((position + np.searchsorted(rows, runs)).tolist()))
         position += len(rows)
         at += count

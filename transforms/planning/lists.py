@@ -19,32 +19,34 @@ from transforms.errors import BuildError, ConfigError, SubsetError, printable
 MOST_BYTES: Final = 1 << 29  # some 20 million names
 
 
-def read_list(uri: str, error: type[BuildError]) -> bytes:
+def read_list(uri: str, error: type[BuildError], most: int = MOST_BYTES) -> bytes:
     """Returns a list as it is stored.
 
     Args:
         uri: The file.
         error: What to raise where it is far too long for a list.
+        most: Bytes that a list may have.
 
     Raises:
         StorageError: It can't be read.
     """
-    check_size(storage.file_info(uri).size, uri, error)
+    check_size(storage.file_info(uri).size, uri, error, most)
     return storage.read_bytes(uri)
 
 
-def check_size(size: int, source: str, error: type[BuildError]) -> None:
+def check_size(size: int, source: str, error: type[BuildError], most: int) -> None:
     """Raises an error of a kind where so many bytes are no list.
 
     Args:
         size: In bytes.
         source: Where they come from, for the message.
         error: What to raise.
+        most: Bytes that a list may have.
     """
-    if size > MOST_BYTES:
+    if size > most:
         raise error(
             f"{source} has {size:,} bytes or more; a list of names is taken up to "
-            f"{MOST_BYTES:,}. Is it the right file?"
+            f"{most:,}. Is it the right file?"
         )
 
 
@@ -250,7 +252,11 @@ class SubsetList:
 
 
 def read_subset_list(
-    subset: SubsetFile, manual_dir: str, cache_dir: str, class_names: Sequence[str] = ()
+    subset: SubsetFile,
+    manual_dir: str,
+    cache_dir: str,
+    class_names: Sequence[str] = (),
+    most_bytes: int = MOST_BYTES,
 ) -> SubsetList:
     """Returns a subset list from manual_dir, the cache, or its URL, in that order.
 
@@ -259,6 +265,7 @@ def read_subset_list(
         manual_dir: Where the user may have put it.
         cache_dir: Where a download is kept.
         class_names: The name of class ``i`` at position ``i``, for labels in words.
+        most_bytes: How long a list may be.
 
     Raises:
         SubsetError: The list can't be had, or its size or hash is wrong, or a line of
@@ -269,9 +276,9 @@ def read_subset_list(
     if not storage.exists(path):
         cached = storage.join(cache_dir, subset.file)
         if not storage.exists(cached):
-            _download(subset, path, cached)
+            _download(subset, path, cached, most_bytes)
         path = cached
-    data = read_list(path, SubsetError)
+    data = read_list(path, SubsetError, most_bytes)
     _check(subset, data, path)
     text = decode_list(data, path, SubsetError)
     lines = parse_subset_list(text, path, class_names)
@@ -280,7 +287,7 @@ def read_subset_list(
     return SubsetList(lines.names, path, len(data), lines.labels)
 
 
-def _download(subset: SubsetFile, manual: str, cached: str) -> None:
+def _download(subset: SubsetFile, manual: str, cached: str, most: int) -> None:
     place = f"Put it at {manual}."
     if subset.url is None:
         raise SubsetError(f"There is no subset list {subset.file}. {place}")
@@ -291,9 +298,9 @@ def _download(subset: SubsetFile, manual: str, cached: str) -> None:
         )
     try:
         with urllib.request.urlopen(subset.url, timeout=_DOWNLOAD_TIMEOUT) as response:
-            data: bytes = response.read(MOST_BYTES + 1)
+            data: bytes = response.read(most + 1)
             promised = int(response.headers.get("Content-Length", 0))
-        if len(data) < min(promised, MOST_BYTES):
+        if len(data) < min(promised, most):
             raise http.client.IncompleteRead(data, promised - len(data))
     except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
@@ -302,7 +309,7 @@ def _download(subset: SubsetFile, manual: str, cached: str) -> None:
             f"downloads and can't be downloaded: {reason}. Get it from {subset.url} "
             f"({_identity(subset)}). {place}"
         ) from error
-    check_size(len(data), subset.url, SubsetError)
+    check_size(len(data), subset.url, SubsetError, most)
     _check(subset, data, subset.url)
     storage.make_directory(cached.rpartition("/")[0])
     storage.publish_bytes(cached, data)

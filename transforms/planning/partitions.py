@@ -2,7 +2,7 @@
 
 A key is a hash, so a range of keys holds an even share of the rows, and equal keys lie
 in one partition. What has to be known of the other partitions to go on is little: it
-is in the summary (``transforms.layout`` puts the summaries together).
+is in the summary (``cuts`` puts the summaries together).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -116,7 +116,7 @@ class SortedRun:
 
     Attributes:
         partition: The partition's number.
-        number: The run's position in it; each but the last has ``RUN_ROWS`` rows.
+        number: The run's position in it; all but the last have as many rows.
         rows: Rows of ``ROW_SCHEMA`` without their keys.
     """
 
@@ -256,10 +256,18 @@ def sort_partition(
     return kept, summary
 
 
-def cut_into_runs(number: int, rows: pa.Table) -> Iterator[SortedRun]:
-    """Yields a partition in elements of a size that every engine can move."""
-    for run, start in enumerate(range(0, rows.num_rows, RUN_ROWS)):
-        end = min(start + RUN_ROWS, rows.num_rows)
+def cut_into_runs(
+    number: int, rows: pa.Table, run_rows: int = RUN_ROWS
+) -> Iterator[SortedRun]:
+    """Yields a partition in elements of a size that every engine can move.
+
+    Args:
+        number: The partition's number.
+        rows: Its rows in order.
+        run_rows: Rows of an element, but for the last one.
+    """
+    for run, start in enumerate(range(0, rows.num_rows, run_rows)):
+        end = min(start + run_rows, rows.num_rows)
         yield SortedRun(number, run, copy_rows(rows, start, end))
 
 

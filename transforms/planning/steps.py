@@ -1,10 +1,10 @@
 """Which image goes to which shard, in which order: each split's plan, from metadata.
 
-The order comes from ``transforms.order``, the number of shards and their boundaries
-from ``transforms.sharding``. A split is planned in partitions of its keys
-(``transforms.partition``) that fit together by their summaries (``transforms.layout``),
-so that no worker has to hold all of a large one. Nothing of a plan depends on workers,
-on the number of partitions, on the order in which tables arrive, or on time.
+The order comes from ``order``, the number of shards and their boundaries from
+``counts``. A split is planned in partitions of its keys (``partitions``) that fit
+together by their summaries (``cuts``), so that no worker has to hold all of a large
+one. Nothing of a plan depends on workers, on the number of partitions, on the order in
+which tables arrive, or on time.
 """
 
 import logging
@@ -16,6 +16,7 @@ import apache_beam as beam
 import pyarrow as pa
 from apache_beam.metrics import Metrics
 
+from transforms import counters
 from transforms.archives import Archive, MemberTable
 from transforms.errors import sample
 from transforms.planning.counts import ShardFiles, files_per_shard, measure_files
@@ -64,8 +65,16 @@ class _SelectFn(beam.DoFn):  # type: ignore[misc]
         split = table.archive.split
         selection = self._selections[split]
         selected = select_members(table, self._wanted[split], selection.labeller)
-        _count(split, "unknown_classes", _is_of_no_class(selected, selection.labeller))
-        _count(split, "other_class", _of_other_class(selected, selection.class_names))
+        _count(
+            split,
+            counters.UNKNOWN_CLASSES,
+            _is_of_no_class(selected, selection.labeller),
+        )
+        _count(
+            split,
+            counters.OTHER_CLASS,
+            _of_other_class(selected, selection.class_names),
+        )
         yield selected
 
 
@@ -148,10 +157,13 @@ class PlanShards(beam.PTransform):  # type: ignore[misc]
     Attributes:
         archives: The archives of all splits.
         options: What the user decides about each split.
+        partitions: Number of parts that each is planned in, which the plan does not
+            depend on; None to let the archives' sizes decide.
     """
 
     archives: Sequence[Archive]
     options: Mapping[str, SplitOptions]
+    partitions: int | None = None
 
     def expand(
         self, tables: beam.PCollection[SelectedTable]
@@ -159,7 +171,7 @@ class PlanShards(beam.PTransform):  # type: ignore[misc]
         """Sorts each partition on one worker, and joins what each has of a shard."""
         by_split = {split: self._archives_of(split) for split in self.options}
         partitions = {
-            split: options.partitions
+            split: self.partitions
             or partition_count(
                 by_split[split], len(options.subset.names) if options.subset else None
             )
@@ -260,8 +272,8 @@ def _lay_out(
         options[split],
     )
     counts = layout.counts
-    Metrics.counter(split, "missing").inc(counts.missing)
-    Metrics.counter(split, "missing_members").inc(counts.missing_members)
+    Metrics.counter(split, counters.MISSING).inc(counts.missing)
+    Metrics.counter(split, counters.MISSING_MEMBERS).inc(counts.missing_members)
     if layout.first_missing:
         _LOGGER.warning(
             "%s: %s listed images are not in the archives: %s",

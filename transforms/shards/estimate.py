@@ -1,15 +1,6 @@
 """What a build would come to: counted from its plan, timed on a few of its images.
 
-Nothing is written. What is found leaves the pipeline as counters, by split:
-
-    planned_images       images that would be read
-    planned_bytes        their lengths in the archives, in bytes
-    planned_shards       shards
-    planned_FORMAT       files in a format
-    sampled_images       images that were read and treated to see how long it takes
-    sampled_bytes        their lengths in the archives, in bytes
-    sampled_written      their lengths as they would be written, in bytes
-    sampled_us           the time that it took, in microseconds of one worker
+Nothing is written. What is found leaves the pipeline as counters, by split.
 """
 
 import time

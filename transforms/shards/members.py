@@ -1,21 +1,20 @@
 """A shard's images: read by range, treated and observed, in the order of its records.
 
-The members are read in order, with the next few announced to the storage. Where every
-image is decoded, that is done on all cores: one pool for the whole process, however
-many shards it works on, and a window of a few batches for each shard, so that memory
-does not grow with the shard.
+Where every image is decoded, that is done on all cores: one pool for the whole process,
+however many shards it works on, and a window of a few batches for each shard, so that
+memory does not grow with the shard.
 """
 
 import os
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from itertools import islice
 from typing import Final
 
-from transforms import storage
+from transforms.archives import Place, open_members
 from transforms.formats import Example, Source
 from transforms.images import (
     ImagePolicy,
@@ -26,7 +25,6 @@ from transforms.images import (
 )
 from transforms.planning import ShardSpec
 from transforms.statistics import Observation, content_hash, sample_pixels
-from transforms.storage import RangeReader
 
 _CORES: Final = os.cpu_count() or 1
 _WINDOW: Final = _CORES + 1  # batches of a shard that are read and not yet written
@@ -95,38 +93,14 @@ def treated_members(
 def _read_members(spec: ShardSpec) -> Iterator[tuple[Source, bytes]]:
     """Yields the shard's members in order."""
     columns = spec.members.to_pydict()
-    archives, names, labels = columns["archive"], columns["name"], columns["label"]
-    ranges = list(zip(columns["offset"], columns["size"], strict=True))
-    readers = [storage.open_reader(archive) for archive in spec.archives]
-    try:
-        batch = max(reader.ahead for reader in readers)
-        _announce(readers, archives[:batch], ranges[:batch])
-        for row, (name, (offset, size)) in enumerate(zip(names, ranges, strict=True)):
-            if row % batch == 0:  # while one batch is read, the next one is got
-                later = slice(row + batch, row + 2 * batch)
-                _announce(readers, archives[later], ranges[later])
-            archive = archives[row]
-            source = Source(name, labels[row], spec.archives[archive].uri, offset, size)
-            yield source, readers[archive].read(offset, size)
-    finally:
-        for reader in readers:
-            reader.close()
-
-
-def _announce(
-    readers: Sequence[RangeReader],
-    archives: Sequence[int],
-    ranges: Sequence[tuple[int, int]],
-) -> None:
-    """Tells each reader which ranges of its archive are read next."""
-    for number, reader in enumerate(readers):
-        reader.prefetch(
-            [
-                wanted
-                for archive, wanted in zip(archives, ranges, strict=True)
-                if archive == number
-            ]
-        )
+    places: list[Place] = list(
+        zip(columns["archive"], columns["offset"], columns["size"], strict=True)
+    )
+    rows = zip(columns["name"], columns["label"], places, strict=True)
+    with open_members(spec.archives) as members:
+        images = zip(rows, members.read_all(places), strict=True)
+        for (name, label, (archive, offset, size)), data in images:
+            yield Source(name, label, spec.archives[archive].uri, offset, size), data
 
 
 def _treat_all(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import apache_beam as beam
 from apache_beam.metrics import Metrics
 
+from transforms import counters
 from transforms.planning import ShardSpec
 from transforms.shards.build import build_shard
 from transforms.shards.estimate import sample_shard
@@ -33,19 +34,19 @@ class EstimateBuild(beam.PTransform):  # type: ignore[misc]
 
     def _count(self, spec: ShardSpec) -> None:
         counts = {
-            "planned_images": spec.members.num_rows,
-            "planned_bytes": sum(spec.members["size"].to_pylist()),
-            "planned_shards": 1,
+            counters.PLANNED_IMAGES: spec.members.num_rows,
+            counters.PLANNED_BYTES: sum(spec.members["size"].to_pylist()),
+            counters.PLANNED_SHARDS: 1,
         }
         for name in self.output.formats:
-            counts[f"planned_{name}"] = spec.files.get(name, 1)
+            counts[counters.planned_files(name)] = spec.files.get(name, 1)
         if spec.index == 0:
             sample = sample_shard(spec, self.output)
             counts |= {
-                "sampled_images": sample.images,
-                "sampled_bytes": sample.bytes_read,
-                "sampled_written": sample.bytes_written,
-                "sampled_us": round(sample.seconds * 1e6),
+                counters.SAMPLED_IMAGES: sample.images,
+                counters.SAMPLED_BYTES: sample.bytes_read,
+                counters.SAMPLED_WRITTEN: sample.bytes_written,
+                counters.SAMPLED_US: round(sample.seconds * 1e6),
             }
         for name, number in counts.items():
             Metrics.counter(spec.split, name).inc(number)
@@ -77,5 +78,5 @@ class BuildShards(beam.PTransform):  # type: ignore[misc]
         start = time.monotonic()
         report = build_shard(spec, self.output, self.watched_at)
         elapsed = time.monotonic() - start
-        Metrics.counter(spec.split, "worker_ms").inc(round(elapsed * 1000))
+        Metrics.counter(spec.split, counters.WORKER_MS).inc(round(elapsed * 1000))
         return report

@@ -1,11 +1,11 @@
 """What all shards together came to: the reports of the shards, added up and checked."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain
 
-from transforms import storage
+from transforms.archives import open_members
 from transforms.errors import BuildError, StorageError
 from transforms.formats import Source, SplitCounts, SplitFacts
 from transforms.shards.members import Rejected
@@ -81,12 +81,7 @@ def add_up(
         wanted=sum(report.wanted for report in reports),
         splits={
             name: tuple(
-                SplitFacts(
-                    split,
-                    statistics[split].examples,
-                    statistics[split].example_bytes,
-                    tuple(chain.from_iterable(report.files[name] for report in found)),
-                )
+                _list_files(split, name, statistics[split], found)
                 for split, found in by_split.items()
             )
             for name in formats
@@ -101,6 +96,18 @@ def add_up(
     )
 
 
+def _list_files(
+    split: str, name: str, statistics: Statistics, reports: list[ShardReport]
+) -> SplitFacts:
+    """Returns a split's files in a format, and what they hold."""
+    return SplitFacts(
+        split,
+        statistics.examples,
+        statistics.example_bytes,
+        tuple(chain.from_iterable(report.files[name] for report in reports)),
+    )
+
+
 @contextmanager
 def open_sources(archives: Mapping[str, FileInfo]) -> Iterator[ReadSource]:
     """Gives a function that reads an image's bytes where they lie in the archives.
@@ -108,12 +115,11 @@ def open_sources(archives: Mapping[str, FileInfo]) -> Iterator[ReadSource]:
     Args:
         archives: The archives by the names that images have for them.
     """
-    with ExitStack() as stack:
-        readers = {}
-        for name, info in archives.items():
-            readers[name] = storage.open_reader(info)
-            stack.callback(readers[name].close)
-        yield lambda source: readers[source.archive].read(source.offset, source.size)
+    positions = {name: position for position, name in enumerate(archives)}
+    with open_members(archives.values()) as members:
+        yield lambda source: members.read(
+            (positions[source.archive], source.offset, source.size)
+        )
 
 
 def _check_complete(split: str, reports: list[ShardReport]) -> None:

@@ -72,10 +72,6 @@ class Sink(Protocol):
         """Appends bytes, which may be written over afterwards; returns their number."""
         ...
 
-    def tell(self) -> int:
-        """Returns the number of bytes appended so far."""
-        ...
-
 
 class Backend(Protocol):
     """One kind of storage; a module is one. All raise StorageError where they fail."""

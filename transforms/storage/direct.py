@@ -46,7 +46,6 @@ class DirectFile:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         self._descriptor = os.open(path, flags, 0o666)
         claim(self._descriptor)
-        self._size = 0
         self._direct = self._set_direct(True)
 
     def write(self, data: Buffer) -> int:
@@ -56,12 +55,7 @@ class DirectFile:
             done = self._write_blocks(view) if self._direct else 0
             while done < size:
                 done += os.write(self._descriptor, view[done:])
-        self._size += size
         return size
-
-    def tell(self) -> int:
-        """Returns the number of bytes appended so far."""
-        return self._size
 
     def sync(self) -> None:
         """Waits until the disk has all that was written."""

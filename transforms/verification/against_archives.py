@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from transforms.errors import BuildError
+from transforms.errors import require_whole
 from transforms.formats import Source
 from transforms.images import ImagePolicy
 from transforms.planning import ShardSpec, order_keys
@@ -99,11 +99,10 @@ def join_images(split: str, parts: Sequence[ArchivedImages]) -> pa.Table:
         BuildError: An engine lost or repeated one.
     """
     indices = sorted(part.index for part in parts)
-    if not parts or indices != list(range(parts[0].count)):
-        raise BuildError(
-            f"Of the {split} split's parts in the archives {indices} arrived. The "
-            "engine lost or repeated some; rerun, and report it if it happens again."
-        )
+    require_whole(
+        bool(parts) and indices == list(range(parts[0].count)),
+        f"Of the {split} split's parts in the archives {indices} arrived.",
+    )
     return pa.concat_tables(part.images for part in parts)
 
 
