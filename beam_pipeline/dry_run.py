@@ -10,7 +10,7 @@ from rich.table import Table
 
 from beam_pipeline.config import BuildConfig
 from beam_pipeline.console import Counters, print_table, silenced_workers
-from beam_pipeline.engines import counters, make_pipeline
+from beam_pipeline.engines.runners import counters, make_pipeline
 from beam_pipeline.inputs import BuildInputs
 from beam_pipeline.pipeline import estimate_build
 from transforms.archives import index_path, open_index

@@ -24,7 +24,7 @@ from apache_beam.runners.dataflow.dataflow_runner import (
 )
 from google.auth.exceptions import DefaultCredentialsError
 
-from beam_pipeline.engines.runners import worker_error
+from beam_pipeline.engines.worker_errors import worker_error
 from transforms.errors import BuildError, ConfigError
 
 _RUNNER: Final = "DataflowRunner"
