@@ -13,6 +13,7 @@ from beam_pipeline.console import Counters, print_table, silenced_workers
 from beam_pipeline.engines.runners import counters, make_pipeline
 from beam_pipeline.inputs import BuildInputs
 from beam_pipeline.pipeline import estimate_build
+from transforms import storage
 from transforms.archives import index_path, open_index
 
 _FIXED_SECONDS: Final = 5  # of every build: the runner, the documents
@@ -112,7 +113,7 @@ def _remarks(
         f"top, and {_FIXED_SECONDS} s or so for Beam and documents.",
     ]
     places = [archive.file.uri for archive in inputs.archives]
-    if any("://" in uri for uri in (*places, inputs.output.data_dir)):
+    if not all(map(storage.is_local, (*places, inputs.output.data_dir))):
         images = _total(splits, counts, "planned_images")
         members = _total(splits, counts, "members")
         files = sum(

@@ -13,6 +13,7 @@ from apache_beam.options.pipeline_options import (
     StandardOptions,
 )
 
+from transforms import storage
 from transforms.errors import ConfigError
 
 
@@ -64,7 +65,7 @@ def require_job_server(options: PipelineOptions) -> None:
             "--job_endpoint of a job server that runs."
         )
     location = options.get_all_options()[server.flag]
-    if location and "://" not in location and not os.path.isfile(location):
+    if location and storage.is_local(location) and not os.path.isfile(location):
         raise ConfigError(
             f"--{server.flag} {location}: there is no such file. «{server.made_by}» "
             "makes one."
