@@ -10,9 +10,10 @@ from rich.table import Table
 
 from beam_pipeline.config import BuildConfig
 from beam_pipeline.console import Counters, print_table, silenced_workers
-from beam_pipeline.engines import counters, make_pipeline
+from beam_pipeline.engines.runners import counters, make_pipeline
 from beam_pipeline.inputs import BuildInputs
 from beam_pipeline.pipeline import estimate_build
+from transforms import storage
 from transforms.archives import index_path, open_index
 from transforms.counters import (
     MEMBERS,
@@ -124,7 +125,7 @@ def _remarks(
         f"top, and {_FIXED_SECONDS} s or so for Beam and documents.",
     ]
     places = [archive.file.uri for archive in inputs.archives]
-    if any("://" in uri for uri in (*places, inputs.output.places.data_dir)):
+    if not all(map(storage.is_local, (*places, inputs.output.places.data_dir))):
         images = _total(splits, counts, PLANNED_IMAGES)
         members = _total(splits, counts, MEMBERS)
         files = sum(

@@ -144,7 +144,12 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _configure(arguments: argparse.Namespace) -> BuildConfig:
+def configure(arguments: argparse.Namespace) -> BuildConfig:
+    """Returns the configuration that a command line asks for.
+
+    Raises:
+        ConfigError: A flag is wrong, or the configuration is.
+    """
     flags: dict[str, Any] = {
         name: getattr(arguments, name)
         for name in (

@@ -1,54 +1,16 @@
 """Builds a dataset: ``python -m beam_pipeline.run --config 1pct --manual_dir DIR``."""
 
-import argparse
 import sys
-import time
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, ExitStack
-from functools import partial
+from functools import cache, partial
 
-import apache_beam as beam
-from apache_beam.runners.runner import PipelineResult
 from rich.console import Console
 
 from beam_pipeline.config import BuildConfig
-from beam_pipeline.console import (
-    FAILED,
-    counted_progress,
-    print_summary,
-    refuse_unknown,
-    run_command,
-    shown_progress,
-    silenced_workers,
-    without_finished,
-)
-from beam_pipeline.dry_run import print_estimate
-from beam_pipeline.engines import (
-    counters,
-    is_dataflow,
-    is_local,
-    make_options,
-    make_pipeline,
-    prepare_job,
-    spare_memory,
-    supervised,
-    wait_for_job,
-)
-from beam_pipeline.flags import _configure, make_parser
-from beam_pipeline.inputs import (
-    BuildInputs,
-    find_inputs,
-    find_output,
-    name_places,
-    noted_build,
-    published_shards,
-    sweep_leftovers,
-    sweep_own,
-    verify_archives,
-)
-from beam_pipeline.pipeline import build_dataset
-from transforms import storage
-from transforms.storage import exclusive, release_all, stop_writing
+from beam_pipeline.console import run_command, without_finished
+from beam_pipeline.engines import engine_flags
+from beam_pipeline.flags import configure, make_parser
+from beam_pipeline.inputs import BuildInputs, find_inputs, find_output
 
 
 def main(argv: Sequence[str]) -> int:
@@ -64,118 +26,29 @@ def main(argv: Sequence[str]) -> int:
     arguments, beam_arguments = make_parser().parse_known_args(argv)
 
     def work(console: Console) -> int:
-        config = _configure(arguments)
-        _build(config, beam_arguments, arguments, console)
+        config = configure(arguments)
+        flags = beam_arguments
+        if arguments.engine:
+            flags = engine_flags(arguments.engine, beam_arguments)
+        find = cache(partial(_find, config))
+        # Beam takes seconds to load, so it comes last where it has no flag to check.
+        if beam_arguments or find():
+            from beam_pipeline.build import build
+
+            build(config, find, flags, arguments, console)
         return 0
 
     return run_command(work, verbose=arguments.verbose, quiet=arguments.quiet)
 
 
-def _build(
-    config: BuildConfig,
-    beam_arguments: list[str],
-    arguments: argparse.Namespace,
-    console: Console,
-) -> None:
-    start = time.monotonic()
-    options = make_options(beam_arguments, arguments.engine)
-    refuse = partial(refuse_unknown, beam_arguments, make_parser())
-    if is_local(options):
-        refuse()
-        spare_memory()
-    if is_dataflow(options):
-        prepare_job(options, name_places(config))
+def _find(config: BuildConfig) -> BuildInputs | None:
+    """Returns what a build reads and writes; None where all of it is there."""
     output = find_output(config)
     if not config.overwrite:
         output = without_finished(config, output)
         if not output.formats:
-            return
-    inputs = find_inputs(config, output)
-    if arguments.verify_archives:
-        with supervised(_nothing_written, lambda _: _nothing_written(), FAILED):
-            files = [archive.file for archive in inputs.archives]
-            verify_archives(files, config.known_archives)
-    if arguments.dry_run:
-        # A plan is small wherever the build is going to run.
-        local = options if is_local(options) else make_options([])
-        with supervised(_nothing_written, lambda _: _nothing_written(), FAILED):
-            print_estimate(config, inputs, local)
-        return
-    pipeline = make_pipeline(options, refuse)
-    with ExitStack() as stack:
-        for directory in dict.fromkeys(map(output.places.directory, output.formats)):
-            storage.make_directory(directory)
-            stack.enter_context(exclusive(directory))
-        sweep_leftovers(output, inputs.index_dir)
-        for remark in stack.enter_context(noted_build(inputs)):
-            if not arguments.quiet:
-                console.print(remark)
-        result = _run_pipeline(pipeline, inputs, arguments, console)
-    if result and not arguments.quiet:
-        print_summary(config, output, counters(result), time.monotonic() - start)
-
-
-def _run_pipeline(
-    pipeline: beam.Pipeline,
-    inputs: BuildInputs,
-    arguments: argparse.Namespace,
-    console: Console,
-) -> PipelineResult | None:
-    """Runs the pipeline to its end, and shows how far it is.
-
-    Returns:
-        The result, or None where a job is not waited for.
-    """
-    with ExitStack() as stack:
-        if not arguments.verbose:
-            stack.enter_context(silenced_workers())
-        watched_at = ""
-        if is_local(pipeline.options):
-            display = stack.enter_context(ExitStack())
-            stack.enter_context(_supervised(inputs, console, display))
-            if not arguments.quiet:
-                watched_at = display.enter_context(shown_progress(console))
-        elif not arguments.quiet:
-            count = partial(published_shards, inputs.output)
-            stack.enter_context(counted_progress(console, count))
-        build_dataset(pipeline, inputs, watched_at)
-        result = pipeline.run()
-        if is_dataflow(pipeline.options):
-            return result if wait_for_job(result, pipeline.options) else None
-        result.wait_until_finish()
-    return result
-
-
-def _nothing_written() -> None:
-    print("Interrupted. Nothing was written.", file=sys.stderr)
-
-
-def _supervised(
-    inputs: BuildInputs, console: Console, display: ExitStack
-) -> AbstractContextManager[None]:
-    def tidy_up() -> None:
-        stop_writing()  # or a thread would begin a file behind the sweep
-        display.close()
-        sweep_own(inputs.output)
-        release_all()
-
-    def interrupted() -> None:
-        tidy_up()
-        console.print(
-            f"Interrupted. Published are, whole: {published_shards(inputs.output)}. "
-            "The same command goes on from there."
-        )
-
-    def worker_died(reason: str) -> None:
-        tidy_up()
-        console.print(
-            f"error: A worker process died ({reason}). Where memory is short, the "
-            "system kills; --direct_num_workers sets their number. Published are, "
-            f"whole: {published_shards(inputs.output)}. The same command goes on from "
-            "there."
-        )
-
-    return supervised(interrupted, worker_died, FAILED)
+            return None
+    return find_inputs(config, output)
 
 
 if __name__ == "__main__":

@@ -2,49 +2,27 @@
 
 import argparse
 import json
-import logging
-import secrets
 import sys
-import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import (
-    AbstractContextManager,
-    ExitStack,
-    contextmanager,
-    nullcontext,
-)
+from collections.abc import Sequence
 from dataclasses import asdict
+from functools import cache, partial
 from typing import Final, get_args
 
-from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
 from rich.console import Console
 from rich.table import Table
 
 from beam_pipeline.config import parse_assignment, shipped_configs
-from beam_pipeline.console import (
-    FAILED,
-    print_table,
-    refuse_unknown,
-    run_command,
-    silenced_workers,
-)
-from beam_pipeline.engines import is_local, make_options, make_pipeline, supervised
-from beam_pipeline.inputs import VerifyInputs, VerifyOptions, find_demands
-from beam_pipeline.pipeline import verify_dataset
-from transforms import storage
+from beam_pipeline.console import FAILED, print_table, refuse_unknown, run_command
+from beam_pipeline.inputs import VerifyOptions, find_demands
 from transforms.errors import ConfigError
 from transforms.storage import absolute
 from transforms.verification import (
-    Conclusion,
     Findings,
     FindingsBuilder,
     ImageCheck,
     Problem,
     Total,
-    conclusion_uri,
-    read_conclusion,
-    take_inventory,
 )
 
 # Flags that say where what is known of the archives lies.
@@ -68,16 +46,20 @@ def main(argv: Sequence[str]) -> int:
 
     def work(console: Console) -> int:
         start = time.monotonic()
-        options = make_options(beam_arguments)
-        if is_local(options):
-            refuse_unknown(beam_arguments, parser)
         wanted = _read_arguments(arguments)
-        inventory = take_inventory(wanted.directory)
-        inputs = find_demands(inventory, wanted)
-        conclusions = _run(inputs, options, arguments.verbose, console)
+        find = cache(partial(find_demands, wanted))
+        # Beam takes seconds to load, so it comes last where it has no flag to check.
+        if not beam_arguments:
+            find()
+        from beam_pipeline.reread import reread
+
+        refuse = partial(refuse_unknown, beam_arguments, parser)
+        conclusions = reread(
+            find, beam_arguments, refuse, console, verbose=arguments.verbose
+        )
+        inputs = find()
         findings = FindingsBuilder()
-        findings.include([inventory.findings, inputs.findings])
-        findings.include(conclusion.findings for conclusion in conclusions)
+        findings.include([inputs.findings, *(each.findings for each in conclusions)])
         found = findings.result()
         totals = [total for each in conclusions for total in each.totals]
         if arguments.json:
@@ -172,66 +154,6 @@ def _read_arguments(arguments: argparse.Namespace) -> VerifyOptions:
         flags=flags,
         with_archives=bool(arguments.manual_dir),
     )
-
-
-def _run(
-    inputs: VerifyInputs, options: PipelineOptions, verbose: bool, console: Console
-) -> list[Conclusion]:
-    """Runs the pipeline; returns what each split came to."""
-    splits = dict.fromkeys((file.config, file.split) for file in inputs.files)
-    if not splits:
-        return []
-    # What it says of shards would be about shards that nobody builds.
-    logging.getLogger("transforms.planning.steps").setLevel(logging.WARNING)
-    with ExitStack() as stack:
-        directory = stack.enter_context(_scratch(options))
-        pipeline = make_pipeline(options)
-        verify_dataset(pipeline, inputs, directory)
-        if is_local(options):
-            stack.enter_context(_supervised(directory, console))
-        with nullcontext() if verbose else silenced_workers():
-            pipeline.run().wait_until_finish()
-        return [
-            read_conclusion(conclusion_uri(directory, config, split))
-            for config, split in splits
-        ]
-
-
-def _supervised(directory: str, console: Console) -> AbstractContextManager[None]:
-    def stop(message: str) -> None:
-        storage.remove_tree(directory)
-        console.print(message)
-
-    return supervised(
-        lambda: stop("Interrupted."),
-        lambda reason: stop(f"error: A worker process died ({reason})."),
-        FAILED,
-    )
-
-
-@contextmanager
-def _scratch(options: PipelineOptions) -> Iterator[str]:
-    """Gives a directory that the workers write to and this process reads.
-
-    Raises:
-        ConfigError: The workers are elsewhere, and no such place is named.
-    """
-    if is_local(options):
-        with tempfile.TemporaryDirectory() as directory:
-            yield directory
-        return
-    place = options.view_as(GoogleCloudOptions).temp_location
-    if not place:
-        raise ConfigError(
-            "On this engine --temp_location has to name a directory that its workers "
-            "and this machine share."
-        )
-    directory = storage.join(place, f"verify-{secrets.token_hex(8)}")
-    storage.make_directory(directory)
-    try:
-        yield directory
-    finally:
-        storage.remove_tree(directory)
 
 
 def _print(

@@ -261,6 +261,35 @@ def test_a_worker_process_that_fails_prints_no_traceback(
     )
 
 
+@pytest.mark.parametrize(
+    ("flags", "code", "message"),
+    [
+        ([], 1, "The archive of the train split is missing: "),
+        (["--version=4.0.0"], 2, "Unknown version 4.0.0. "),
+        (["--engine=flink"], 2, "--engine flink needs --flink_master: "),
+    ],
+)
+def test_what_is_wrong_is_told_before_beam_is_loaded(
+    flags: list[str], code: int, message: str, tmp_path: Path
+) -> None:
+    script = (
+        "import sys; from beam_pipeline.run import main; "
+        "print(main(sys.argv[1:]), 'apache_beam' in sys.modules)"
+    )
+    finished = subprocess.run(
+        [
+            *(sys.executable, "-c", script, "--config=1pct", *flags),
+            *(f"--manual_dir={tmp_path}", f"--data_dir={tmp_path / 'data'}"),
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert finished.stderr.startswith(f"error: {message}")
+    assert finished.stdout == f"{code} False\n"
+
+
 WAYS_ON: Final = (
     "The download may have stopped before its end, or it may be another archive. Get "
     "the whole archive and look at it with --verify_archives, or pass --allow_missing "

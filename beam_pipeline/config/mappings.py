@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from transforms import storage
 from transforms.errors import ConfigError
 
 
@@ -16,7 +17,7 @@ def make_paths_absolute(mapping: dict[str, Any], directory: Path) -> None:
             owners += [(labels, "file"), (labels, "map")]
     for owner, key in owners:
         value = owner.get(key)
-        if isinstance(value, str) and "://" not in value:
+        if isinstance(value, str) and storage.is_local(value):
             owner[key] = str(directory / value)
 
 

@@ -9,7 +9,7 @@ from typing import Final
 from rich.console import Console
 
 from beam_pipeline.console.terminal import logged_to, open_console
-from beam_pipeline.engines import make_beam_parser, worker_error
+from beam_pipeline.engines import worker_error
 from transforms.errors import BuildError, ConfigError
 from transforms.fields import nearest
 
@@ -71,6 +71,8 @@ def refuse_unknown(
     Raises:
         ConfigError: One is unknown to all.
     """
+    from beam_pipeline.engines.runners import make_beam_parser  # loads Beam
+
     beam_parser = make_beam_parser()
     of_beam = {flag for each in beam_parser._actions for flag in each.option_strings}
     for flag in {f"--{name}" for name in of_engine} - of_beam:

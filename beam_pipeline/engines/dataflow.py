@@ -24,7 +24,8 @@ from apache_beam.runners.dataflow.dataflow_runner import (
 )
 from google.auth.exceptions import DefaultCredentialsError
 
-from beam_pipeline.engines.runners import worker_error
+from beam_pipeline.engines.worker_errors import worker_error
+from transforms import storage
 from transforms.errors import BuildError, ConfigError
 
 _RUNNER: Final = "DataflowRunner"
@@ -107,7 +108,7 @@ def prepare_job(options: PipelineOptions, directories: Mapping[str, str]) -> Non
 
 def _require_reachable(directories: Mapping[str, str]) -> None:
     for name, directory in directories.items():
-        if "://" not in directory:
+        if storage.is_local(directory):
             raise ConfigError(
                 f"--{name} {directory} is on this machine, and Dataflow's workers run "
                 "on others. Give a directory in a bucket, gs://BUCKET/..."
@@ -181,6 +182,6 @@ def _failure(error: DataflowRuntimeException, job: Job) -> BuildError:
 
 def _reason(error: DataflowRuntimeException) -> str:
     said = str(error).partition("Error:\n")[2].strip()
-    if said in ("", "None"):  # nobody has to explain why a job was cancelled
+    if not said or said == "None":  # nobody has to explain why a job was cancelled
         return "The job did not finish."
     return said.splitlines()[-1] if "Traceback" in said else said

@@ -6,18 +6,10 @@ only the user can know. ``docs/running.md`` says why each flag has its value.
 
 import os
 import re
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
-
-from apache_beam.options.pipeline_options import (
-    JobServerOptions,
-    PipelineOptions,
-    PortableOptions,
-    StandardOptions,
-)
 
 from transforms.errors import ConfigError
 
@@ -111,36 +103,6 @@ ENGINES: Final[Mapping[str, Engine]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class JobServer:
-    """The program between Beam and an engine; Beam starts it.
-
-    Attributes:
-        flag: The flag that says where it lies.
-        made_by: The command that makes it.
-        java: Whether it takes Java to run.
-    """
-
-    flag: str
-    made_by: str
-    java: bool
-
-
-JOB_SERVERS: Final[Mapping[str, JobServer]] = {
-    "FlinkRunner": JobServer(
-        "flink_job_server_jar", "mvn -f deploy/flink/pom.xml package", java=True
-    ),
-    "SparkRunner": JobServer(
-        "spark_job_server_jar", "mvn -f deploy/spark/pom.xml package", java=True
-    ),
-    "PrismRunner": JobServer(
-        "prism_location",
-        "go install github.com/apache/beam/sdks/v2/go/cmd/prism@v2.77.0",
-        java=False,
-    ),
-}
-
-
 def engine_flags(name: str, given: Sequence[str]) -> list[str]:
     """Returns what an engine is told, with the command line's flags at the end.
 
@@ -177,28 +139,3 @@ def _values(flags: Sequence[str]) -> dict[str, str]:
             name, _, value = flag[2:].partition("=")
             values[name] = value or following
     return values
-
-
-def require_job_server(options: PipelineOptions) -> None:
-    """Refuses options whose job server could not be started.
-
-    Raises:
-        ConfigError: There is no Java, or the job server is not where it should be.
-    """
-    runner = options.view_as(StandardOptions).runner
-    if runner not in JOB_SERVERS or options.view_as(PortableOptions).job_endpoint:
-        return
-    server = JOB_SERVERS[runner]
-    java = options.view_as(JobServerOptions).job_server_java_launcher
-    if server.java and shutil.which(java) is None:
-        raise ConfigError(
-            f"There is no {java}, which {runner}'s job server needs. Install Java 11 "
-            "or 17, say with --job_server_java_launcher where it is, or give the "
-            "--job_endpoint of a job server that runs."
-        )
-    location = options.get_all_options()[server.flag]
-    if location and "://" not in location and not os.path.isfile(location):
-        raise ConfigError(
-            f"--{server.flag} {location}: there is no such file. «{server.made_by}» "
-            "makes one."
-        )

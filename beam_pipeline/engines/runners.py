@@ -1,4 +1,4 @@
-"""The engines a pipeline runs on, and what goes wrong on them.
+"""Pipelines and the runners they run on.
 
 Locally that is Beam's FnApiRunner (``local_runner``), with threads, not processes: what
 takes time releases the GIL. What other engines are told stands in ``engines``.
@@ -6,7 +6,6 @@ takes time releases the GIL. What other engines are told stands in ``engines``.
 
 import argparse
 import os
-import re
 from collections.abc import Callable, Collection
 from typing import Any, Final
 
@@ -23,37 +22,27 @@ from apache_beam.runners.portability.portable_runner import (
 )
 from apache_beam.runners.runner import PipelineResult, create_runner
 
-from beam_pipeline.engines.engines import engine_flags, require_job_server
+from beam_pipeline.engines.job_servers import require_job_server
 from beam_pipeline.engines.local_runner import LocalRunner
-from transforms import errors
-from transforms.errors import BuildError, ConfigError
+from transforms.errors import ConfigError
 from transforms.fields import nearest
 
 LOCAL_RUNNERS: Final = frozenset({"", "DirectRunner", "FnApiRunner"})
 
-# How a worker's traceback ends, wherever a runner quotes it.
-_QUOTED_ERROR: Final = re.compile(
-    r"transforms\.errors\.(?P<kind>\w+): (?P<message>.*?)"
-    r"(?= \[while running|\n\n|\nDuring handling|\Z)",
-    re.DOTALL,
-)
 
-
-def make_options(arguments: list[str], engine: str | None = None) -> PipelineOptions:
+def make_options(flags: list[str]) -> PipelineOptions:
     """Returns Beam's options, with all cores for local runs unless they say otherwise.
 
     Args:
-        arguments: Command-line flags of Beam's.
-        engine: The engine to run on; without one, what the flags say, or locally.
+        flags: Beam's, from the command line and of an engine.
 
     Raises:
-        ConfigError: The engine needs a flag that is not there, or there is no runner of
-            that name.
+        ConfigError: There is no runner of that name.
     """
-    options = PipelineOptions(engine_flags(engine, arguments) if engine else arguments)
+    options = PipelineOptions(flags)
     _require_known_runner(options)
     if is_local(options):
-        given = {argument.partition("=")[0].lstrip("-") for argument in arguments}
+        given = {flag.partition("=")[0].lstrip("-") for flag in flags}
         direct = options.view_as(DirectOptions)
         if "direct_running_mode" not in given:
             direct.direct_running_mode = "multi_threading"
@@ -141,19 +130,3 @@ def counters(result: PipelineResult) -> dict[tuple[str, str], int]:
         key = (name.namespace, name.name)
         found[key] = found.get(key, 0) + (counter.result or 0)
     return found
-
-
-def worker_error(error: Exception) -> BuildError | None:
-    """Returns the error of ours that made a worker fail, if one did.
-
-    Runners report a worker's exception as text, a traceback in a message of their own.
-    """
-    if isinstance(error, BuildError):
-        return error
-    quoted = list(_QUOTED_ERROR.finditer(str(error)))
-    if not quoted:
-        return None
-    found = quoted[-1]  # those before it are what it was raised from
-    kind = getattr(errors, found["kind"], BuildError)
-    restored = kind(found["message"].strip())
-    return restored if isinstance(restored, BuildError) else None

@@ -122,45 +122,65 @@ def find_inputs(config: BuildConfig, output: ShardOutput) -> BuildInputs:
         index_dir=config.index_dir,
         selections=selections,
         options={
-            split: SplitOptions(
-                subset=selection.subset,
-                num_shards=config.num_shards.get(split),
-                max_examples=config.max_examples_per_split,
-                stated=StatedNumbers(
-                    config.splits[split].members, config.splits[split].examples
-                ),
-                allow_missing=config.allow_missing,
-                max_file_bytes=config.max_file_bytes,
-            )
+            split: _plan_options(config, split, selection.subset)
             for split, selection in selections.items()
         },
         output=output,
-        facts=DatasetFacts(
-            name=config.name,
-            title=config.title,
-            config=config.config,
-            version=config.version,
-            description=_describe(config, archives),
-            config_description=config.config_description.strip(),
-            homepage=config.homepage,
-            citation=storage.read_bytes(config.citation).decode("utf-8").strip(),
-            license=config.license,
-            creators=config.creators,
-            published=config.published,
-            manual_download=config.manual_download.strip(),
-            release_notes=config.release_notes,
-            module=config.module,
-            default_config=config.default_config or config.config,
-            schema=output.schema,
-            download_size=sum(
-                selection.subset.size
-                for selection in selections.values()
-                if selection.subset
-            ),
-            splits=tuple(archives),
-            settings=config_settings(config) | input_settings(every, selections),
+        facts=_find_facts(
+            config,
+            output.schema,
+            selections,
+            config_settings(config) | input_settings(every, selections),
         ),
         max_rejects=config.max_rejects,
+    )
+
+
+def _plan_options(
+    config: BuildConfig, split: str, subset: SubsetList | None
+) -> SplitOptions:
+    return SplitOptions(
+        subset=subset,
+        num_shards=config.num_shards.get(split),
+        max_examples=config.max_examples_per_split,
+        stated=StatedNumbers(
+            config.splits[split].members, config.splits[split].examples
+        ),
+        allow_missing=config.allow_missing,
+        max_file_bytes=config.max_file_bytes,
+    )
+
+
+def _find_facts(
+    config: BuildConfig,
+    schema: Schema,
+    selections: Mapping[str, Selection],
+    settings: Mapping[str, str],
+) -> DatasetFacts:
+    return DatasetFacts(
+        name=config.name,
+        title=config.title,
+        config=config.config,
+        version=config.version,
+        description=_describe(config, selections),
+        config_description=config.config_description.strip(),
+        homepage=config.homepage,
+        citation=storage.read_bytes(config.citation).decode("utf-8").strip(),
+        license=config.license,
+        creators=config.creators,
+        published=config.published,
+        manual_download=config.manual_download.strip(),
+        release_notes=config.release_notes,
+        module=config.module,
+        default_config=config.default_config or config.config,
+        schema=schema,
+        download_size=sum(
+            selection.subset.size
+            for selection in selections.values()
+            if selection.subset
+        ),
+        splits=tuple(selections),
+        settings=settings,
     )
 
 

@@ -33,8 +33,8 @@ from transforms.verification import (
     FindingsBuilder,
     Holding,
     ImageCheck,
-    Inventory,
     ShardFile,
+    take_inventory,
 )
 
 
@@ -69,7 +69,7 @@ class VerifyInputs:
         demands: What else records are held against, by configuration.
         images: How closely images are looked at.
         archives: How the archives are read; None where they are not.
-        findings: What of the documents contradicts the configuration.
+        findings: What is wrong with the documents, or contradicts the configuration.
         remarks: What could not be verified, in sentences.
     """
 
@@ -86,11 +86,10 @@ class VerifyInputs:
         return [f for h in self.holdings for split in h.splits for f in split.files]
 
 
-def find_demands(inventory: Inventory, options: VerifyOptions) -> VerifyInputs:
+def find_demands(options: VerifyOptions) -> VerifyInputs:
     """Returns what the files of a dataset are held against.
 
     Args:
-        inventory: What the directory's documents say.
         options: What is asked for.
 
     Raises:
@@ -100,6 +99,7 @@ def find_demands(inventory: Inventory, options: VerifyOptions) -> VerifyInputs:
         SubsetError: A subset list can't be had or is not the one described.
         StorageError: A file can't be read.
     """
+    inventory = take_inventory(options.directory)
     holdings = inventory.holdings
     if len(holdings) > 1 and (options.config or options.with_archives):
         raise ConfigError(
@@ -107,20 +107,12 @@ def find_demands(inventory: Inventory, options: VerifyOptions) -> VerifyInputs:
             "folder of one of them to hold it against a configuration or the archives."
         )
     findings = FindingsBuilder()
+    findings.include([inventory.findings])
     remarks = []
     demands = {}
     archives = None
     for holding in holdings:
-        if not holding.hashed:
-            remarks.append(
-                f"{holding.config}: there is no manifest.json, so no hash of a file is "
-                "known."
-            )
-        elif not holding.documented:
-            remarks.append(
-                f"{holding.config}: manifest.json is of an earlier version, so no hash "
-                "of a document is known."
-            )
+        remarks += _unhashed(holding)
         config = _find_config(holding, options)
         if config is None:
             remarks.append(
@@ -137,12 +129,11 @@ def find_demands(inventory: Inventory, options: VerifyOptions) -> VerifyInputs:
             archives = _find_archives(holding, config, output)
             labellers = {k: each.labeller for k, each in archives.selections.items()}
             listed = _listed(holding, config, archives)
-            demand = Expectations(labellers, listed, archived=True)
         else:
-            demand = Expectations(
-                _labellers(holding, config, class_names), {}, archived=False
-            )
-        demands[holding.config] = demand
+            labellers, listed = _labellers(holding, config, class_names), {}
+        demands[holding.config] = Expectations(
+            labellers, listed, archived=options.with_archives
+        )
     if options.images == "none":
         remarks.append("No image was looked at.")
     if not options.with_archives:
@@ -150,6 +141,21 @@ def find_demands(inventory: Inventory, options: VerifyOptions) -> VerifyInputs:
     return VerifyInputs(
         holdings, demands, options.images, archives, findings.result(), tuple(remarks)
     )
+
+
+def _unhashed(holding: Holding) -> list[str]:
+    """Returns a sentence where the hash of some of a dataset's files is not known."""
+    if not holding.hashed:
+        return [
+            f"{holding.config}: there is no manifest.json, so no hash of a file is "
+            "known."
+        ]
+    if not holding.documented:
+        return [
+            f"{holding.config}: manifest.json is of an earlier version, so no hash of "
+            "a document is known."
+        ]
+    return []
 
 
 def _find_config(holding: Holding, options: VerifyOptions) -> BuildConfig | None:

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from beam_pipeline.engines.engines import ENGINES, engine_flags, require_job_server
+from beam_pipeline.engines.engines import ENGINES, engine_flags
+from beam_pipeline.engines.job_servers import require_job_server
 from beam_pipeline.engines.runners import make_options, make_pipeline
 from tests.helpers.archives import few_archives, run, stated
 from transforms.errors import ConfigError
@@ -16,7 +17,8 @@ CLUSTER = ["--flink_master=jobmanager:8081", "--environment_config=localhost:500
 
 
 def options_of(engine: str, *given: str) -> dict[str, object]:
-    found: dict[str, object] = make_options([*given], engine).get_all_options()
+    options = make_options(engine_flags(engine, given))
+    found: dict[str, object] = options.get_all_options()
     return found
 
 

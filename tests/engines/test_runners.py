@@ -17,8 +17,8 @@ from beam_pipeline.engines.runners import (
     is_local,
     make_options,
     make_pipeline,
-    worker_error,
 )
+from beam_pipeline.engines.worker_errors import worker_error
 from transforms.errors import ArchiveError, BuildError, ImageError
 
 CORES = os.cpu_count() or 1

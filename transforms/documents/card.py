@@ -12,8 +12,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from markdown_it import MarkdownIt
-
 from transforms.documents.facts import DatasetFacts
 from transforms.formats import KINDS, ConfigFacts, Schema
 
@@ -126,6 +124,8 @@ def card_html(
         loaders: By configuration, the lines of Python that load it.
         figures: By configuration, its figure, as a ``data:`` address.
     """
+    from markdown_it import MarkdownIt  # for this page alone
+
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
     # Markdown looks at each letter of an address, and a figure's has half a million.
     names = {config: f"figure-{number}" for number, config in enumerate(figures)}

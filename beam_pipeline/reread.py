@@ -1,0 +1,104 @@
+"""A verification from the flags of Beam's to what each split came to."""
+
+import logging
+import secrets
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import (
+    AbstractContextManager,
+    ExitStack,
+    contextmanager,
+    nullcontext,
+)
+
+from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
+from rich.console import Console
+
+from beam_pipeline.console import FAILED, silenced_workers
+from beam_pipeline.engines import supervised
+from beam_pipeline.engines.runners import is_local, make_options, make_pipeline
+from beam_pipeline.inputs import VerifyInputs
+from beam_pipeline.pipeline import verify_dataset
+from transforms import storage
+from transforms.errors import ConfigError
+from transforms.verification import Conclusion, conclusion_uri, read_conclusion
+
+
+def reread(
+    find: Callable[[], VerifyInputs],
+    flags: list[str],
+    refuse: Callable[[], None],
+    console: Console,
+    *,
+    verbose: bool,
+) -> list[Conclusion]:
+    """Rereads a dataset; returns what each split came to.
+
+    Args:
+        find: Returns what is read, and what it is held against.
+        flags: Beam's flags.
+        refuse: Raises if one of them is not Beam's.
+        console: For what is said meanwhile.
+        verbose: Whether all of Beam's log is shown.
+
+    Raises:
+        BuildError: A flag is wrong, an input, or a file can't be read.
+    """
+    options = make_options(flags)
+    if is_local(options):
+        refuse()
+    inputs = find()
+    splits = dict.fromkeys((file.config, file.split) for file in inputs.files)
+    if not splits:
+        return []
+    # What it says of shards would be about shards that nobody builds.
+    logging.getLogger("transforms.planning.steps").setLevel(logging.WARNING)
+    with ExitStack() as stack:
+        directory = stack.enter_context(_scratch(options))
+        pipeline = make_pipeline(options)
+        verify_dataset(pipeline, inputs, directory)
+        if is_local(options):
+            stack.enter_context(_supervised(directory, console))
+        with nullcontext() if verbose else silenced_workers():
+            pipeline.run().wait_until_finish()
+        return [
+            read_conclusion(conclusion_uri(directory, config, split))
+            for config, split in splits
+        ]
+
+
+def _supervised(directory: str, console: Console) -> AbstractContextManager[None]:
+    def stop(message: str) -> None:
+        storage.remove_tree(directory)
+        console.print(message)
+
+    return supervised(
+        lambda: stop("Interrupted."),
+        lambda reason: stop(f"error: A worker process died ({reason})."),
+        FAILED,
+    )
+
+
+@contextmanager
+def _scratch(options: PipelineOptions) -> Iterator[str]:
+    """Gives a directory that the workers write to and this process reads.
+
+    Raises:
+        ConfigError: The workers are elsewhere, and no such place is named.
+    """
+    if is_local(options):
+        with tempfile.TemporaryDirectory() as directory:
+            yield directory
+        return
+    place = options.view_as(GoogleCloudOptions).temp_location
+    if not place:
+        raise ConfigError(
+            "On this engine --temp_location has to name a directory that its workers "
+            "and this machine share."
+        )
+    directory = storage.join(place, f"verify-{secrets.token_hex(8)}")
+    storage.make_directory(directory)
+    try:
+        yield directory
+    finally:
+        storage.remove_tree(directory)
