@@ -94,7 +94,7 @@ def image_fault(
         images: How closely it is looked at; not ``none``.
     """
     header = read_header(data)
-    expected = _encodings_of(policy)
+    expected = policy.encodings
     if header.encoding not in expected:
         return header.encoding, (
             f"expected {' or '.join(expected)}, found {header.encoding}: it begins "
@@ -235,14 +235,3 @@ def misplaced(before: str, name: str) -> str:
         f"{name} stands behind {before} and belongs before it: the order is that of "
         "the MD5 of split and name."
     )
-
-
-def _encodings_of(policy: ImagePolicy) -> tuple[str, ...]:
-    """Returns how images may be encoded under a policy."""
-    match policy.policy:
-        case "keep":
-            return "jpeg", "png"
-        case "repair":
-            return ("jpeg",)
-        case _:
-            return (policy.encoding,)
