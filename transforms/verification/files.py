@@ -15,9 +15,15 @@ import pyarrow as pa
 from transforms import storage
 from transforms.errors import FormatError, StorageError
 from transforms.formats import FORMATS, DamagedRecords, Example
-from transforms.images import ImagePolicy, RejectedImage, read_header, treat_image
+from transforms.images import (
+    ImagePolicy,
+    RejectedImage,
+    decode_small,
+    read_header,
+    treat_image,
+)
 from transforms.planning import order_keys
-from transforms.statistics import content_hash, sample_pixels
+from transforms.statistics import content_hash
 from transforms.verification.findings import Findings, FindingsBuilder
 from transforms.verification.inventory import ShardFile
 
@@ -101,7 +107,7 @@ def image_fault(
             f"with {data[:8]!r}"
         )
     if header.encoding == "webp":
-        if header.width is None or (images == "decode" and sample_pixels(data) is None):
+        if header.width is None or (images == "decode" and decode_small(data) is None):
             return header.encoding, "it can't be decoded"
         return header.encoding, None
     try:
