@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, field, replace
 from heapq import nsmallest
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -105,10 +105,6 @@ class Statistics:
     warned: Mapping[str, tuple[Source, ...]]
     hashes: pa.Table = field(compare=False, repr=False)
     pixels: Pixels | None
-
-    def __add__(self, other: Self) -> "Statistics":
-        """Returns the statistics of both together."""
-        return merge((self, other))
 
 
 class StatisticsBuilder:
