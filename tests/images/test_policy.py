@@ -19,6 +19,21 @@ def test_without_a_word_images_are_repaired_alone() -> None:
 
 
 @pytest.mark.parametrize(
+    ("options", "encodings"),
+    [
+        ({"policy": "keep"}, ("jpeg", "png")),
+        ({"policy": "repair"}, ("jpeg",)),
+        ({"policy": "reencode", "encoding": "webp"}, ("webp",)),
+        ({"policy": "resize", "exact": (8, 8), "encoding": "png"}, ("png",)),
+    ],
+)
+def test_a_policy_says_how_images_are_encoded(
+    options: dict[str, Any], encodings: tuple[str, ...]
+) -> None:
+    assert ImagePolicy(**options).encodings == encodings
+
+
+@pytest.mark.parametrize(
     "options",
     [
         {"policy": "keep", "exif": "strip", "xmp": "strip", "icc": "strip"},

@@ -26,7 +26,7 @@ from transforms.images.jpeg import read_segments
 from transforms.images.jpeg_metadata import insert_metadata, read_metadata
 from transforms.images.metadata import Metadata
 from transforms.images.policy import REASONS, ImagePolicy, RejectedImage
-from transforms.images.treatment import Repair, Treated, needs_decoding, treat_image
+from transforms.images.treatment import Repair, Treated, treat_image
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -1014,7 +1014,7 @@ def test_later_pictures_and_thumbnails_go_with_exif() -> None:
     [(KEEP, False), (REPAIR, False), (DECODE, True), (ENCODE, True), (RESIZE, True)],
 )
 def test_who_decodes(policy: ImagePolicy, decodes: bool) -> None:
-    assert needs_decoding(policy) == decodes
+    assert policy.decodes == decodes
 
 
 def test_large_images_and_odd_metadata_warn_nobody() -> None:

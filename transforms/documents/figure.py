@@ -12,11 +12,11 @@ from typing import Final
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from transforms.formats import Example
-from transforms.images import pillow
+from transforms.images import decode_small
 
 COLUMNS: Final = 3
 MOST_IMAGES: Final = 9
-_FORMATS: Final = ("JPEG", "PNG", "WEBP")  # which a dataset may hold
+_ENCODINGS: Final = ("jpeg", "png", "webp")  # which a dataset may hold
 MOST_EXAMPLES: Final = 60  # how far to look for images that decode
 
 # In pixels.
@@ -75,11 +75,11 @@ def _caption(label: int, class_names: Sequence[str]) -> str:
 
 def _draw_cell(data: bytes) -> Image.Image | None:
     """Returns an image in the middle of a square, upright; None if it is damaged."""
-    size = (CELL, CELL)
     try:
-        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
-            image.draft(None, (2 * CELL, 2 * CELL))  # a JPEG, at a fraction of its size
-            upright = ImageOps.exif_transpose(image).convert("RGB")
-            return ImageOps.pad(upright, size, Image.Resampling.LANCZOS, _CELL_COLOUR)
-    except (*pillow.ERRORS, MemoryError):
+        pixels = decode_small(data, _ENCODINGS, shown_at=2 * CELL)
+        if pixels is None:
+            return None
+        image, size = Image.fromarray(pixels), (CELL, CELL)
+        return ImageOps.pad(image, size, Image.Resampling.LANCZOS, _CELL_COLOUR)
+    except (ValueError, MemoryError):  # nothing is left of it, or it is too large
         return None

@@ -4,13 +4,15 @@ from transforms.images.codecs import to_pillow
 from transforms.images.header import Header, read_header
 from transforms.images.policy import ImagePolicy, RejectedImage
 from transforms.images.resizing import turn_image
-from transforms.images.treatment import needs_decoding, treat_image
+from transforms.images.small import PILLOW_ERRORS, decode_small
+from transforms.images.treatment import treat_image
 
 __all__ = [
+    "PILLOW_ERRORS",
     "Header",
     "ImagePolicy",
     "RejectedImage",
-    "needs_decoding",
+    "decode_small",
     "read_header",
     "to_pillow",
     "treat_image",

@@ -28,10 +28,11 @@ from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile, PngInfo
 
-from transforms.images import jpeg, jpeg_metadata, pillow, png
+from transforms.images import jpeg, jpeg_metadata, png
 from transforms.images.metadata import Metadata
 from transforms.images.policy import ImagePolicy, RejectedImage
 from transforms.images.resizing import Pixels
+from transforms.images.small import PILLOW_ERRORS
 
 _MISSING_END: Final = "missing_end"
 
@@ -345,6 +346,6 @@ def _pillow_errors() -> Iterator[None]:
     """
     try:
         yield
-    except pillow.ERRORS as error:
+    except PILLOW_ERRORS as error:
         reason = "truncated" if "truncated" in str(error) else "undecodable"
         raise RejectedImage(reason, f"it can't be decoded: {error}") from error

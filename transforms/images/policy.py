@@ -127,6 +127,23 @@ class ImagePolicy:
         """The kinds of metadata that do not stay."""
         return frozenset(kind for kind in KINDS if getattr(self, kind) == "strip")
 
+    @property
+    def encodes(self) -> bool:
+        """Whether every image is encoded anew, but for those that fit as they are."""
+        return self.policy in ("reencode", "resize")
+
+    @property
+    def decodes(self) -> bool:
+        """Whether every image is decoded, or all but a few."""
+        return self.encodes or self.check == "decode"
+
+    @property
+    def encodings(self) -> tuple[str, ...]:
+        """How images may be encoded in the end."""
+        if self.encodes:
+            return (self.encoding,)
+        return ("jpeg", "png") if self.policy == "keep" else ("jpeg",)
+
     def in_words(self) -> str:
         """Returns a sentence or two on what is done, for the dataset's description."""
         if self.policy == "keep":

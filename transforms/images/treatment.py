@@ -77,18 +77,13 @@ def treat_image(data: bytes, policy: ImagePolicy) -> Treated:
     if policy.policy == "repair" and repair:
         repaired, warnings = _as_tfds_saves(source)
         return Treated(repaired, repair, warnings)
-    if policy.policy in ("reencode", "resize"):
+    if policy.encodes:
         orientation = _orientation(source, policy)
         fit = _fit(_size(source, orientation), policy)
         if not _is_fine(source, orientation, fit, policy):
             return _encode_anew(source, orientation, fit, policy)
     check = _check if policy.check == "decode" else _look_at_end
     return Treated(_strip(source, policy), None, check(source))
-
-
-def needs_decoding(policy: ImagePolicy) -> bool:
-    """Returns whether every image is decoded, or all but a few."""
-    return policy.policy in ("reencode", "resize") or policy.check == "decode"
 
 
 def _repair_of(source: Jpeg | Png) -> Repair | None:

@@ -19,7 +19,6 @@ from transforms.formats import Example, Source
 from transforms.images import (
     ImagePolicy,
     RejectedImage,
-    needs_decoding,
     read_header,
     treat_image,
 )
@@ -73,7 +72,7 @@ def treated_members(
         StorageError: A member can't be read.
     """
     members = _read_members(spec)
-    if not with_pixels and not needs_decoding(policy):
+    if not with_pixels and not policy.decodes:
         for source, data in members:
             yield _treat(source, data, policy, with_pixels)
         return

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, field, replace
 from heapq import nsmallest
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -106,10 +106,6 @@ class Statistics:
     hashes: pa.Table = field(compare=False, repr=False)
     pixels: Pixels | None
 
-    def __add__(self, other: Self) -> "Statistics":
-        """Returns the statistics of both together."""
-        return merge((self, other))
-
 
 class StatisticsBuilder:
     """Collects the observations of a shard; for one thread at a time."""
@@ -144,22 +140,19 @@ def summarize(observations: Sequence[Observation]) -> Statistics:
     shapes = np.array([(h.width or 0, h.height or 0) for h in headers], np.int64)
     width, height = shapes.reshape(-1, 2).T
     known = np.flatnonzero(width * height)
-    width, height = width[known], height[known]
-    values = {
-        "width": width,
-        "height": height,
-        "aspect": (width << 16) // height,
-        "megapixels": width * height,
-        "image_kib": sizes,
-        "bits_per_pixel": (sizes[known] << 19) // (width * height),
-    }
     shaped = [sources[i] for i in known.tolist()]
+    values = {
+        name: quantity.values(width[known], height[known], sizes[known])
+        if quantity.shaped
+        else quantity.values(width, height, sizes)
+        for name, quantity in QUANTITIES.items()
+    }
     return Statistics(
         examples=len(observations),
         image_bytes=int(sizes.sum()),
         example_bytes=int(records.sum()),
         labels=Counter(labels),
-        histograms={name: histogram(values[name]) for name in QUANTITIES},
+        histograms={name: histogram(found) for name, found in values.items()},
         counts={
             "encodings": Counter(h.encoding for h in headers),
             "modes": Counter(h.mode for h in headers),
@@ -176,7 +169,12 @@ def summarize(observations: Sequence[Observation]) -> Statistics:
         },
         extremes={
             name: _foremost(
-                zip((sign * values[quantity]).tolist(), shaped, strict=True), sign
+                zip(
+                    (sign * values[quantity]).tolist(),
+                    shaped if QUANTITIES[quantity].shaped else sources,
+                    strict=True,
+                ),
+                sign,
             )
             for name, (quantity, sign) in EXTREMES.items()
         },
@@ -234,7 +232,7 @@ def kinds() -> dict[str, Any]:
     Stored ones of other kinds can't be merged with those that are made now.
     """
     return {
-        "quantities": dict(QUANTITIES),
+        "quantities": {name: item.parts for name, item in QUANTITIES.items()},
         "counted": list(COUNTED),
         "extremes": {name: list(rule) for name, rule in EXTREMES.items()},
         "extremes_kept": _EXTREMES_KEPT,

@@ -43,7 +43,7 @@ def _split(statistics: Statistics) -> dict[str, Any]:
         "example_bytes": statistics.example_bytes,
         "labels": {str(key): count for key, count in sorted(statistics.labels.items())},
         **{
-            name: histogram_document(item, QUANTITIES[name])
+            name: histogram_document(item, QUANTITIES[name].parts)
             for name, item in statistics.histograms.items()
         },
         **{
@@ -52,7 +52,7 @@ def _split(statistics: Statistics) -> dict[str, Any]:
         },
         **{
             name: [
-                {"value": extreme.value / QUANTITIES[EXTREMES[name][0]]}
+                {"value": extreme.value / QUANTITIES[EXTREMES[name][0]].parts}
                 | _source(extreme.source)
                 for extreme in extremes
             ]

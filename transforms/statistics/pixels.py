@@ -7,22 +7,17 @@ varies within the eight by eight is lost (measured on 200 photos of ILSVRC2012).
 sums are whole numbers, so the order in which images are added makes no difference.
 """
 
-import io
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import simplejpeg
-from PIL import Image
 
-from transforms.images import jpeg, pillow, png
+from transforms.images import decode_small
 
 Channels = tuple[int, int, int]
-
-_FORMATS: Final = ("JPEG", "PNG", "WEBP", "BMP")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,36 +78,11 @@ def sample_pixels(data: bytes) -> Pixels | None:
     Returns:
         None where it can't be decoded, and for lossless JPEGs.
     """
-    try:
-        rows = _small_rgb(data).reshape(-1, 3)
-    except pillow.ERRORS:
+    small = decode_small(data)
+    if small is None:
         return None
+    rows = small.reshape(-1, 3)
     return Pixels(1, len(rows), _sums(rows), _sums(np.square(rows, dtype=np.uint16)))
-
-
-def _small_rgb(data: bytes) -> npt.NDArray[np.uint8]:
-    if data.startswith(jpeg.START):
-        frame = jpeg.read_frame(data, jpeg.read_segments(data))
-        # Lossless JPEGs can't be scaled: TurboJPEG 3 writes all of their pixels into
-        # the room for an eighth, and goes on behind it.
-        if frame is None or not frame.decodable:
-            raise ValueError("it is a JPEG of a kind that can't be scaled")
-    try:
-        small: npt.NDArray[np.uint8] = simplejpeg.decode_jpeg(
-            data, "RGB", min_height=1, min_width=1, strict=False
-        )
-        return small
-    except ValueError:  # no JPEG, or one that TurboJPEG refuses
-        if data.startswith(png.SIGNATURE):
-            data = png.only_pixels(data, png.read_chunks(data))
-        data = jpeg.hide_segments(data, jpeg.EXIF)  # see transforms.codecs
-        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
-            if image.mode.startswith("I"):  # 16 bits: the high byte
-                high = (np.asarray(image) >> 8).astype(np.uint8)
-                return np.repeat(high, 3)
-            # By way of RGBA, without which Pillow warns of palettes with transparency.
-            plain = image.convert("RGBA") if image.mode == "P" else image
-            return np.asarray(plain.convert("RGB"))
 
 
 def _sums(rows: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> Channels:

@@ -1,15 +1,51 @@
 """What is counted of images: one row a statistic."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
-# Quantities that have a histogram, with the parts of the unit in which they count.
+import numpy as np
+import numpy.typing as npt
+
+Numbers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A quantity of images that has a histogram.
+
+    Attributes:
+        parts: In how many parts of its unit it is counted.
+        title: What it is, in words.
+        unit: Its unit, in words.
+        values: Gives it, in parts, from images' widths, heights and bytes.
+        shaped: Whether it needs width and height, which not every header tells.
+    """
+
+    parts: int
+    title: str
+    unit: str
+    values: Callable[[Numbers, Numbers, Numbers], Numbers]
+    shaped: bool = True
+
+
 QUANTITIES: Final = {
-    "width": 1,  # pixels
-    "height": 1,  # pixels
-    "aspect": 1 << 16,  # width over height
-    "megapixels": 1_000_000,
-    "image_kib": 1 << 10,
-    "bits_per_pixel": 1 << 16,  # of the encoded image
+    "width": Quantity(1, "Width", "pixels", lambda width, *_: width),
+    "height": Quantity(1, "Height", "pixels", lambda _, height, __: height),
+    "aspect": Quantity(
+        *(1 << 16, "Aspect ratio", "times as wide as high"),
+        lambda width, height, _: (width << 16) // height,
+    ),
+    "megapixels": Quantity(
+        *(1_000_000, "Area", "megapixels"), lambda width, height, _: width * height
+    ),
+    "image_kib": Quantity(
+        *(1 << 10, "Encoded size", "KiB"), lambda _, __, size: size, shaped=False
+    ),
+    "bits_per_pixel": Quantity(
+        *(1 << 16, "Encoded size by area", "bits for each pixel"),
+        lambda width, height, size: (size << 19) // (width * height),
+    ),
 }
 
 # What is counted by name.

@@ -11,7 +11,7 @@ from transforms import storage
 from transforms.documents import document_facts
 from transforms.errors import StorageError
 from transforms.formats import MANIFEST, DocumentFacts
-from transforms.images import pillow
+from transforms.images import PILLOW_ERRORS
 from transforms.verification.findings import FindingsBuilder
 
 README: Final = "README.md"
@@ -131,7 +131,7 @@ class Documents:
         try:
             with Image.open(io.BytesIO(data)) as image:
                 image.load()
-        except pillow.ERRORS as error:
+        except PILLOW_ERRORS as error:
             self.add(name, f"It is no image that can be decoded: {error}.")
 
 

@@ -15,9 +15,15 @@ import pyarrow as pa
 from transforms import storage
 from transforms.errors import FormatError, StorageError
 from transforms.formats import FORMATS, DamagedRecords, Example
-from transforms.images import ImagePolicy, RejectedImage, read_header, treat_image
+from transforms.images import (
+    ImagePolicy,
+    RejectedImage,
+    decode_small,
+    read_header,
+    treat_image,
+)
 from transforms.planning import order_keys
-from transforms.statistics import content_hash, sample_pixels
+from transforms.statistics import content_hash
 from transforms.verification.findings import Findings, FindingsBuilder
 from transforms.verification.inventory import ShardFile
 
@@ -94,14 +100,14 @@ def image_fault(
         images: How closely it is looked at; not ``none``.
     """
     header = read_header(data)
-    expected = _encodings_of(policy)
+    expected = policy.encodings
     if header.encoding not in expected:
         return header.encoding, (
             f"expected {' or '.join(expected)}, found {header.encoding}: it begins "
             f"with {data[:8]!r}"
         )
     if header.encoding == "webp":
-        if header.width is None or (images == "decode" and sample_pixels(data) is None):
+        if header.width is None or (images == "decode" and decode_small(data) is None):
             return header.encoding, "it can't be decoded"
         return header.encoding, None
     try:
@@ -235,14 +241,3 @@ def misplaced(before: str, name: str) -> str:
         f"{name} stands behind {before} and belongs before it: the order is that of "
         "the MD5 of split and name."
     )
-
-
-def _encodings_of(policy: ImagePolicy) -> tuple[str, ...]:
-    """Returns how images may be encoded under a policy."""
-    match policy.policy:
-        case "keep":
-            return "jpeg", "png"
-        case "repair":
-            return ("jpeg",)
-        case _:
-            return (policy.encoding,)

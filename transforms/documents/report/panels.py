@@ -11,16 +11,7 @@ from typing import Any, Final
 from transforms.documents import size_text
 from transforms.documents.report.page import Section, table, terms
 from transforms.documents.report.plots import Plot, draw_plot, number_text, spread_plot
-
-# Histograms: title, and unit behind a number.
-_SPREADS: Final = {
-    "width": ("Width", "pixels"),
-    "height": ("Height", "pixels"),
-    "aspect": ("Aspect ratio", "times as wide as high"),
-    "megapixels": ("Area", "megapixels"),
-    "image_kib": ("Encoded size", "KiB"),
-    "bits_per_pixel": ("Encoded size by area", "bits for each pixel"),
-}
+from transforms.statistics import QUANTITIES
 
 # What is counted by name.
 _COUNTED: Final = {
@@ -78,8 +69,8 @@ def panels(
         name: What ids begin with; unique in the page.
     """
     spreads = [
-        _spread(statistics[key], title, unit, f"{name}-{key}")
-        for key, (title, unit) in _SPREADS.items()
+        _spread(statistics[key], item.title, item.unit, f"{name}-{key}")
+        for key, item in QUANTITIES.items()
     ]
     counted = [
         _count(statistics[key], title, statistics["examples"])

@@ -7,7 +7,7 @@ read from the archives, where their statistics say they lie.
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import chain, islice
@@ -40,6 +40,9 @@ _EXTREME_GALLERIES: Final = {  # title, and the unit of the value
     "least_compressed": ("Least compressed", "bits per pixel"),
 }
 
+# Reads images from the archives, each with a note, and draws them.
+_Draw = Callable[[Sequence[tuple[Source, str]]], tuple[Picture, ...]]
+
 
 def first_examples(output: ShardOutput, tally: Tally, split: str) -> Iterator[Example]:
     """Yields the examples of a split, read back from its published files."""
@@ -67,46 +70,29 @@ def review_dataset(
     """
     names = facts.schema.class_names
 
-    def from_archive(noted: tuple[Source, str]) -> Picture:
+    def picture(noted: tuple[Source, str]) -> Picture:
         source, note = noted
         thumbnail = draw_thumbnail(read(source))
         return Picture(source.name, class_text(source.label, names), note, thumbnail)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        splits = []
-        for split, counted in statistics["splits"].items():
-            examples = islice(first_examples(output, tally, split), _EXAMPLES)
-            galleries = [_examples_gallery(examples, names)]
-            for key, (title, unit) in _EXTREME_GALLERIES.items():
-                noted = [
-                    (_source(each), f"{number_text(each['value'])} {unit}")
-                    for each in counted[key][:_EXTREMES]
-                ]
-                pictures = tuple(pool.map(from_archive, noted))
-                galleries.append(Gallery(title, "", (pictures,)))
-            splits.append(SplitReport(split, counted, tuple(galleries)))
 
-        groups = statistics["duplicates"]
-        equal = [
-            [
-                (_source(each), _duplicate_note(each["split"], group))
-                for each in group["images"][:_GROUP_IMAGES]
-            ]
-            for group in groups[:_GROUPS]
+        def draw(noted: Sequence[tuple[Source, str]]) -> tuple[Picture, ...]:
+            return tuple(pool.map(picture, noted))
+
+        splits = [
+            SplitReport(
+                split,
+                counted,
+                (
+                    _examples_gallery(first_examples(output, tally, split), names),
+                    *_extreme_galleries(counted, draw),
+                ),
+            )
+            for split, counted in statistics["splits"].items()
         ]
-        duplicates = Gallery(
-            "Duplicates",
-            f"{len(groups):,} groups of images are equal byte for byte in the archives."
-            f" At most {_GROUPS} groups are shown, and {_GROUP_IMAGES} images of each.",
-            tuple(tuple(pool.map(from_archive, images)) for images in equal),
-        )
-        rejected = list(chain.from_iterable(tally.rejected.values()))
-        shown = [(each.source, each.message) for each in rejected[:_REJECTED]]
-        text = f"{len(rejected):,} of {tally.wanted:,} images were rejected."
-        if len(shown) < len(rejected):
-            text += f" The first {_REJECTED} are shown."
-        pictures = tuple(pool.map(from_archive, shown))
-        quarantine = Gallery("Rejected", text, (pictures,))
+        duplicates = _duplicates_gallery(statistics["duplicates"], draw)
+        rejected = _rejected_gallery(tally, draw)
     # The page is the same in every format, so it does not speak of files.
     some_format = next(iter(tally.splits.values()))
     config = config_facts(
@@ -117,7 +103,7 @@ def review_dataset(
         config,
         splits,
         duplicates,
-        quarantine,
+        rejected,
         {
             split: Counter(each.reason for each in images)
             for split, images in tally.rejected.items()
@@ -134,9 +120,43 @@ def _examples_gallery(examples: Iterable[Example], names: tuple[str, ...]) -> Ga
             "",
             draw_thumbnail(example.image),
         )
-        for example in examples
+        for example in islice(examples, _EXAMPLES)
     )
     return Gallery("Examples", "The first of the split.", (pictures,))
+
+
+def _extreme_galleries(counted: Mapping[str, Any], draw: _Draw) -> Iterator[Gallery]:
+    for key, (title, unit) in _EXTREME_GALLERIES.items():
+        noted = [
+            (_source(each), f"{number_text(each['value'])} {unit}")
+            for each in counted[key][:_EXTREMES]
+        ]
+        yield Gallery(title, "", (draw(noted),))
+
+
+def _duplicates_gallery(groups: Sequence[Mapping[str, Any]], draw: _Draw) -> Gallery:
+    shown = [
+        [
+            (_source(each), _duplicate_note(each["split"], group))
+            for each in group["images"][:_GROUP_IMAGES]
+        ]
+        for group in groups[:_GROUPS]
+    ]
+    return Gallery(
+        "Duplicates",
+        f"{len(groups):,} groups of images are equal byte for byte in the archives. "
+        f"At most {_GROUPS} groups are shown, and {_GROUP_IMAGES} images of each.",
+        tuple(map(draw, shown)),
+    )
+
+
+def _rejected_gallery(tally: Tally, draw: _Draw) -> Gallery:
+    rejected = list(chain.from_iterable(tally.rejected.values()))
+    shown = [(each.source, each.message) for each in rejected[:_REJECTED]]
+    text = f"{len(rejected):,} of {tally.wanted:,} images were rejected."
+    if len(shown) < len(rejected):
+        text += f" The first {_REJECTED} are shown."
+    return Gallery("Rejected", text, (draw(shown),))
 
 
 def _source(image: Mapping[str, Any]) -> Source:

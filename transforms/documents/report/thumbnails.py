@@ -11,9 +11,10 @@ import numpy as np
 from PIL import Image
 
 from transforms.images import (
+    Header,
     ImagePolicy,
     RejectedImage,
-    pillow,
+    decode_small,
     read_header,
     to_pillow,
     treat_image,
@@ -43,7 +44,7 @@ def draw_thumbnail(data: bytes, side: int = 160) -> bytes | None:
         pixels = (header.width or 0) * (header.height or 0)
         if not 0 < pixels <= _MOST_PIXELS:
             return None
-        return _draw_with_pillow(data, side, header.encoding, header.orientation)
+        return _draw_whole(data, side, header)
     policy = ImagePolicy(
         policy="resize",
         longest_side=side,
@@ -60,17 +61,16 @@ def draw_thumbnail(data: bytes, side: int = 160) -> bytes | None:
         return None
 
 
-def _draw_with_pillow(
-    data: bytes, side: int, encoding: str, orientation: int
-) -> bytes | None:
-    encoded = io.BytesIO()
+def _draw_whole(data: bytes, side: int, header: Header) -> bytes | None:
     try:
-        with Image.open(io.BytesIO(data), formats=(encoding,)) as image:
-            # By way of RGBA, without which Pillow warns of transparent palettes.
-            small = image.convert("RGBA").convert("RGB")
-            small.thumbnail((side, side))
-    except (*pillow.ERRORS, MemoryError):
+        pixels = decode_small(data, (header.encoding,))
+        if pixels is None:
+            return None
+        small = Image.fromarray(pixels)
+        small.thumbnail((side, side))
+    except MemoryError:
         return None
-    upright = to_pillow(turn_image(np.asarray(small), orientation))
+    encoded = io.BytesIO()
+    upright = to_pillow(turn_image(np.asarray(small), header.orientation))
     upright.save(encoded, "JPEG", quality=_QUALITY)
     return encoded.getvalue()
