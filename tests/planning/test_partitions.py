@@ -121,7 +121,7 @@ def splits(draw: st.DrawFn) -> tuple[list[SelectedTable], SplitOptions]:
             )
             tables.append(table_of(names, archive, position, total, listed, sizes))
     some = st.none() | st.integers(1, 40)
-    limits = st.none() | st.integers(25_000, 300_000)
+    limits = st.none() | st.integers(25_000, 32_000) | st.integers(32_000, 300_000)
     options = SplitOptions(
         subset=None if listed is None else subset_of(listed, labels),
         num_shards=draw(some),
