@@ -29,7 +29,7 @@ from tests.suites.loaders.expected import (
 )
 
 _HERE: Final = Path(__file__).parent
-_ROOT: Final = _HERE.parents[1]
+_ROOT: Final = _HERE.parents[2]
 _PYTHONS: Final = {
     "LOADERS_PYTHON": _ROOT / ".venv-loaders" / "bin" / "python",
     "PARITY_PYTHON": _ROOT / ".venv-parity" / "bin" / "python",

@@ -8,7 +8,7 @@ from typing import Final
 import pytest
 
 _HERE: Final = Path(__file__).parent
-_ROOT: Final = _HERE.parents[1]
+_ROOT: Final = _HERE.parents[2]
 
 
 def run_script(script: str, *arguments: str, stdin: str = "") -> str:

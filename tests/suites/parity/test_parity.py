@@ -45,7 +45,7 @@ from transforms.images.treatment import Treated, treat_image
 from transforms.planning.counts import shard_count
 
 _HERE: Final = Path(__file__).parent
-_ROOT: Final = _HERE.parents[1]
+_ROOT: Final = _HERE.parents[2]
 _NAME: Final = "imagenet2012_subset"
 _MIB: Final = 1 << 20
 _ADOBE_MARK: Final = b"\xff\xee"
