@@ -170,7 +170,7 @@ class Worker:
         pipeline = self.directory / "pipeline.pb"
         pipeline.write_bytes(staged(self.bucket, job)["pipeline.pb"])
         done = subprocess.run(
-            [sys.executable, ROOT / "tests" / "dataflow" / "execute.py", pipeline],
+            [sys.executable, ROOT / "tests/suites/dataflow/execute.py", pipeline],
             cwd=self.directory,
             env=environment(self.bucket) | {"PYTHONPATH": str(self.python_path)},
             capture_output=True,
