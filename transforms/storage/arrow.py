@@ -13,6 +13,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -27,6 +29,7 @@ from transforms.storage.remote import RemoteReader, buffered_file
 _S3_RETRIES: Final = 12
 _S3_CONNECT_SECONDS: Final = 10
 _S3_SILENT_SECONDS: Final = 30  # without a byte
+_NOT_AS_WANTED: Final = (404, 409, 412)  # S3's answers where a condition does not hold
 _SETTLING_SECONDS: Final = 2.0  # between writing a small file and looking at it again
 
 # Which of S3's errors are whose fault. The names are the AWS SDK's (``CoreErrors.h``).
@@ -159,17 +162,49 @@ def remove_tree(uri: str) -> None:
 def swap(uri: str, data: bytes, generation: str) -> str | None:
     """Writes a small file if it is still of a generation; empty for none there.
 
-    Arrow offers no conditions, so of several that write at once the last one has it:
-    each looks again when the others have had the time to write.
+    S3 is asked to see to it, by boto3 where that is installed. Arrow offers no
+    conditions, so of several that write at once the last one has it: each looks again
+    when the others have had the time to write.
     """
     if _generation(uri) != generation:
         return None
+    if uri.startswith("s3://") and (client := _conditional_s3()) is not None:
+        return _swap_on_s3(client, uri, data, generation)
     with publish(uri) as file:
         file.write(data)
     time.sleep(_SETTLING_SECONDS)
     written = _generation(uri)
     with open_file(uri) as file:
         return written if file.read() == data else None
+
+
+def _swap_on_s3(client: Any, uri: str, data: bytes, generation: str) -> str | None:
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    errors = import_module("botocore.exceptions")
+    tag = generation.partition("-")[2]
+    condition = {"IfMatch": tag} if generation else {"IfNoneMatch": "*"}
+    try:
+        put = client.put_object(Bucket=bucket, Key=key, Body=data, **condition)
+    except errors.ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] in _NOT_AS_WANTED:
+            return None
+        raise StorageError(f"Cannot write {uri}. It says: {error}.") from error
+    except errors.BotoCoreError as error:
+        raise StorageError(f"Cannot write {uri}. It says: {error}.") from error
+    written = _generation(uri)
+    return written if written.partition("-")[2] == put["ETag"] else None
+
+
+@cache
+def _conditional_s3() -> Any:
+    """Returns a client of S3 that makes conditional requests; None where there is none.
+
+    It takes its endpoint from Amazon's variables by itself.
+    """
+    if find_spec("boto3") is None or not _has_s3_credentials():
+        return None
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    return import_module("boto3").client("s3", region_name=region)
 
 
 def discard(uri: str, generation: str) -> None:

@@ -4,17 +4,20 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from tests.helpers.archives import stated
 from tests.suites.storage.conftest import reached_at
 from tests.suites.storage.leases import *  # noqa: F403
 from tests.suites.storage.leases import ROOT, held_by, leave
 from transforms import storage
-from transforms.storage import leases
+from transforms.storage import arrow, leases
 from transforms.storage.leases import Lease
 
 SERVERS = {"gs": "google", "s3": "amazon"}
@@ -27,6 +30,42 @@ def place(request: pytest.FixtureRequest) -> Iterator[str]:
         yield uri
 
 
+def test_of_many_that_create_or_replace_a_file_on_s3_one_does(amazon: str) -> None:
+    with reached_at("s3", amazon) as place:
+        uri = storage.join(place, "contended.json")
+
+        def swap_all(generation: str) -> dict[bytes, str]:
+            """Has eight threads swap at once; returns what was taken from whom."""
+            begin = threading.Barrier(8)
+
+            def swap(number: int) -> tuple[bytes, str | None]:
+                begin.wait()
+                data = b"%d of %s" % (number, generation.encode())
+                return data, arrow.swap(uri, data, generation)
+
+            with ThreadPoolExecutor(8) as pool:
+                found = dict(pool.map(swap, range(8)))
+            return {data: taken for data, taken in found.items() if taken is not None}
+
+        generation = ""
+        for _ in range(5):
+            ((data, generation),) = swap_all(generation).items()
+            assert storage.read_bytes(uri) == data
+            assert storage.file_info(uri).generation == generation
+
+
+def test_s3_itself_refuses_to_replace_another_generation(amazon: str) -> None:
+    with reached_at("s3", amazon) as place:
+        uri = storage.join(place, "swapped.json")
+        first = arrow.swap(uri, b"1", "")
+        assert first is not None
+        assert arrow.swap(uri, b"2", first) is not None
+        for stale in ("", first):
+            # As if it had changed after it was looked at.
+            assert arrow._swap_on_s3(arrow._conditional_s3(), uri, b"3", stale) is None
+        assert storage.read_bytes(uri) == b"2"
+
+
 def test_a_build_that_is_interrupted_leaves_no_lease(
     place: str, small_archives: Path
 ) -> None:
@@ -36,6 +75,7 @@ def test_a_build_that_is_interrupted_leaves_no_lease(
         [
             *(sys.executable, "-m", "beam_pipeline.run", "--config", "demo"),
             *("--manual_dir", str(small_archives), "--data_dir", place),
+            *stated(small_archives),
         ],
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
@@ -60,6 +100,7 @@ def test_a_second_build_says_who_is_there(place: str, small_archives: Path) -> N
     command = [
         *(sys.executable, "-m", "beam_pipeline.run", "--config", "demo", "--quiet"),
         *("--manual_dir", str(small_archives), "--data_dir", place),
+        *stated(small_archives),
     ]
 
     def build() -> tuple[int, str, str]:
