@@ -96,6 +96,19 @@ def test_a_list_that_decides_and_does_not_is_told(
     assert outcome.err == f"error: {archives / 'demo.txt'} {message}\n"
 
 
+def test_the_folder_of_a_listed_image_is_held_against_its_class(
+    archives: Path, tmp_path: Path
+) -> None:
+    write_archives(archives, listed=[f"n01440764/{FIRST}", f"train/n01514668/{SECOND}"])
+    outcome = build(archives, tmp_path, *SIZES_DECIDE)
+    assert outcome.code == 1
+    assert outcome.err.splitlines()[-1] == (
+        f"error: {archives / 'demo.txt'} gives 1 of the 2 images that it names another "
+        f"label than their class has: {SECOND} 7 instead of 1. Say "
+        "splits.train.labels=list, and the list decides, or take a list without labels."
+    )
+
+
 def test_labels_of_a_list_need_a_list(archives: Path, tmp_path: Path) -> None:
     flags = ("--set", "splits.validation.labels=list")
     outcome = build(archives, tmp_path, *flags)

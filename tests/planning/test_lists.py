@@ -15,13 +15,14 @@ NAMES = ("n01_1.JPEG", "n01_2.JPEG")
     ("text", "labels"),
     [
         pytest.param("n01_1.JPEG\nn01_2.JPEG\n", None, id="names"),
-        pytest.param("n01/n01_1.JPEG\nn01/n01_2.JPEG\n", None, id="class-and-name"),
-        pytest.param("train/n01/n01_1.JPEG\nx/n01/n01_2.JPEG\n", None, id="split"),
-        pytest.param("n01_1.JPEG\ntrain/n01/n01_2.JPEG\n", None, id="mixed"),
+        pytest.param("n01/n01_1.JPEG\nn02/n01_2.JPEG\n", (0, 1), id="class-and-name"),
+        pytest.param("train/n01/n01_1.JPEG\nx/n01/n01_2.JPEG\n", (0, 0), id="split"),
+        pytest.param("n01_1.JPEG\ntrain/n01/n01_2.JPEG\n", (None, 0), id="mixed"),
         pytest.param("n01_1.JPEG 0\nn01_2.JPEG 17\n", (0, 17), id="label-by-space"),
         pytest.param("n01_1.JPEG\t0\nn01_2.JPEG\tn02\n", (0, 1), id="label-by-tab"),
         pytest.param("n01_1.JPEG,-1\nn01_2.JPEG, 1\n", (-1, 1), id="label-by-comma"),
         pytest.param("n01/n01_1.JPEG 0\nn01/n01_2.JPEG 7\n", (0, 7), id="all"),
+        pytest.param("train/n01_1.JPEG\nval/n01_2.JPEG\n", None, id="no-class"),
         pytest.param("n01_1.JPEG\r\nn01_2.JPEG 3\r\n", (None, 3), id="one-label"),
         pytest.param("\n\nn01_1.JPEG\n  \nn01_2.JPEG\n\n", None, id="blank-lines"),
         pytest.param("  n01_1.JPEG\t\n n01_2.JPEG ", None, id="spaces-around"),
@@ -170,6 +171,15 @@ def test_what_is_no_header_is_a_name() -> None:
     assert parse_subset_list("image 0\n", "x") == SubsetLines(("image",), (0,))
 
 
+def test_a_folder_that_is_an_unknown_class_is_told() -> None:
+    text = "n01_1.JPEG\ntrain/n09999999/n01_2.JPEG\n"
+    with pytest.raises(SubsetError) as caught:
+        parse_subset_list(text, "list.txt", CLASSES)
+    assert str(caught.value) == (
+        f"list.txt, line 2: n09999999 is not one of the {len(CLASSES)} known classes."
+    )
+
+
 @settings(deadline=None, max_examples=100)
 @given(
     st.lists(
@@ -192,8 +202,12 @@ def test_lists_of_any_form_say_the_same(
         for name, label, directory, separator in rows
     ]
     labels = tuple(
-        CLASSES.index(label) if isinstance(label, str) else label
-        for _, label, _, _ in rows
+        CLASSES.index(label)
+        if isinstance(label, str)
+        else 0
+        if label is None and directory.endswith("n01/")
+        else label
+        for _, label, directory, _ in rows
     )
     expected = SubsetLines(
         tuple(name for name, _, _, _ in rows), labels if set(labels) > {None} else None

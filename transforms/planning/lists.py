@@ -112,6 +112,8 @@ def parse_subset_list(
 ) -> SubsetLines:
     """Returns the images that a subset list names. Empty lines are skipped.
 
+    A folder before a name that is a class is a label, too, unless one follows the name.
+
     Args:
         text: The list.
         source: Its file, for messages.
@@ -132,7 +134,7 @@ def parse_subset_list(
         columns = [column for column in _SEPARATORS.split(line.strip()) if column]
         if not columns:
             continue
-        name = columns[0].rsplit("/", 1)[-1]
+        folder, _, name = columns[0].rpartition("/")
         label = _label_of(columns[1], numbers) if len(columns) == 2 else None
         if (
             not name
@@ -152,7 +154,8 @@ def parse_subset_list(
                 f"{number:,}. Remove one."
             )
         lines[name] = number
-        labels.append(label)
+        own = _class_of_folder(folder, numbers, f"{source}, line {number:,}")
+        labels.append(own if label is None else label)
     unlabelled = all(label is None for label in labels)
     return SubsetLines(tuple(lines), None if unlabelled else tuple(labels))
 
@@ -160,6 +163,20 @@ def parse_subset_list(
 def _label_of(word: str, numbers: Mapping[str, int]) -> int | None:
     """Returns the label that a word stands for, None if it is no label."""
     return int(word) if _NUMBER.fullmatch(word) else numbers.get(word)
+
+
+def _class_of_folder(folder: str, numbers: Mapping[str, int], line: str) -> int | None:
+    """Returns the label that the folder of an image stands for, None if it has none.
+
+    Raises:
+        SubsetError: It is a class, but none of those that are known.
+    """
+    word = folder.rpartition("/")[2]
+    if numbers and word not in numbers and _WNID.fullmatch(word):
+        raise SubsetError(
+            f"{line}: {word} is not one of the {len(numbers):,} known classes."
+        )
+    return numbers.get(word)
 
 
 def _is_class(word: str, numbers: Mapping[str, int]) -> bool:
