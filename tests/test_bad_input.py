@@ -646,7 +646,7 @@ def test_a_full_disk_is_told(archives: Path, tmp_path: Path, tiny_disk: Path) ->
         (["--num_shards", "train=0"], "num_shards train=0: expected 1 or more."),
         (
             ["--num_shards", "train=3"],  # it has two; only the plan can tell
-            "--num_shards train=3: the split has only 2 examples. Ask for as many "
+            "num_shards.train=3: the split has only 2 examples. Ask for as many "
             "shards or fewer.",
         ),
         (

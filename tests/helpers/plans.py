@@ -187,7 +187,7 @@ def plan_plainly(
     count = options.num_shards or shard_count(total, len(members))
     if count > len(members):
         raise ConfigError(
-            f"--num_shards {split}={count:,}: the split has only {len(members):,} "
+            f"num_shards.{split}={count:,}: the split has only {len(members):,} "
             "examples. Ask for as many shards or fewer."
         )
     ends = shard_ends(len(members), count)

@@ -234,7 +234,7 @@ def test_more_shards_than_examples_are_refused() -> None:
     with pytest.raises(ConfigError) as caught:
         plan_split("train", TABLES, SplitOptions(num_shards=1031))
     assert str(caught.value) == (
-        "--num_shards train=1,031: the split has only 30 examples. Ask for as many "
+        "num_shards.train=1,031: the split has only 30 examples. Ask for as many "
         "shards or fewer."
     )
 

@@ -223,7 +223,7 @@ def _count_shards(split: str, kept: _Kept, wanted: int | None) -> int:
     shards = wanted or shard_count(kept.example_bytes, kept.examples)
     if shards > kept.examples:
         raise ConfigError(
-            f"--num_shards {split}={shards:,}: the split has only {kept.examples:,} "
+            f"num_shards.{split}={shards:,}: the split has only {kept.examples:,} "
             "examples. Ask for as many shards or fewer."
         )
     return shards
