@@ -106,7 +106,7 @@ endef
 	$(call install,.venv-dataflow,--requirement tests/suites/dataflow/requirements.txt)
 
 .venv-fuzz/ready: tests/suites/fuzz/requirements.txt .venv-uv/ready
-	$(call install,.venv-fuzz,--requirement tests/suites/fuzz/requirements.txt)
+	$(call install,.venv-fuzz,--editable . --requirement tests/suites/fuzz/requirements.txt)
 
 .venv-storage/ready: tests/suites/storage/requirements.txt .venv-uv/ready
 	$(call install,.venv-storage,--requirement tests/suites/storage/requirements.txt)

@@ -277,3 +277,11 @@ def test_metadata_put_in_are_what_pillow_reads(jfif: bool) -> None:
 
 def test_no_metadata_change_nothing() -> None:
     assert insert_metadata(BASE, Metadata()) == BASE
+
+
+def test_a_scan_header_that_is_cut_off_is_no_error() -> None:
+    for end in range(len(BASE)):
+        data = BASE[:end]
+        if data.startswith(jpeg.START):
+            segments = jpeg.read_segments(data)
+            cut_metadata(data, segments, KINDS)

@@ -147,7 +147,7 @@ def count_scans(data: bytes, segments: Sequence[Segment], frame: Frame) -> int:
 def is_one_scan(data: bytes, segments: Sequence[Segment], frame: Frame) -> bool:
     """Returns whether a decoder takes a JPEG's first scan for all of its picture."""
     _, _, body, end = segments[-1]
-    whole = end > body and data[body] == frame.components
+    whole = end > body and data[body : body + 1] == bytes([frame.components])
     return whole and not frame.progressive
 
 
