@@ -203,8 +203,7 @@ def _conditional_s3() -> Any:
     """
     if find_spec("boto3") is None or not _has_s3_credentials():
         return None
-    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-    return import_module("boto3").client("s3", region_name=region)
+    return import_module("boto3").client("s3", region_name=_s3_region())
 
 
 def discard(uri: str, generation: str) -> None:
@@ -251,7 +250,7 @@ def _s3(bucket: str) -> fs.S3FileSystem:
         ),
         None,
     )
-    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    region = _s3_region()
     where: dict[str, Any] = {}
     if endpoint:
         scheme, found, host = endpoint.rstrip("/").rpartition("://")
@@ -271,6 +270,10 @@ def _s3(bucket: str) -> fs.S3FileSystem:
         allow_delayed_open=True,  # a small file takes one request
         **where,
     )
+
+
+def _s3_region() -> str | None:
+    return os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
 
 
 def _has_s3_credentials() -> bool:
