@@ -8,8 +8,7 @@ from google.auth.credentials import AnonymousCredentials
 from google.auth.exceptions import DefaultCredentialsError
 
 from transforms.errors import StorageError
-from transforms.storage import arrow as arrow_fs
-from transforms.storage import gcs
+from transforms.storage.remote import gcs, s3
 
 
 @pytest.fixture(autouse=True)
@@ -83,13 +82,13 @@ def test_credentials_that_can_not_be_had_are_told(
 def test_s3_is_anonymous_where_nothing_names_credentials(
     name: str, value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert not arrow_fs._has_s3_credentials()
+    assert not s3.has_credentials()
     monkeypatch.setenv(name, value)
-    assert arrow_fs._has_s3_credentials()
+    assert s3.has_credentials()
 
 
 def test_s3_finds_a_file_of_credentials(tmp_path: Path) -> None:
     (tmp_path / ".aws").mkdir()
-    assert not arrow_fs._has_s3_credentials()
+    assert not s3.has_credentials()
     (tmp_path / ".aws" / "credentials").write_text("[default]\n")
-    assert arrow_fs._has_s3_credentials()
+    assert s3.has_credentials()

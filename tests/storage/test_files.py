@@ -105,6 +105,57 @@ def test_a_link_is_removed_and_not_what_it_leads_to(tmp_path: Path) -> None:
     assert names_in(tmp_path) == ["directory"]
 
 
+def test_links_are_followed_and_what_is_no_file_has_no_state(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "file").write_bytes(b"12345")
+    below = tmp_path / "below"
+    below.mkdir()
+    (below / "a-file").symlink_to(tmp_path / "file")
+    (below / "b-directory").symlink_to(tmp_path / "there")
+    (below / "c-nowhere").symlink_to(tmp_path / "none")
+    (below / "d-itself").symlink_to("d-itself")
+    os.mkfifo(below / "e-pipe")
+    generation = storage.file_info(str(tmp_path / "file")).generation
+    assert list(storage.list_entries(str(below))) == [
+        ("a-file", 5, generation),
+        ("b-directory", None, ""),
+        ("c-nowhere", 0, ""),
+        ("d-itself", 0, ""),
+        ("e-pipe", 0, ""),
+    ]
+    reader = storage.open_files(str(below))
+    assert reader.read(FileInfo(f"{below}/a-file", 5, generation)) == b"12345"
+    for name in ("c-nowhere", "e-pipe"):
+        with pytest.raises(StorageError, match=r"has changed|Can't read"):
+            reader.read(FileInfo(f"{below}/{name}", 0, ""))
+
+
+def test_a_file_that_is_removed_while_its_directory_is_listed_is_left_out(
+    tmp_path: Path,
+) -> None:
+    for name in "abc":
+        (tmp_path / name).touch()
+    entries = storage.list_entries(str(tmp_path))
+    assert next(entries).name == "a"
+    (tmp_path / "b").unlink()
+    assert [entry.name for entry in entries] == ["c"]
+
+
+def test_a_file_that_is_written_over_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"0123456789")
+    file = storage.file_info(str(path))
+    reader = storage.open_files(str(tmp_path))
+    path.write_bytes(b"01234")  # in place
+    os.utime(path, ns=(0, int(file.generation)))
+    with pytest.raises(StorageError) as caught:
+        reader.read(file)
+    assert str(caught.value) == (
+        f"{path} has changed since the build began: it had 10 bytes, now 5, or was "
+        "modified. Rerun when it is at rest."
+    )
+
+
 def test_join_takes_one_slash() -> None:
     assert storage.join("/data/", "a", "b.json") == "/data/a/b.json"
     assert storage.join("data", "a") == "data/a"
@@ -123,6 +174,7 @@ ACTIONS: dict[str, Callable[[str], object]] = {
     "read": storage.read_bytes,
     "write": lambda uri: storage.publish_bytes(uri, b"x"),
     "list": storage.list_names,
+    "list_entries": lambda uri: list(storage.list_entries(uri)),
     "make the directory": storage.make_directory,
     "remove": storage.remove,
     "remove_tree": storage.remove_tree,
@@ -145,6 +197,7 @@ def fail(action: str, path: Path) -> str:
         ("find", "file/a", NO_DIRECTORY),
         ("write", "file/a", NO_DIRECTORY),
         ("list", "file", NO_DIRECTORY),
+        ("list_entries", "file", NO_DIRECTORY),
         ("make the directory", "file", NO_DIRECTORY),
         ("make the directory", "file/a", NO_DIRECTORY),
         ("read", ".", NO_FILE),
@@ -159,7 +212,7 @@ def test_messages_name_the_file_and_the_way_out(
     (tmp_path / "file").write_bytes(b"")
     (tmp_path / "directory").mkdir()
     path = tmp_path / name
-    said = f"Can't {action.removesuffix('_tree')} {path}. {advice}"
+    said = f"Can't {action.partition('_')[0]} {path}. {advice}"
     assert fail(action, path) == said
     assert names_in(tmp_path) == ["directory", "file"]
 

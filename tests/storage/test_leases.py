@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.suites.storage.leases import *  # noqa: F403
-from transforms.storage import arrow as arrow_fs
+from transforms.storage.remote import arrow as arrow_fs
 
 
 @pytest.fixture

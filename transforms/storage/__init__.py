@@ -1,6 +1,6 @@
 """Read byte ranges and publish files whole, on disks and object storage."""
 
-from transforms.storage.backend import FileInfo, RangeReader, Sink
+from transforms.storage.backend import Entry, FileInfo, FilesReader, RangeReader, Sink
 from transforms.storage.claims import exclusive, sweep
 from transforms.storage.files import (
     base_name,
@@ -10,10 +10,12 @@ from transforms.storage.files import (
     is_local,
     is_unfinished,
     join,
+    list_entries,
     list_names,
     local_copy,
     make_directory,
     open_file,
+    open_files,
     open_reader,
     publish,
     publish_bytes,
@@ -30,7 +32,9 @@ from transforms.storage.publication import Pieces, Publication
 from transforms.storage.uris import absolute, is_absolute, short_names
 
 __all__ = [
+    "Entry",
     "FileInfo",
+    "FilesReader",
     "Pieces",
     "Publication",
     "RangeReader",
@@ -45,10 +49,12 @@ __all__ = [
     "is_local",
     "is_unfinished",
     "join",
+    "list_entries",
     "list_names",
     "local_copy",
     "make_directory",
     "open_file",
+    "open_files",
     "open_reader",
     "publish",
     "publish_bytes",

@@ -1,10 +1,10 @@
 """What every kind of storage offers, and the values it deals in."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import BinaryIO, Final, Protocol
+from typing import BinaryIO, Final, NamedTuple, Protocol
 
 from transforms.errors import StorageError
 
@@ -28,6 +28,50 @@ class FileInfo:
     uri: str
     size: int
     generation: str
+
+
+class Entry(NamedTuple):
+    """Names what lies in a directory.
+
+    Attributes:
+        name: Its name there.
+        size: Length in bytes; None for a directory.
+        generation: As in ``FileInfo``, with which ``FilesReader`` reads the file; where
+            a listing has no ETag, the modification time alone. Empty for a directory,
+            and for what is neither file nor directory, such as a link that leads
+            nowhere, whose size is 0.
+    """
+
+    name: str
+    size: int | None
+    generation: str
+
+
+class FilesReader(Protocol):
+    """Reads whole, small files; may be shared by threads.
+
+    Attributes:
+        ahead: How many files are worth announcing at a time.
+    """
+
+    @property
+    def ahead(self) -> int: ...  # noqa: D102
+
+    def prefetch(self, files: Sequence[FileInfo]) -> None:
+        """Announces files, each of which is going to be read soon."""
+        ...
+
+    def read(self, file: FileInfo) -> bytes:
+        """Returns the bytes of a file that is still as ``file`` says.
+
+        Raises:
+            StorageError: It has changed, is gone, or cannot be read.
+        """
+        ...
+
+    def close(self) -> None:
+        """Gives up what was announced and not read."""
+        ...
 
 
 class RangeReader(Protocol):
@@ -88,6 +132,10 @@ class Backend(Protocol):
         """Opens a file, which is as ``file`` says, for range reads."""
         ...
 
+    def open_files(self, directory: str) -> FilesReader:
+        """Opens the files below a directory, at any depth, to be read whole."""
+        ...
+
     def open_file(self, uri: str) -> AbstractContextManager[BinaryIO]:
         """Opens a file for reading from front to back."""
         ...
@@ -102,6 +150,13 @@ class Backend(Protocol):
 
     def list_names(self, directory: str) -> list[str]:
         """Returns the names in a directory, in any order; none where there is none."""
+        ...
+
+    def list_entries(self, directory: str) -> Iterator[Entry]:
+        """Yields what lies in a directory, sorted by name; nothing where there is none.
+
+        Links are followed. A request lists a thousand.
+        """
         ...
 
     def make_directory(self, uri: str) -> None:
@@ -144,6 +199,23 @@ def cut_off(uri: str, end: int, offset: int, size: int) -> StorageError:
         f"{uri} ends at byte {end:,}, but {size:,} bytes from {offset:,} were "
         "expected. The file is truncated or has changed; get it whole and rerun."
     )
+
+
+def require_same(file: FileInfo, size: int, generation: str) -> None:
+    """Raises StorageError where a file is no longer as it was listed.
+
+    Args:
+        file: What it was.
+        size: Its length now, in bytes.
+        generation: Its generation now. It may have an ETag, after a hyphen, that a
+            listing lacked.
+    """
+    same = generation == file.generation or (
+        bool(file.generation) and generation.startswith(f"{file.generation}-")
+    )
+    if size != file.size or not same:
+        how = f"it had {file.size:,} bytes, now {size:,}, or was modified"
+        raise has_changed(file, how)
 
 
 def has_changed(file: FileInfo, how: str) -> StorageError:

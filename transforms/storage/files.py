@@ -19,9 +19,11 @@ from transforms.storage import local
 from transforms.storage.backend import (
     UNFINISHED_SUFFIX,
     Backend,
+    Entry,
     FileInfo,
+    FilesReader,
     RangeReader,
-    has_changed,
+    require_same,
 )
 from transforms.storage.publication import Publication
 from transforms.storage.uris import require_text
@@ -31,10 +33,10 @@ _COPY_SIZE: Final = 1 << 20  # bytes at a time
 
 # The module of each scheme; a path has none. They are imported when they are first
 # used, for a client takes a second. All others are Arrow's to open or to refuse.
-_ARROW: Final = "transforms.storage.arrow"
+_ARROW: Final = "transforms.storage.remote.arrow"
 SCHEMES: Final[Mapping[str, str]] = {
     "": "transforms.storage.local",
-    "gs": "transforms.storage.gcs",
+    "gs": "transforms.storage.remote.gcs",
     "s3": _ARROW,
     "hdfs": _ARROW,
     "abfs": _ARROW,
@@ -85,10 +87,17 @@ def open_reader(file: FileInfo) -> RangeReader:
         StorageError: The file can't be opened, or is not the one that was indexed.
     """
     now = file_info(file.uri)
-    if now != file:
-        how = f"it had {file.size:,} bytes, now {now.size:,}, or was modified"
-        raise has_changed(file, how)
+    require_same(file, now.size, now.generation)
     return _backend(file.uri).open_reader(file)
+
+
+def open_files(directory: str) -> FilesReader:
+    """Opens the files below a directory, at any depth, to be read whole.
+
+    Raises:
+        StorageError: The storage cannot be reached.
+    """
+    return _backend(directory).open_files(directory)
 
 
 def open_file(uri: str) -> AbstractContextManager[BinaryIO]:
@@ -149,6 +158,18 @@ def list_names(directory: str) -> list[str]:
         StorageError: It can't be listed.
     """
     return sorted(_backend(directory).list_names(directory))
+
+
+def list_entries(directory: str) -> Iterator[Entry]:
+    """Yields what lies in a directory, one level deep, sorted by name.
+
+    Links are followed. Where there is no such directory, nothing is yielded. On object
+    storage a name with an empty part (``a//b``) is not listed.
+
+    Raises:
+        StorageError: It cannot be listed.
+    """
+    return _backend(directory).list_entries(directory)
 
 
 def make_directory(uri: str) -> None:

@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import BinaryIO
 
 from transforms.errors import StorageError
-from transforms.storage.backend import FileInfo, cut_off, hidden_name
+from transforms.storage.backend import (
+    Entry,
+    FileInfo,
+    cut_off,
+    has_changed,
+    hidden_name,
+    require_same,
+)
 from transforms.storage.direct import DirectFile, sync
 from transforms.storage.locks import claim, is_not_offered, require_running
 
@@ -84,6 +91,45 @@ class LocalReader:
             os.posix_fadvise(self._descriptor, offset, size, advice)
 
 
+class LocalFiles:
+    """Reads whole local files."""
+
+    ahead = 16
+
+    def prefetch(self, files: Sequence[FileInfo]) -> None:
+        """Does nothing: to announce a file takes as long as to open it."""
+
+    def read(self, file: FileInfo) -> bytes:
+        """Returns the bytes of a file that is still as ``file`` says."""
+        try:
+            # A pipe of that name would wait for its writer.
+            flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+            descriptor = os.open(file.uri, flags)
+        except FileNotFoundError as error:
+            raise has_changed(file, "it was removed") from error
+        except OSError as error:
+            raise explain(error, "open", file.uri) from error
+        try:
+            data = os.pread(descriptor, file.size, 0)
+            while len(data) < file.size and (
+                more := os.pread(descriptor, file.size - len(data), len(data))
+            ):
+                data += more
+            # Asked for last, so that no change goes unnoticed.
+            now = os.fstat(descriptor)
+        except OSError as error:
+            raise explain(error, "read", file.uri) from error
+        finally:
+            os.close(descriptor)
+        require_same(file, now.st_size, str(now.st_mtime_ns))
+        if len(data) < file.size:
+            raise cut_off(file.uri, len(data), 0, file.size)
+        return data
+
+    def close(self) -> None:
+        """Does nothing."""
+
+
 def explain(error: OSError, action: str, uri: str) -> StorageError:
     """Returns the error to raise instead of an OSError, with what to do about it."""
     match error.errno:
@@ -127,6 +173,11 @@ def exists(uri: str) -> bool:
 def open_reader(file: FileInfo) -> LocalReader:
     """Opens a file for range reads."""
     return LocalReader(file.uri)
+
+
+def open_files(directory: str) -> LocalFiles:
+    """Opens the files below a directory, to be read whole."""
+    return LocalFiles()
 
 
 @contextmanager
@@ -187,6 +238,44 @@ def list_names(directory: str) -> list[str]:
         return []
     except OSError as error:
         raise explain(error, "list", directory) from error
+
+
+def list_entries(directory: str) -> Iterator[Entry]:
+    """Yields what lies in a directory, sorted by name; nothing where there is none."""
+    try:
+        descriptor = os.open(local_path(directory), os.O_RDONLY | os.O_DIRECTORY)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise explain(error, "list", directory) from error
+    try:
+        for name in sorted(os.listdir(descriptor)):
+            entry = _entry(name, descriptor)
+            if entry is not None:
+                yield entry
+    except OSError as error:
+        raise explain(error, "list", directory) from error
+    finally:
+        os.close(descriptor)
+
+
+def _entry(name: str, directory: int) -> Entry | None:
+    """Returns what has a name in a directory; None where it is gone by now."""
+    try:
+        status = os.stat(name, dir_fd=directory)
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ELOOP):
+            raise
+        # A link that leads nowhere is there, a file that was just removed is not.
+        with suppress(FileNotFoundError):
+            os.lstat(name, dir_fd=directory)
+            return Entry(name, 0, "")
+        return None
+    if stat.S_ISDIR(status.st_mode):
+        return Entry(name, None, "")
+    if stat.S_ISREG(status.st_mode):
+        return Entry(name, status.st_size, str(status.st_mtime_ns))
+    return Entry(name, 0, "")
 
 
 def make_directory(uri: str) -> None:

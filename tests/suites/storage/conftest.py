@@ -9,8 +9,8 @@ from uuid import uuid4
 import pytest
 
 from tests.suites.storage import servers
-from transforms.storage import arrow as arrow_fs
-from transforms.storage import gcs
+from transforms.storage.remote import arrow as arrow_fs
+from transforms.storage.remote import gcs
 
 
 @contextmanager

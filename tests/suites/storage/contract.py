@@ -162,6 +162,116 @@ def test_threads_share_a_reader(place: str) -> None:
     reader.close()
 
 
+# --- Whole files of a directory -------------------------------------------------------
+
+
+def files_in(place: str) -> list[FileInfo]:
+    """Returns the files of a directory as a listing has them."""
+    return [
+        FileInfo(storage.join(place, entry.name), entry.size, entry.generation)
+        for entry in storage.list_entries(place)
+        if entry.size is not None
+    ]
+
+
+def test_entries_are_listed_with_their_state(place: str) -> None:
+    for name, size in (("b", 3), ("a-", 0), (".c", 1), ("d", 70_000), ("ä b#%", 2)):
+        written(place, name, bytes(size))
+    for name in ("a", "ab"):  # an object storage has «a-» before «a/»
+        storage.make_directory(storage.join(place, name))
+        written(storage.join(place, name), "deep", b"x")
+    for uri in (place, f"{place}/"):
+        found = list(storage.list_entries(uri))
+        assert [(entry.name, entry.size) for entry in found] == [
+            *((".c", 1), ("a", None), ("a-", 0), ("ab", None)),
+            *(("b", 3), ("d", 70_000), ("ä b#%", 2)),
+        ]
+        for entry in found:
+            if entry.size is None:
+                assert entry.generation == ""
+            else:
+                now = storage.file_info(storage.join(place, entry.name)).generation
+                assert now.partition("-")[0] == entry.generation
+    (deep,) = storage.list_entries(storage.join(place, "a"))
+    assert deep[:2] == ("deep", 1)
+
+
+def test_a_directory_that_is_not_there_has_no_entries(place: str) -> None:
+    assert list(storage.list_entries(storage.join(place, "none"))) == []
+    storage.make_directory(storage.join(place, "empty"))
+    assert list(storage.list_entries(storage.join(place, "empty"))) == []
+
+
+def test_files_are_read_whole(place: str) -> None:
+    contents = {f"{number}": bytes([number]) * number * 9 for number in range(40)}
+    for name, data in contents.items():
+        written(place, name, data)
+    reader = storage.open_files(place)
+    files = files_in(place)
+    assert reader.ahead >= 1
+    reader.prefetch(files[:30])
+    reader.prefetch(files[20:35])
+    for file in (*files, files[3]):
+        assert reader.read(file) == contents[storage.base_name(file.uri)]
+    reader.prefetch(files)  # and not read
+    reader.close()
+    # What is known of one file alone is as good as a listing.
+    assert reader.read(storage.file_info(files[5].uri)) == reader.read(files[5])
+
+
+def test_files_at_any_depth_are_read(place: str) -> None:
+    below = storage.join(place, "a", "b c")
+    storage.make_directory(below)
+    written(below, "file", b"deep")
+    reader = storage.open_files(place)
+    assert [reader.read(file) for file in files_in(below)] == [b"deep"]
+    reader.close()
+
+
+@pytest.mark.parametrize("ahead", [True, False])
+@pytest.mark.parametrize("data", [b"", b"0123", b"0123456789-", b"9876543210", None])
+def test_a_file_that_changed_since_it_was_listed_is_not_read(
+    data: bytes | None, ahead: bool, place: str, digits: FileInfo
+) -> None:
+    (file,) = files_in(place)
+    assert (file.uri, file.size) == (digits.uri, 10)
+    if data is None:
+        storage.remove(file.uri)
+    else:
+        if "s3" in place:
+            time.sleep(1.0)  # its listings have whole seconds
+        replace_later(file.uri, data)
+    reader = storage.open_files(place)
+    if ahead:
+        reader.prefetch([file])
+    with pytest.raises(StorageError) as caught:
+        reader.read(file)
+    reader.close()
+    assert str(caught.value).startswith(
+        f"{file.uri} has changed since the build began: it "
+    )
+    assert str(caught.value).endswith(". Rerun when it is at rest.")
+
+
+def test_threads_share_a_reader_of_files(place: str) -> None:
+    contents = [random.Random(seed).randbytes(1000 * seed) for seed in range(30)]
+    for number, data in enumerate(contents):
+        written(place, f"{number:02}", data)
+    files, reader = files_in(place), storage.open_files(place)
+
+    def read(seed: int) -> int:
+        order = random.Random(seed).sample(range(30), 30)
+        reader.prefetch([files[number] for number in order[:20]])
+        assert [reader.read(files[number]) for number in order] == [
+            contents[number] for number in order
+        ]
+        return len(order)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(read, range(8))) == 240
+    reader.close()
+
+
 # --- Files that change ----------------------------------------------------------------
 
 

@@ -14,8 +14,7 @@ from tests.suites.storage import servers
 from tests.suites.storage.conftest import forget_clients, reached_at
 from transforms import storage
 from transforms.errors import StorageError
-from transforms.storage import arrow as arrow_fs
-from transforms.storage import gcs
+from transforms.storage.remote import gcs, s3
 
 SERVERS = {"gs": "google", "s3": "amazon"}
 KINDS = pytest.mark.parametrize("scheme", SERVERS)
@@ -33,8 +32,8 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(gcs, "_RETRY", gcs._RETRY.with_timeout(3))
     monkeypatch.setattr(gcs, "_RETRY_SECONDS", 3)
     monkeypatch.setattr(gcs, "_TIMEOUT", (1, 1))
-    monkeypatch.setattr(arrow_fs, "_S3_RETRIES", 3)
-    monkeypatch.setattr(arrow_fs, "_S3_SILENT_SECONDS", 1)
+    monkeypatch.setattr(s3, "_RETRIES", 3)
+    monkeypatch.setattr(s3, "_SILENT_SECONDS", 1)
     forget_clients()
     yield
     forget_clients()
@@ -48,6 +47,7 @@ def told(uri: str) -> list[str]:
         storage.file_info,
         storage.read_bytes,
         storage.list_names,
+        lambda uri: list(storage.list_entries(uri)),
         storage.remove_tree,
         lambda uri: storage.publish_bytes(uri, b"x"),
     ):
@@ -73,6 +73,11 @@ def test_what_passes_is_tried_again(scheme: str, address: str) -> None:
         reader = storage.open_reader(storage.file_info(uri))
         assert reader.read_many(ranges) == [data[o : o + size] for o, size in ranges]
         reader.close()
+        listed = storage.list_entries(place)
+        files = [
+            storage.FileInfo(uri, each.size or 0, each.generation) for each in listed
+        ]
+        assert storage.open_files(place).read(files[0]) == data
         assert storage.list_names(place) == ["file"]
         counts = servers.counts(faulty)["faults"]
     assert min(counts.get(name, 0) for name in ("429", "503", "close", "short")) > 0

@@ -15,12 +15,8 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 import google.auth
-import requests
-import urllib3
 from google.api_core.exceptions import (
     Forbidden,
-    GoogleAPICallError,
-    GoogleAPIError,
     NotFound,
     PreconditionFailed,
     RetryError,
@@ -30,14 +26,19 @@ from google.auth.credentials import AnonymousCredentials, Credentials
 from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
 from google.auth.transport.requests import AuthorizedSession
 from google.cloud.storage import Blob, Client
-from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
 from google.cloud.storage.fileio import BlobWriter
 from google.cloud.storage.retry import DEFAULT_RETRY
 from requests.adapters import HTTPAdapter
 
 from transforms.errors import StorageError
-from transforms.storage.backend import FileInfo, has_changed
-from transforms.storage.remote import REQUESTS, RemoteReader, buffered_file
+from transforms.storage.backend import Entry, FileInfo, has_changed
+from transforms.storage.remote.google_errors import THEIRS, reason_of, status_of
+from transforms.storage.remote.reading import (
+    REQUESTS,
+    RemoteFiles,
+    RemoteReader,
+    buffered_file,
+)
 
 _RETRY_SECONDS: Final = 120
 # Statuses 408, 429 and 5xx, lost connections, time-outs; pauses are drawn at random
@@ -48,15 +49,6 @@ _CHUNK_SIZE: Final = 8 << 20  # bytes that an upload keeps in memory
 _SCOPE: Final = "https://www.googleapis.com/auth/devstorage.read_write"
 
 _NO_BUCKET_LOOKUP: Final = "DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA"
-
-_THEIRS: Final = (
-    GoogleAPIError,
-    GoogleAuthError,
-    InvalidResponse,
-    DataCorruption,
-    requests.RequestException,
-    urllib3.exceptions.HTTPError,
-)
 
 
 def file_info(uri: str) -> FileInfo:
@@ -80,30 +72,23 @@ def exists(uri: str) -> bool:
 def open_reader(file: FileInfo) -> RemoteReader:
     """Opens a file for reads of ranges, of that generation alone."""
     blob = _blob(file.uri, int(file.generation))
+    return RemoteReader(
+        file,
+        lambda offset, size: _download(
+            file, blob, size, start=offset, end=offset + size - 1
+        ),
+    )
 
-    def fetch(offset: int, size: int) -> bytes:
-        def request() -> bytes:
-            data: bytes = blob.download_as_bytes(
-                start=offset,
-                end=offset + size - 1,
-                raw_download=True,
-                checksum=None,  # there is none of a range
-                timeout=_TIMEOUT,
-                retry=None,
-            )
-            if len(data) != size:
-                raise ConnectionError(f"{len(data):,} bytes of {size:,} arrived")
-            return data
 
-        with _explained("read", file.uri):
-            try:
-                data: bytes = _RETRY(request)()
-                return data
-            except (NotFound, PreconditionFailed) as error:
-                how = "it was replaced or removed"
-                raise has_changed(file, how) from error
+def open_files(directory: str) -> RemoteFiles:
+    """Opens the files below a directory, to be read whole, of one generation each."""
 
-    return RemoteReader(file, fetch)
+    def fetch(file: FileInfo) -> bytes:
+        if not file.generation.isdecimal():
+            raise has_changed(file, "it is no object")
+        return _download(file, _blob(file.uri, int(file.generation)), file.size)
+
+    return RemoteFiles(fetch)
 
 
 @contextmanager
@@ -130,23 +115,40 @@ def publish(uri: str) -> Iterator[BlobWriter]:
             yield upload
             upload.close()
         except BaseException:
-            with suppress(*_THEIRS):
+            with suppress(*THEIRS):
                 upload.terminate()
             raise
 
 
 def list_names(directory: str) -> list[str]:
     """Returns the names in a directory; none where there is no directory."""
+    return [entry.name for entry in list_entries(directory)]
+
+
+def list_entries(directory: str) -> Iterator[Entry]:
+    """Yields what lies in a directory, sorted by name; nothing where there is none."""
     bucket, name = _split(directory)
     prefix = f"{name}/" if name else ""
     with _explained("list", directory):
-        found = _client().list_blobs(
-            bucket, prefix=prefix, delimiter="/", timeout=_TIMEOUT, retry=_RETRY
+        listed = _client().list_blobs(
+            bucket,
+            prefix=prefix,
+            delimiter="/",
+            fields="items(name,size,generation),prefixes,nextPageToken",
+            timeout=_TIMEOUT,
+            retry=_RETRY,
         )
-        names = [blob.name.removeprefix(prefix) for blob in found]
-        below = [path.removeprefix(prefix).rstrip("/") for path in found.prefixes]
-    # Some tools mark a directory by an empty object of its name.
-    return [name for name in (*names, *below) if name]
+        found = [
+            Entry(blob.name.removeprefix(prefix), blob.size, str(blob.generation))
+            for blob in listed
+        ]
+        for below in listed.prefixes:
+            found.append(Entry(below.removeprefix(prefix).removesuffix("/"), None, ""))
+    # Some tools mark a directory by an empty object of its name and a slash.
+    yield from sorted(
+        (entry for entry in found if entry.name),
+        key=lambda entry: (entry.name, entry.size is None),
+    )
 
 
 def make_directory(uri: str) -> None:
@@ -199,6 +201,30 @@ class _Upload(BlobWriter):  # type: ignore[misc]
 
     def __del__(self) -> None:
         pass
+
+
+def _download(file: FileInfo, blob: Blob, size: int, **part: int) -> bytes:
+    """Returns the bytes of an object, or of a part of it, of its generation."""
+
+    def request() -> bytes:
+        data: bytes = blob.download_as_bytes(
+            **part,
+            raw_download=True,
+            checksum=None,  # there is none of a range
+            timeout=_TIMEOUT,
+            retry=None,
+        )
+        if len(data) != size:
+            raise ConnectionError(f"{len(data):,} bytes of {size:,} arrived")
+        return data
+
+    with _explained("read", file.uri):
+        try:
+            data: bytes = _RETRY(request)()
+            return data
+        except (NotFound, PreconditionFailed) as error:
+            how = "it was replaced or removed"
+            raise has_changed(file, how) from error
 
 
 def _delete(blob: Blob) -> None:
@@ -288,7 +314,7 @@ def _explained(action: str, uri: str) -> Iterator[None]:
     """Raises StorageError in place of what Google's library raises."""
     try:
         yield
-    except _THEIRS as error:
+    except THEIRS as error:
         advice = _advice(error, _split(uri)[0])
         raise StorageError(f"Can't {action} {uri}. {advice}") from error
 
@@ -297,9 +323,9 @@ def _advice(error: Exception, bucket: str) -> str:
     if isinstance(error, RetryError):
         return (
             f"It was tried for {_RETRY_SECONDS} seconds; the last answer was: "
-            f"{_reason(error.cause or error)}. Rerun when the storage answers."
+            f"{reason_of(error.cause or error)}. Rerun when the storage answers."
         )
-    status = _status(error)
+    status = status_of(error)
     if status == HTTPStatus.NOT_FOUND:
         _require_bucket(bucket)
         return "There is no such file or directory."
@@ -311,24 +337,5 @@ def _advice(error: Exception, bucket: str) -> str:
                 "gcloud auth application-default login, or set "
                 "GOOGLE_APPLICATION_CREDENTIALS."
             )
-        return f"Check the permissions of your account: {_reason(error)}."
-    return f"The storage says: {_reason(error)}."
-
-
-def _status(error: BaseException) -> int | None:
-    """Returns the status of the answer that an error is about."""
-    if isinstance(error, InvalidResponse):
-        return int(error.response.status_code)
-    return error.code if isinstance(error, GoogleAPICallError) else None
-
-
-def _reason(error: BaseException) -> str:
-    """Returns an error in a line, without the address of the request."""
-    status = _status(error)
-    if status is not None:
-        errors = error.errors if isinstance(error, GoogleAPICallError) else []
-        told = [each["message"] for each in errors if "message" in each]
-        return ": ".join((f"{status} {HTTPStatus(status).phrase}", *told[:1]))
-    if isinstance(error, requests.ConnectionError) and error.args:
-        error = getattr(error.args[0], "reason", error)
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+        return f"Check the permissions of your account: {reason_of(error)}."
+    return f"The storage says: {reason_of(error)}."

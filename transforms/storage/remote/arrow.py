@@ -2,53 +2,40 @@
 
 Arrow's streams end as whole files even where they are given up, so a file is written
 under a hidden name beside its own and then moved, as on a disk. S3 moves by a copy on
-the server and a removal. Amazon's library tries a request thirteen times, with pauses
-from 25 ms that double to 51 s, 102 s in all; Arrow's errors come after that.
+the server and a removal.
+
+A generation is a modification time in ns, and where the storage has one, a hyphen and
+the ETag. Listings have the time alone, in whole seconds where a file's own is.
 """
 
 import errno
 import os
-import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from functools import cache
-from importlib import import_module
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 import pyarrow as pa
 from pyarrow import fs
 
 from transforms.errors import StorageError
-from transforms.storage.backend import FileInfo, cut_off, hidden_name
+from transforms.storage.backend import (
+    Entry,
+    FileInfo,
+    cut_off,
+    has_changed,
+    hidden_name,
+    require_same,
+)
 from transforms.storage.local import explain
-from transforms.storage.remote import RemoteReader, buffered_file
+from transforms.storage.remote import s3
+from transforms.storage.remote.reading import RemoteFiles, RemoteReader, buffered_file
 
-_S3_RETRIES: Final = 12
-_S3_CONNECT_SECONDS: Final = 10
-_S3_SILENT_SECONDS: Final = 30  # without a byte
-_NOT_AS_WANTED: Final = (404, 409, 412)  # S3's answers where a condition does not hold
+_MODIFIED: Final = "Last-Modified"  # what S3 says of an open object, ISO 8601
+_S3_LISTED_NS: Final = 10**9  # a listing may have ms, an object's own time has not
 _SETTLING_SECONDS: Final = 2.0  # between writing a small file and looking at it again
-
-# Which of S3's errors are whose fault. The names are the AWS SDK's (``CoreErrors.h``).
-_REFUSALS: Final = frozenset(
-    (
-        *("ACCESS_DENIED", "INVALID_ACCESS_KEY_ID", "INVALID_CLIENT_TOKEN_ID"),
-        *("SIGNATURE_DOES_NOT_MATCH", "UNRECOGNIZED_CLIENT", "INVALID_SIGNATURE"),
-        *("MISSING_AUTHENTICATION_TOKEN", "ACCOUNT_PROBLEM"),
-    )
-)
-_PASSING: Final = frozenset(
-    (
-        *("NETWORK_CONNECTION", "SLOW_DOWN", "THROTTLING", "SERVICE_UNAVAILABLE"),
-        *("INTERNAL_FAILURE", "REQUEST_TIMEOUT", "UNKNOWN"),
-    )
-)
-_S3_ERROR: Final = re.compile(
-    r"AWS Error (\w+)( \(HTTP[^)]*\))?(?: \[[^\]]*\])? during (\w+) operation: (.*)"
-)
 
 
 def file_info(uri: str) -> FileInfo:
@@ -60,8 +47,8 @@ def file_info(uri: str) -> FileInfo:
             _require_bucket(uri)
             raise explain(_missing(found.type), "find", uri)
         with filesystem.open_input_file(path) as file:
-            tag = file.metadata().get("ETag", b"").decode()
-    return FileInfo(uri, found.size, "-".join(filter(None, (str(found.mtime_ns), tag))))
+            tag = file.metadata().get("ETag", b"")
+    return FileInfo(uri, found.size, _join(found.mtime_ns, tag))
 
 
 def exists(uri: str) -> bool:
@@ -88,6 +75,30 @@ def open_reader(file: FileInfo) -> RemoteReader:
         return data
 
     return RemoteReader(file, fetch)
+
+
+def open_files(directory: str) -> RemoteFiles:
+    """Opens the files below a directory, to be read whole.
+
+    Arrow asks for a file's state and then for its bytes: one that is replaced by
+    another of its size within the milliseconds between is not noticed.
+    """
+    filesystem, _ = _locate(directory)
+
+    def fetch(file: FileInfo) -> bytes:
+        path = _locate(file.uri)[1]
+        with _explained("read", file.uri):
+            try:
+                with filesystem.open_input_file(path) as opened:
+                    data: bytes = opened.read_at(file.size, 0)
+                    require_same(file, *_state(filesystem, path, opened))
+            except FileNotFoundError as error:
+                raise has_changed(file, "it was removed") from error
+        if len(data) < file.size:
+            raise cut_off(file.uri, len(data), 0, file.size)
+        return data
+
+    return RemoteFiles(fetch)
 
 
 @contextmanager
@@ -123,12 +134,25 @@ def publish(uri: str) -> Iterator[Any]:
 
 def list_names(directory: str) -> list[str]:
     """Returns the names in a directory; none where there is no directory."""
+    return [entry.name for entry in list_entries(directory)]
+
+
+def list_entries(directory: str) -> Iterator[Entry]:
+    """Yields what lies in a directory, sorted by name; nothing where there is none."""
     filesystem, path = _locate(directory)
     with _explained("list", directory):
         found = filesystem.get_file_info(fs.FileSelector(path, allow_not_found=True))
         if not found:
             _require_bucket(directory)
-    return [file.base_name for file in found]
+    unit = _S3_LISTED_NS if filesystem.type_name == "s3" else 1
+    for file in sorted(found, key=lambda file: (file.base_name, file.type)):
+        if file.type == fs.FileType.Directory:
+            yield Entry(file.base_name, None, "")
+        elif file.type == fs.FileType.File:
+            modified = file.mtime_ns - file.mtime_ns % unit
+            yield Entry(file.base_name, file.size, str(modified))
+        else:
+            yield Entry(file.base_name, 0, "")
 
 
 def make_directory(uri: str) -> None:
@@ -168,8 +192,10 @@ def swap(uri: str, data: bytes, generation: str) -> str | None:
     """
     if _generation(uri) != generation:
         return None
-    if uri.startswith("s3://") and (client := _conditional_s3()) is not None:
-        return _swap_on_s3(client, uri, data, generation)
+    if uri.startswith("s3://") and (client := s3.conditional_client()) is not None:
+        tag = s3.put_if(client, uri, data, _tag(generation))
+        written = _generation(uri) if tag else ""
+        return written if tag and _tag(written) == tag else None
     with publish(uri) as file:
         file.write(data)
     time.sleep(_SETTLING_SECONDS)
@@ -178,38 +204,33 @@ def swap(uri: str, data: bytes, generation: str) -> str | None:
         return written if file.read() == data else None
 
 
-def _swap_on_s3(client: Any, uri: str, data: bytes, generation: str) -> str | None:
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
-    errors = import_module("botocore.exceptions")
-    tag = generation.partition("-")[2]
-    condition = {"IfMatch": tag} if generation else {"IfNoneMatch": "*"}
-    try:
-        put = client.put_object(Bucket=bucket, Key=key, Body=data, **condition)
-    except errors.ClientError as error:
-        if error.response["ResponseMetadata"]["HTTPStatusCode"] in _NOT_AS_WANTED:
-            return None
-        raise StorageError(f"Cannot write {uri}. It says: {error}.") from error
-    except errors.BotoCoreError as error:
-        raise StorageError(f"Cannot write {uri}. It says: {error}.") from error
-    written = _generation(uri)
-    return written if written.partition("-")[2] == put["ETag"] else None
-
-
-@cache
-def _conditional_s3() -> Any:
-    """Returns a client of S3 that makes conditional requests; None where there is none.
-
-    It takes its endpoint from Amazon's variables by itself.
-    """
-    if find_spec("boto3") is None or not _has_s3_credentials():
-        return None
-    return import_module("boto3").client("s3", region_name=_s3_region())
-
-
 def discard(uri: str, generation: str) -> None:
     """Removes a file if it is of a generation."""
     if _generation(uri) == generation:
         remove(uri)
+
+
+def _state(filesystem: Any, path: str, opened: pa.NativeFile) -> tuple[int, str]:
+    """Returns the size and the generation of a file that is open.
+
+    S3 gave both when it was opened.
+    """
+    held = opened.metadata()
+    if _MODIFIED not in held:
+        found = filesystem.get_file_info(path)
+        return found.size or 0, _join(found.mtime_ns or 0, held.get("ETag", b""))
+    modified = datetime.fromisoformat(held[_MODIFIED].decode())
+    seconds = int(modified.timestamp())
+    return opened.size(), _join(seconds * 10**9, held.get("ETag", b""))
+
+
+def _join(modified: int, tag: bytes) -> str:
+    """Returns a generation from a modification time in ns and an ETag."""
+    return "-".join(filter(None, (str(modified), tag.decode())))
+
+
+def _tag(generation: str) -> str:
+    return generation.partition("-")[2]
 
 
 def _generation(uri: str) -> str:
@@ -229,7 +250,7 @@ def _filesystem(scheme: str, authority: str) -> tuple[Any, str]:
     uri = f"{scheme}://{authority}/"
     with _explained("reach", uri):
         if scheme == "s3":
-            return _s3(authority), authority
+            return s3.connect(authority), authority
         try:
             found: tuple[Any, str] = fs.FileSystem.from_uri(uri)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
@@ -238,69 +259,6 @@ def _filesystem(scheme: str, authority: str) -> tuple[Any, str]:
                 f"as hdfs:// and abfs://. It says: {_first_line(error)}"
             ) from error
         return found
-
-
-def _s3(bucket: str) -> fs.S3FileSystem:
-    """Returns S3 as Amazon's variables describe it, for a bucket."""
-    endpoint = next(
-        (
-            value
-            for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
-            if (value := os.environ.get(name))
-        ),
-        None,
-    )
-    region = _s3_region()
-    where: dict[str, Any] = {}
-    if endpoint:
-        scheme, found, host = endpoint.rstrip("/").rpartition("://")
-        where = {"endpoint_override": host, "scheme": scheme if found else "https"}
-    elif not region:
-        where = {"region": fs.resolve_s3_region(bucket)}
-    if region:
-        where["region"] = region
-    return fs.S3FileSystem(
-        anonymous=not _has_s3_credentials(),
-        connect_timeout=_S3_CONNECT_SECONDS,
-        request_timeout=_S3_SILENT_SECONDS,
-        # Amazon's newer strategy stops trying again after a hundred times or so, of all
-        # requests together.
-        retry_strategy=fs.AwsDefaultS3RetryStrategy(max_attempts=_S3_RETRIES),
-        background_writes=False,  # else what is not sent yet has no bound
-        allow_delayed_open=True,  # a small file takes one request
-        **where,
-    )
-
-
-def _s3_region() -> str | None:
-    return os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-
-
-def _has_s3_credentials() -> bool:
-    """Returns whether there is a place where Amazon's library would find some.
-
-    Without this it asks the network for a virtual machine's, and waits.
-    """
-    variables = (
-        *("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE"),
-        *(
-            "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-            "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-        ),
-    )
-    files = (
-        os.environ.get("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"),
-        os.environ.get("AWS_CONFIG_FILE", "~/.aws/config"),
-    )
-    try:
-        machine = Path("/sys/class/dmi/id/sys_vendor").read_text()
-    except OSError:
-        machine = ""
-    return (
-        any(os.environ.get(name) for name in variables)
-        or any(os.path.isfile(os.path.expanduser(name)) for name in files)
-        or machine.startswith("Amazon")
-    )
 
 
 def _require_bucket(uri: str) -> None:
@@ -330,30 +288,8 @@ def _explained(action: str, uri: str) -> Iterator[None]:
     except OSError as error:
         if error.errno is not None:
             raise explain(error, action, uri) from error
-        raise StorageError(f"Can't {action} {uri}. {_advice(error)}") from error
-
-
-def _advice(error: OSError) -> str:
-    """Returns what to do about an error that the system did not number."""
-    found = _S3_ERROR.search(str(error))
-    if found is None:
-        return f"It says: {_first_line(error)}."
-    name, status, operation, told = found.groups()
-    words = name.lower().replace("_", " ") + (status or "")
-    reason = ": ".join(filter(None, (f"{words} in {operation}", told.rstrip("."))))
-    if name == "NO_SUCH_BUCKET":
-        return "There is no such bucket."
-    if name in _REFUSALS:
-        return (
-            f"Check AWS_ACCESS_KEY_ID and what else gives credentials, and its "
-            f"permissions: {reason}."
-        )
-    if name in _PASSING:
-        return (
-            f"It was tried {_S3_RETRIES + 1} times; the last answer was: {reason}. "
-            "Rerun when the storage answers."
-        )
-    return f"The storage says: {reason}."
+        advice = s3.advice(error) or f"It says: {_first_line(error)}."
+        raise StorageError(f"Can't {action} {uri}. {advice}") from error
 
 
 def _first_line(error: Exception) -> str:

@@ -7,9 +7,9 @@ from threading import Event, Lock, Thread
 import pytest
 
 from transforms.errors import StorageError
-from transforms.storage import remote
 from transforms.storage.backend import FileInfo
-from transforms.storage.remote import RemoteReader, coalesce
+from transforms.storage.remote import reading as remote
+from transforms.storage.remote.reading import RemoteFiles, RemoteReader, coalesce
 
 KIB = 1 << 10
 MIB = 1 << 20
@@ -160,3 +160,71 @@ def test_a_file_read_in_order_takes_few_requests() -> None:
         pieces = list(iter(lambda: file.read(10 * KIB), b""))
     assert b"".join(pieces) == DATA
     assert requests.seen == [(number * 4 * MIB, 4 * MIB) for number in range(8)]
+
+
+# --- Whole files ----------------------------------------------------------------------
+
+FILES = [FileInfo(f"gs://bucket/{n:03}", 100_000 + n, str(n)) for n in range(100)]
+
+
+def test_files_are_got_many_at_once_and_once_each() -> None:
+    seen: list[FileInfo] = []
+    gate = Event()
+
+    def fetch(file: FileInfo) -> bytes:
+        seen.append(file)
+        assert gate.wait(60)
+        return file.uri.encode()
+
+    reader = RemoteFiles(fetch)
+    reader.prefetch(FILES[:30])
+    reader.prefetch(FILES[20:40])  # some said twice
+    while len(seen) < 40:
+        time.sleep(0.001)
+    gate.set()
+    for file in FILES[:50]:  # the last ten not announced
+        assert reader.read(file) == file.uri.encode()
+    assert sorted(seen, key=lambda file: file.uri) == FILES[:50]
+    reader.close()
+
+
+def test_files_that_are_not_read_yet_are_bounded() -> None:
+    large = [FileInfo(f"gs://bucket/{n}", 30 * MIB, "1") for n in range(8)]
+    seen: list[FileInfo] = []
+
+    def fetch(file: FileInfo) -> bytes:
+        seen.append(file)
+        return bytes(file.size)
+
+    def wait_for(files: Sequence[FileInfo]) -> None:
+        deadline = time.monotonic() + 60
+        while sorted(seen, key=lambda file: file.uri) != files:
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
+
+    reader = RemoteFiles(fetch)
+    reader.prefetch(large)
+    wait_for(large[:2])  # 60 of 64 MiB
+    for file in large[:2]:
+        assert len(reader.read(file)) == 30 * MIB
+    reader.prefetch(large[2:])  # there is room again
+    wait_for(large[:4])
+    reader.close()  # and again
+    reader.prefetch(large[4:])
+    wait_for(large[:6])
+    reader.close()
+
+
+def test_an_error_is_raised_where_its_file_is_read() -> None:
+    def fetch(file: FileInfo) -> bytes:
+        if file == FILES[1]:
+            raise StorageError("no such luck")
+        return b"x"
+
+    reader = RemoteFiles(fetch)
+    reader.prefetch(FILES[:3])
+    assert reader.read(FILES[0]) == b"x"
+    with pytest.raises(StorageError, match="no such luck"):
+        reader.read(FILES[1])
+    assert reader.read(FILES[2]) == b"x"
+    reader.close()

@@ -1,32 +1,35 @@
-"""Range reads of files that are a network away.
+"""Reads of ranges and of whole files that are a network away.
 
 There a request costs tens of milliseconds whatever it is for, so many are on their way
-at once: ranges are announced before they are read, and a pool of threads that the whole
-process shares gets them. Neighbours are got by one request. What is got and not yet
-read is bounded, and so are the requests.
+at once: they are announced before they are read, and a pool of threads that the whole
+process shares gets them. Neighbouring ranges are got by one request. What is got and
+not yet read is bounded, and so are the requests.
 """
 
 import io
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from threading import Lock
-from typing import BinaryIO, Final, NamedTuple, cast
+from typing import BinaryIO, Final, Generic, NamedTuple, TypeVar, cast
 
 from transforms.storage.backend import FileInfo, cut_off
 
 # Measured over Google's protocol with 30 ms of latency: see docs/running/storage.md.
 REQUESTS: Final = 64  # of a process at once, announced ones
-_AHEAD: Final = 32  # ranges announced at a time
+_AHEAD: Final = 32  # ranges or files announced at a time
 
 _LARGEST_GAP: Final = 16 << 10  # bytes that are read in vain rather than asked twice
 _LARGEST_SPAN: Final = 8 << 20  # bytes of a request that neighbours share
-_MOST_AHEAD: Final = 64 << 20  # bytes that a file has announced and not yet read
+_MOST_AHEAD: Final = 64 << 20  # bytes that a reader has announced and not yet read
 _BUFFER_SIZE: Final = 4 << 20  # bytes of a request where a file is read in order
 
 # Returns ``size`` bytes from ``offset``; raises StorageError. Threads call it.
 Fetch = Callable[[int, int], bytes]
+
+# Returns a file's bytes if it is still as said; raises StorageError. Threads call it.
+FetchFile = Callable[[FileInfo], bytes]
 
 
 class Span(NamedTuple):
@@ -67,10 +70,70 @@ def coalesce(ranges: Iterable[tuple[int, int]]) -> list[Span]:
 
 @dataclass(frozen=True, slots=True)
 class _Announced:
-    """Bytes that are on their way, from ``start`` in the file."""
+    """Bytes that are on their way.
 
-    start: int
+    Attributes:
+        data: What the request gets.
+        start: Where in that they begin.
+        size: How many they are.
+    """
+
     data: Future[bytes]
+    start: int
+    size: int
+
+
+_Key = TypeVar("_Key")
+
+
+class _Ahead(Generic[_Key]):
+    """What is announced and not read yet, of bounded size; threads share it."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._announced: dict[_Key, _Announced] = {}
+        self._bytes = 0
+
+    def begin(
+        self,
+        sizes: Mapping[_Key, int],
+        start: Callable[[Collection[_Key]], Mapping[_Key, _Announced]],
+    ) -> None:
+        """Begins to get what is not announced yet, as far as there is room.
+
+        Args:
+            sizes: What is wanted, with its length in bytes.
+            start: Makes the requests.
+        """
+        with self._lock:
+            taken = []
+            for key, size in sizes.items():
+                fits = self._bytes + size <= _MOST_AHEAD
+                if fits and key not in self._announced:
+                    taken.append(key)
+                    self._bytes += size
+            self._announced.update(start(taken))
+
+    def read(self, key: _Key, fetch: Callable[[], bytes]) -> bytes:
+        """Returns what was announced, else what ``fetch`` gets."""
+        with self._lock:
+            found = self._announced.pop(key, None)
+            if found is not None:
+                self._bytes -= found.size
+        # What no thread has come to yet is got here, rather than waited for.
+        if found is None or found.data.cancel():
+            return fetch()
+        data = found.data.result()
+        whole = len(data) == found.size
+        return data if whole else data[found.start : found.start + found.size]
+
+    def give_up(self) -> None:
+        """Forgets what was announced."""
+        with self._lock:
+            for announced in self._announced.values():
+                announced.data.cancel()
+            self._announced.clear()
+            self._bytes = 0
 
 
 class RemoteReader:
@@ -87,9 +150,7 @@ class RemoteReader:
         """
         self._file = file
         self._fetch = fetch
-        self._lock = Lock()
-        self._announced: dict[tuple[int, int], _Announced] = {}
-        self._bytes_ahead = 0
+        self._ahead = _Ahead[tuple[int, int]]()
 
     def read(self, offset: int, size: int) -> bytes:
         """Returns exactly ``size`` bytes from ``offset``, or raises StorageError."""
@@ -98,15 +159,7 @@ class RemoteReader:
             raise cut_off(self._file.uri, end, offset, size)
         if not size:
             return b""
-        with self._lock:
-            found = self._announced.pop((offset, size), None)
-            if found is not None:
-                self._bytes_ahead -= size
-        # What no thread has come to yet is got here, rather than waited for.
-        if found is None or found.data.cancel():
-            return self._fetch(offset, size)
-        data = found.data.result()
-        return data[offset - found.start :][:size] if len(data) > size else data
+        return self._ahead.read((offset, size), lambda: self._fetch(offset, size))
 
     def read_many(self, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
         """Returns the bytes of each range, many of them got at once."""
@@ -116,18 +169,12 @@ class RemoteReader:
 
     def prefetch(self, ranges: Sequence[tuple[int, int]]) -> None:
         """Begins to get ranges, as far as there is room for what is not read yet."""
-        with self._lock:
-            taken: set[tuple[int, int]] = set()
-            for offset, size in ranges:
-                fits = self._bytes_ahead + size <= _MOST_AHEAD
-                inside = size and offset + size <= self._file.size
-                if fits and inside and (offset, size) not in (*self._announced, *taken):
-                    taken.add((offset, size))
-                    self._bytes_ahead += size
-            for start, end, within in coalesce(taken):
-                data = _threads().submit(self._fetch, start, end - start)
-                for wanted in within:
-                    self._announced[wanted] = _Announced(start, data)
+        inside = {
+            (offset, size): size
+            for offset, size in ranges
+            if size and offset + size <= self._file.size
+        }
+        self._ahead.begin(inside, self._start)
 
     def next_data(self, offset: int) -> int:
         """Returns the offset: objects have no holes that could be asked for."""
@@ -135,11 +182,50 @@ class RemoteReader:
 
     def close(self) -> None:
         """Gives up what was announced and not read."""
-        with self._lock:
-            for announced in self._announced.values():
-                announced.data.cancel()
-            self._announced.clear()
-            self._bytes_ahead = 0
+        self._ahead.give_up()
+
+    def _start(
+        self, ranges: Collection[tuple[int, int]]
+    ) -> dict[tuple[int, int], _Announced]:
+        started = {}
+        for start, end, within in coalesce(ranges):
+            data = _threads().submit(self._fetch, start, end - start)
+            for offset, size in within:
+                started[offset, size] = _Announced(data, offset - start, size)
+        return started
+
+
+class RemoteFiles:
+    """Reads whole remote files, those that were announced from memory."""
+
+    ahead = _AHEAD
+
+    def __init__(self, fetch: FetchFile) -> None:
+        """Begins with nothing announced.
+
+        Args:
+            fetch: Gets a file.
+        """
+        self._fetch = fetch
+        self._ahead = _Ahead[FileInfo]()
+
+    def prefetch(self, files: Sequence[FileInfo]) -> None:
+        """Begins to get files, as far as there is room for what is not read yet."""
+        self._ahead.begin({file: file.size for file in files}, self._start)
+
+    def read(self, file: FileInfo) -> bytes:
+        """Returns the bytes of a file that is still as ``file`` says."""
+        return self._ahead.read(file, lambda: self._fetch(file))
+
+    def close(self) -> None:
+        """Gives up what was announced and not read."""
+        self._ahead.give_up()
+
+    def _start(self, files: Collection[FileInfo]) -> dict[FileInfo, _Announced]:
+        return {
+            file: _Announced(_threads().submit(self._fetch, file), 0, file.size)
+            for file in files
+        }
 
 
 def buffered_file(reader: RemoteReader, size: int) -> BinaryIO:

@@ -1,0 +1,1 @@
+"""Storage that is a network away: Google Cloud Storage, and what Arrow knows."""

@@ -1,0 +1,166 @@
+"""Amazon S3 as Arrow opens it, and what Arrow lacks of it.
+
+Amazon's library tries a request thirteen times, with pauses from 25 ms that double to
+51 s, 102 s in all; Arrow's errors come after that.
+"""
+
+import os
+import re
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final
+
+from pyarrow import fs
+
+from transforms.errors import StorageError
+
+_RETRIES: Final = 12
+_CONNECT_SECONDS: Final = 10
+_SILENT_SECONDS: Final = 30  # without a byte
+_NOT_AS_WANTED: Final = (404, 409, 412)  # answers where a condition does not hold
+
+# Which of S3's errors are whose fault. The names are the AWS SDK's (``CoreErrors.h``).
+_REFUSALS: Final = frozenset(
+    (
+        *("ACCESS_DENIED", "INVALID_ACCESS_KEY_ID", "INVALID_CLIENT_TOKEN_ID"),
+        *("SIGNATURE_DOES_NOT_MATCH", "UNRECOGNIZED_CLIENT", "INVALID_SIGNATURE"),
+        *("MISSING_AUTHENTICATION_TOKEN", "ACCOUNT_PROBLEM"),
+    )
+)
+_PASSING: Final = frozenset(
+    (
+        *("NETWORK_CONNECTION", "SLOW_DOWN", "THROTTLING", "SERVICE_UNAVAILABLE"),
+        *("INTERNAL_FAILURE", "REQUEST_TIMEOUT", "UNKNOWN"),
+    )
+)
+_ERROR: Final = re.compile(
+    r"AWS Error (\w+)( \(HTTP[^)]*\))?(?: \[[^\]]*\])? during (\w+) operation: (.*)"
+)
+
+
+def connect(bucket: str) -> fs.S3FileSystem:
+    """Returns S3 as Amazon's variables describe it, for a bucket."""
+    endpoint = next(
+        (
+            value
+            for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+            if (value := os.environ.get(name))
+        ),
+        None,
+    )
+    region = _region()
+    where: dict[str, Any] = {}
+    if endpoint:
+        scheme, found, host = endpoint.rstrip("/").rpartition("://")
+        where = {"endpoint_override": host, "scheme": scheme if found else "https"}
+    elif not region:
+        where = {"region": fs.resolve_s3_region(bucket)}
+    if region:
+        where["region"] = region
+    return fs.S3FileSystem(
+        anonymous=not has_credentials(),
+        connect_timeout=_CONNECT_SECONDS,
+        request_timeout=_SILENT_SECONDS,
+        # Amazon's newer strategy stops trying again after a hundred times or so, of all
+        # requests together.
+        retry_strategy=fs.AwsDefaultS3RetryStrategy(max_attempts=_RETRIES),
+        background_writes=False,  # else what is not sent yet has no bound
+        allow_delayed_open=True,  # a small file takes one request
+        **where,
+    )
+
+
+def _region() -> str | None:
+    return os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+
+
+def has_credentials() -> bool:
+    """Returns whether there is a place where Amazon's library would find some.
+
+    Without this it asks the network for a virtual machine's, and waits.
+    """
+    variables = (
+        *("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE"),
+        *(
+            "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+        ),
+    )
+    files = (
+        os.environ.get("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"),
+        os.environ.get("AWS_CONFIG_FILE", "~/.aws/config"),
+    )
+    try:
+        machine = Path("/sys/class/dmi/id/sys_vendor").read_text()
+    except OSError:
+        machine = ""
+    return (
+        any(os.environ.get(name) for name in variables)
+        or any(os.path.isfile(os.path.expanduser(name)) for name in files)
+        or machine.startswith("Amazon")
+    )
+
+
+def put_if(client: Any, uri: str, data: bytes, tag: str) -> str | None:
+    """Writes a small object if its ETag is still ``tag``; empty for none there.
+
+    Args:
+        client: What ``conditional_client`` returned.
+        uri: The object.
+        data: What to write.
+        tag: Its ETag, in quotes as S3 gives it.
+
+    Returns:
+        Its new ETag; None where the condition did not hold.
+
+    Raises:
+        StorageError: It cannot be written.
+    """
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    errors = import_module("botocore.exceptions")
+    condition = {"IfMatch": tag} if tag else {"IfNoneMatch": "*"}
+    try:
+        put = client.put_object(Bucket=bucket, Key=key, Body=data, **condition)
+    except errors.ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] in _NOT_AS_WANTED:
+            return None
+        raise StorageError(f"Cannot write {uri}. It says: {error}.") from error
+    except errors.BotoCoreError as error:
+        raise StorageError(f"Cannot write {uri}. It says: {error}.") from error
+    return str(put["ETag"])
+
+
+@cache
+def conditional_client() -> Any:
+    """Returns a client of S3 that makes conditional requests; None where there is none.
+
+    It takes its endpoint from Amazon's variables by itself.
+    """
+    if find_spec("boto3") is None or not has_credentials():
+        return None
+    return import_module("boto3").client("s3", region_name=_region())
+
+
+def advice(error: OSError) -> str | None:
+    """Returns what to do about an error; None where it is none of S3's."""
+    found = _ERROR.search(str(error))
+    if found is None:
+        return None
+    name, status, operation, told = found.groups()
+    words = name.lower().replace("_", " ") + (status or "")
+    reason = ": ".join(filter(None, (f"{words} in {operation}", told.rstrip("."))))
+    if name == "NO_SUCH_BUCKET":
+        return "There is no such bucket."
+    if name in _REFUSALS:
+        return (
+            f"Check AWS_ACCESS_KEY_ID and what else gives credentials, and its "
+            f"permissions: {reason}."
+        )
+    if name in _PASSING:
+        return (
+            f"It was tried {_RETRIES + 1} times; the last answer was: {reason}. "
+            "Rerun when the storage answers."
+        )
+    return f"The storage says: {reason}."
