@@ -45,7 +45,7 @@ def print_estimate(
         BuildError: The build would fail: what fails a plan fails here.
     """
     saved = sum(
-        open_index(index_path(inputs.index_dir, archive), archive) is not None
+        open_index(index_path(archive), archive) is not None
         for archive in inputs.archives
     )
     start = time.monotonic()

@@ -82,7 +82,7 @@ def _plan_dataset(
     return (
         root
         | "Archives" >> beam.Create(inputs.archives)
-        | "IndexArchives" >> IndexArchives(inputs.index_dir, save_index)
+        | "IndexArchives" >> IndexArchives(save_index)
         | "SelectMembers" >> SelectMembers(inputs.selections)
         | "PlanShards" >> PlanShards(inputs.archives, inputs.options)
     )

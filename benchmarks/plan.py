@@ -150,7 +150,7 @@ def _plan_archives(arguments: argparse.Namespace) -> dict[str, object]:
     _ = (
         pipeline
         | "Archives" >> beam.Create(inputs.archives)
-        | "IndexArchives" >> IndexArchives(inputs.index_dir)
+        | "IndexArchives" >> IndexArchives()
         | "SelectMembers" >> SelectMembers(selections)
         | "PlanShards" >> PlanShards(inputs.archives, options)
         | "Count" >> beam.Map(_count)
@@ -278,13 +278,19 @@ def _member_tables(first: int, archive: Archive) -> Iterator[MemberTable]:
         members = pa.table(
             [
                 _names(np.full(_PER_CONTAINER, position), numbers),
+                *(_empty(_PER_CONTAINER), _empty(_PER_CONTAINER)),
                 offset + np.arange(_PER_CONTAINER) * _IMAGE_BYTES,
                 sizes.astype(np.int64),
+                _empty(_PER_CONTAINER),
             ],
             schema=MEMBER_SCHEMA,
         )
         container = Container(f"n{position:08d}", offset, 1 << 27, position, total)
         yield MemberTable(archive, container, members)
+
+
+def _empty(count: int) -> pa.Array:
+    return pa.repeat("", count)
 
 
 def _partition(number: int, partitions: int, images: int) -> pa.Table:
@@ -299,8 +305,10 @@ def _partition(number: int, partitions: int, images: int) -> pa.Table:
         [
             np.zeros(count, np.int32),
             _names(rng.integers(0, 21_841, count), rng.integers(0, 30_000, count)),
+            _empty(count),
             rng.integers(0, images * _IMAGE_BYTES, count),
             rng.integers(2000, 2 * _IMAGE_BYTES, count),
+            _empty(count),
             rng.integers(0, 21_841, count),
             pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), count, [None, buffer]),
         ],

@@ -18,15 +18,11 @@ from transforms import storage
 from transforms.archives.containers import (
     Archive,
     ContainerBatch,
-    Layout,
-    find_containers,
-    walk_containers,
 )
+from transforms.archives.forms import find_containers, walk_containers
 
-_ARCHIVES: Final[dict[str, Layout]] = {
-    "ILSVRC2012_img_train.tar": "nested",
-    "ILSVRC2012_img_val.tar": "flat",
-}
+_TRAIN: Final = "ILSVRC2012_img_train.tar"
+_ARCHIVES: Final = (_TRAIN, "ILSVRC2012_img_val.tar")
 _LIST: Final = "1percent.txt"
 _LATENCY: Final = 0.03  # seconds
 
@@ -58,13 +54,13 @@ def _wanted(archives: Path) -> tuple[int, int]:
     """Returns the number of images that are built, and their bytes."""
     listed = {*(archives / _LIST).read_text().split()}
     sizes = []
-    for name, layout in _ARCHIVES.items():
-        archive = Archive(name, storage.file_info(str(archives / name)), layout)
+    for name in _ARCHIVES:
+        archive = Archive(name, storage.file_info(str(archives / name)), "tar")
         batch = ContainerBatch(archive, 0, find_containers(archive))
         for table in walk_containers(batch):
             rows = table.members.select(["name", "size"]).to_pylist()
             sizes += [
-                row["size"] for row in rows if layout == "flat" or row["name"] in listed
+                row["size"] for row in rows if name != _TRAIN or row["name"] in listed
             ]
     return len(sizes), sum(sizes)
 

@@ -22,11 +22,9 @@ from tests.helpers.archives import (
 )
 from transforms.archives.containers import (
     Archive,
-    Layout,
     batch_containers,
-    find_containers,
-    walk_containers,
 )
+from transforms.archives.forms import find_containers, walk_containers
 from transforms.archives.names import image_name
 from transforms.documents.report.thumbnails import draw_thumbnail
 from transforms.errors import ArchiveError, LabelError, printable, sample
@@ -95,34 +93,24 @@ UNLABELLED = tar([(CLEAR + "x" * 100_000, image(1)), (TURN, image(2))])
 
 
 @pytest.mark.parametrize(
-    ("layout", "content", "message"),
+    ("content", "message"),
     [
         pytest.param(
-            "nested",
-            tar([(f"{CLEAR}.tar", INNER)]),
-            r"holds \x1b[2J\x1b]0;title\x07.tar, but \x1b[2J\x1b]0;title\x07 is none",
+            tar([(f"{CLEAR}.tar", tar([("1.JPEG", image(1))]))]),
+            r"holds images in \x1b[2J\x1b]0;title\x07, which is none",
             id="class",
         ),
         pytest.param(
-            "nested",
-            tar([(f"d/{TURN}", b"x")]),
-            r"but holds d/\u202egpj.exe. A flat archive",
-            id="no-tars",
+            tar([(f"{CLEAR}.tar", INNER), (f"{TURN}.jpg", b"x")]),
+            r"beside them, 1 images: \u202egpj.exe.jpg. Images are",
+            id="beside-tars",
         ),
         pytest.param(
-            "flat",
-            tar([(f"{CLEAR}.tar", INNER)]),
-            r"but holds tars: \x1b[2J\x1b]0;title\x07.tar. That is",
-            id="tars",
-        ),
-        pytest.param(
-            "flat",
             tar([(CLEAR, image(1)), (TURN, b"x" * 9000)])[:3000],
             r"after \x1b[2J\x1b]0;title\x07: \u202egpj.exe needs 9,000 bytes and only",
             id="cut-off",
         ),
         pytest.param(
-            "nested",
             tar([(f"{CLEAR}.tar", INNER[:700])]),
             r"(in \x1b[2J\x1b]0;title\x07.tar) is damaged at byte 512",
             id="cut-off-class",
@@ -130,11 +118,11 @@ UNLABELLED = tar([(CLEAR + "x" * 100_000, image(1)), (TURN, image(2))])
     ],
 )
 def test_names_are_escaped_in_what_is_said_of_an_archive(
-    layout: Layout, content: bytes, message: str, tmp_path: Path
+    content: bytes, message: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "archive.tar"
     path.write_bytes(content)
-    archive = Archive("train", file_info(str(path)), layout)
+    archive = Archive("train", file_info(str(path)), "tar")
     with pytest.raises((ArchiveError, LabelError)) as caught:
         index_and_label(archive)
     assert message in str(caught.value)
@@ -190,7 +178,7 @@ def test_no_name_reaches_the_terminal_as_it_is(
     ["../a.JPEG", "a/../../b.JPEG", "/etc/passwd", "//a", "..", "a/..", "./../a", ""],
 )
 def test_a_name_that_leads_elsewhere_is_a_leftover(path: str) -> None:
-    assert image_name(path, "") is None
+    assert image_name(path) is None
 
 
 # Of an archive of one class; what is written, and what it is called.
@@ -246,7 +234,7 @@ def test_a_tar_in_a_tar_in_a_tar_is_not_followed(tmp_path: Path) -> None:
         matryoshka = tar([("n01440764.tar", matryoshka)])
     path = tmp_path / "archive.tar"
     path.write_bytes(matryoshka)
-    archive = Archive("train", file_info(str(path)), "nested")
+    archive = Archive("train", file_info(str(path)), "tar")
     (batch,) = batch_containers(archive, find_containers(archive), None)
     with pytest.raises(ArchiveError, match=r"but holds tars: n01440764\.tar\."):
         walk_containers(batch)

@@ -478,7 +478,8 @@ def test_the_index_of_each_archive_is_saved_and_used(copy: Built) -> None:
         data = bytearray(path.read_bytes())
         footer = pq.read_metadata(index).metadata[b"archive_index"]
         headers = {at - 512 for at in pq.read_table(index)["offset"].to_pylist()}
-        spoiled = min(headers - set(json.loads(footer)["headers"]))
+        # The first ones show what it is, before any index is looked at.
+        spoiled = max(headers - set(json.loads(footer)["headers"]))
         data[spoiled + 148 : spoiled + 156] = b"badcheck"
         path.write_bytes(data)
         os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
@@ -581,13 +582,25 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Built:
         validation=tar(FLAT)[: 3 * (512 + 1024)],  # three members and no end
         listed=["n01440764_1.JPEG", "n01440764_3.JPEG"],
     )
-    outcome = build(archives, directory, "--version", "5.1.0", *SIZES_DECIDE)
-    return Built(archives, directory, outcome)
+    flags = ("--version=5.1.0", "--allow_missing", *SIZES_DECIDE)
+    return Built(archives, directory, build(archives, directory, *flags))
 
 
-def test_version_5_1_0_without_the_test_archive_is_train_and_validation(
-    odd: Built,
+def test_version_5_1_0_without_the_test_archive_is_an_error_that_may_be_allowed(
+    odd: Built, tmp_path: Path
 ) -> None:
+    refused = build(odd.archives, tmp_path, "--version=5.1.0", *SIZES_DECIDE)
+    train, validation = (
+        odd.archives / name for name in (TRAIN_ARCHIVE, VALIDATION_ARCHIVE)
+    )
+    assert refused.code == 1
+    assert refused.err == (
+        f"error: The archive of the test split is missing: nothing in {odd.archives} "
+        f"has images called ILSVRC2012_test_*. What is there: a tar {train} of "
+        f"n01440764_1.JPEG, a tar {validation} of ILSVRC2012_val_00000001.JPEG. Get it "
+        "from https://image-net.org/download-images (you need to register), or say "
+        "with --manual_dir where it is. --allow_missing builds without it.\n"
+    )
     assert odd.outcome.code == 0
     directory = dataset_dir(odd.data_dir, version="5.1.0")
     assert shard_lengths(directory) == {"train": [2], "validation": [3]}

@@ -14,7 +14,6 @@ from beam_pipeline.config.checks import (
 )
 from beam_pipeline.config.limits import file_limits
 from transforms import storage
-from transforms.archives import Layout
 from transforms.documents import License
 from transforms.errors import ConfigError, printable
 from transforms.fields import require_known
@@ -36,9 +35,11 @@ class SplitConfig:
     """One split: where its images are, which are wanted, how they are labelled.
 
     Attributes:
-        archives: Names its archive may have in manual_dir, absolute paths, or URIs; the
-            first there is taken.
-        layout: ``nested`` for a tar of one tar per class, ``flat`` for one of images.
+        archives: Where its images are, in any form: names or patterns of files and
+            folders in manual_dir, absolute paths, or URIs. All are read. Empty to look
+            in manual_dir for what holds images of the split.
+        names: Pattern of its images' names, as shells have them, by which they are told
+            from those of other splits.
         labels: ``container``, ``list`` for those of the subset list, ``none``, or a
             file that tells them.
         subset: The list it is cut down to; None for all images.
@@ -50,9 +51,9 @@ class SplitConfig:
             rejection; None for any.
     """
 
-    archives: tuple[str, ...]
-    layout: Layout
     labels: str | LabelFile
+    archives: tuple[str, ...] = ()
+    names: str = "*"
     subset: SubsetFile | None = None
     overlays: tuple[str, ...] = ()
     optional: bool = False
@@ -250,7 +251,8 @@ def _check_splits(config: BuildConfig) -> None:
         key = f"splits.{name}"
         if isinstance(split.labels, LabelFile):
             require_paths(f"{key}.labels.file", split.labels.file)
-        require_paths(f"{key}.archives", *split.archives or [""])
+        require_paths(f"{key}.archives", *split.archives)
+        require_paths(f"{key}.names", split.names)
         require_paths(f"{key}.overlays", *split.overlays)
         require_positive(f"{key}.members", split.members)
         require_positive(f"{key}.examples", split.examples)

@@ -8,12 +8,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from beam_pipeline.config import LABEL_BY_LIST, NO_LABEL, BuildConfig, SplitConfig
+from beam_pipeline.inputs.archives import find_archives
 from beam_pipeline.inputs.checksums import refuse_mistaken
 from beam_pipeline.inputs.settings import config_settings, input_settings
 from transforms import storage
 from transforms.archives import Archive
 from transforms.documents import DatasetFacts
-from transforms.errors import ArchiveError, SubsetError
+from transforms.errors import SubsetError
 from transforms.formats import Places, Schema
 from transforms.planning import (
     LabelByContainer,
@@ -31,8 +32,6 @@ from transforms.planning import (
 )
 from transforms.shards import ShardOutput
 from transforms.storage import is_absolute
-
-_DOWNLOAD_PAGE = "https://image-net.org/download-images"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,16 +104,12 @@ def find_inputs(config: BuildConfig, output: ShardOutput) -> BuildInputs:
         StorageError: A file can't be read.
         SubsetError: A subset list can't be had or is not the one described.
     """
-    archives = {
-        split: found
-        for split in config.versions[config.version]
-        if (found := _find_archives(config, split, config.splits[split]))
-    }
+    class_names = output.schema.class_names
+    archives = find_archives(config, class_names)
     refuse_mistaken(
         (archive.file for found in archives.values() for archive in found),
         config.known_archives,
     )
-    class_names = output.schema.class_names
     selections = {split: _select(config, split, class_names) for split in archives}
     every = tuple(archive for found in archives.values() for archive in found)
     return BuildInputs(
@@ -192,59 +187,6 @@ def _describe(config: BuildConfig, splits: Iterable[str]) -> str:
     else:
         treatment = " ".join(f"In {split}: {text}" for split, text in said.items())
     return f"{config.description.strip()} {treatment}"
-
-
-def _find_archives(
-    config: BuildConfig, split: str, wanted: SplitConfig
-) -> list[Archive]:
-    base = _first_there(config.manual_dir, wanted.archives)
-    if base is None:
-        folder = _folder_instead(config.manual_dir, wanted.archives)
-        if wanted.optional and not folder:
-            return []
-        raise ArchiveError(
-            f"The archive of the {split} split is missing: there is no "
-            f"{_in_words(config.manual_dir, wanted.archives)}.{folder} Get it from "
-            f"{_DOWNLOAD_PAGE} (you need to register), or say with --manual_dir where "
-            "it is."
-        )
-    overlay = _first_there(config.manual_dir, wanted.overlays)
-    return [
-        Archive(split, storage.file_info(uri), wanted.layout, layer)
-        for layer, uri in enumerate((base, overlay))
-        if uri is not None
-    ]
-
-
-def _first_there(directory: str, names: tuple[str, ...]) -> str | None:
-    return next(filter(storage.exists, _paths(directory, names)), None)
-
-
-def _paths(directory: str, names: tuple[str, ...]) -> list[str]:
-    """Returns where archives may lie: in a directory, or where their names say."""
-    return [
-        name if is_absolute(name) else storage.join(directory, name) for name in names
-    ]
-
-
-def _in_words(directory: str, names: tuple[str, ...]) -> str:
-    """Returns what could be an archive, names in a directory first."""
-    beneath = [name for name in names if not is_absolute(name)]
-    elsewhere = [name for name in names if is_absolute(name)]
-    told = [f"{' or '.join(beneath)} in {directory}"] if beneath else []
-    return " or ".join(told + elsewhere)
-
-
-def _folder_instead(directory: str, names: tuple[str, ...]) -> str:
-    """Returns a sentence where an archive's name is there, and is no file's."""
-    for path in _paths(directory, names):
-        parent, _, name = path.rpartition("/")
-        if name in storage.list_names(parent or "/"):
-            return (
-                f" {path} is a folder (or a link that leads nowhere), and an archive "
-                "is read as one file, as it was downloaded."
-            )
-    return ""
 
 
 def _select(config: BuildConfig, split: str, class_names: tuple[str, ...]) -> Selection:

@@ -25,18 +25,17 @@ from hypothesis import strategies as st
 from beam_pipeline.demo import TRAIN_ARCHIVE, VALIDATION_ARCHIVE
 from beam_pipeline.engines.runners import make_options, make_pipeline
 from tests.helpers.archives import nested_tar, tar
+from tests.helpers.plans import member_rows
 from transforms import storage
 from transforms.archives.containers import (
     MEMBER_SCHEMA,
     Archive,
     Container,
-    Layout,
     MemberTable,
     Skipped,
     batch_containers,
-    find_containers,
-    walk_containers,
 )
+from transforms.archives.forms import find_containers, walk_containers
 from transforms.archives.index import (
     encode_index,
     index_path,
@@ -46,7 +45,7 @@ from transforms.archives.index import (
 )
 from transforms.archives.index_proof import HeaderDraw
 from transforms.archives.steps import IndexArchives
-from transforms.archives.tar_end import USUAL_END, TarEnd
+from transforms.archives.tar.end import USUAL_END, TarEnd
 from transforms.errors import ArchiveError, StorageError
 from transforms.storage.backend import FileInfo
 
@@ -62,7 +61,7 @@ def write_archive(content: bytes) -> FileInfo:
 
 
 CONTENT = random.Random(0).randbytes(9000)
-ARCHIVE = Archive("train", write_archive(CONTENT), "nested")
+ARCHIVE = Archive("train", write_archive(CONTENT), "tar")
 
 
 def member_table(
@@ -71,10 +70,8 @@ def member_table(
     skipped: Skipped,
     end: TarEnd = USUAL_END,
 ) -> MemberTable:
-    columns = list(zip(*rows, strict=True)) or [(), (), ()]
-    return MemberTable(
-        ARCHIVE, container, pa.table(columns, schema=MEMBER_SCHEMA), skipped, end
-    )
+    members = member_rows(*(zip(*rows, strict=True) if rows else [(), (), ()]))
+    return MemberTable(ARCHIVE, container, members, skipped, end)
 
 
 TABLES = [
@@ -110,7 +107,7 @@ def collect(elements: list[Any], transform: beam.PTransform) -> list[Any]:
 @pytest.fixture
 def path(tmp_path: Path) -> str:
     """Returns the path of a saved index of ``TABLES``."""
-    index = index_path(str(tmp_path / "a" / "b"), ARCHIVE)
+    index = index_path(replace(ARCHIVE, index_dir=str(tmp_path / "a" / "b")))
     write_index(index, ARCHIVE, TABLES)
     return index
 
@@ -142,7 +139,7 @@ def test_the_footer_is_read_once_until_the_index_is_another(
     assert len(parsed) == 1
     write_index(path, ARCHIVE, TABLES[:1])
     with pytest.raises(StorageError):
-        read_index(path, replace(ARCHIVE, layout="flat"), range(1))
+        read_index(path, replace(ARCHIVE, form="zip"), range(1))
     assert read_index(path, ARCHIVE, range(1)) == TABLES[:1]
     assert len(parsed) == 3
 
@@ -184,8 +181,13 @@ def test_an_archive_without_any_image_is_saved(tmp_path: Path) -> None:
 def test_the_index_of_each_path_has_a_name_of_its_own() -> None:
     here = replace(ARCHIVE, file=replace(ARCHIVE.file, uri="/data/train.tar"))
     elsewhere = replace(ARCHIVE, file=replace(ARCHIVE.file, uri="/old/train.tar"))
-    assert index_path("/index", here) == "/index/train.tar-eb85a3a417ad.parquet"
-    assert index_path("/index/", elsewhere) == "/index/train.tar-8d06b9799526.parquet"
+    assert [
+        index_path(replace(here, index_dir="/index")),
+        index_path(replace(elsewhere, index_dir="/index/")),
+    ] == [
+        "/index/train.tar-eb85a3a417ad.parquet",
+        "/index/train.tar-8d06b9799526.parquet",
+    ]
 
 
 def test_no_index_is_no_containers(tmp_path: Path) -> None:
@@ -208,7 +210,7 @@ def warning_of(path: str, archive: Archive, caplog: pytest.LogCaptureFixture) ->
     [
         replace(ARCHIVE, file=replace(ARCHIVE.file, size=9001)),
         replace(ARCHIVE, file=replace(ARCHIVE.file, generation="12346")),
-        replace(ARCHIVE, layout="flat"),
+        replace(ARCHIVE, form="zip"),
     ],
     ids=["size", "generation", "layout"],
 )
@@ -343,7 +345,7 @@ def test_an_index_that_was_tampered_with_is_refused_or_lists_what_lies_within(
                 assert end <= container.offset + container.size <= ARCHIVE.file.size
 
 
-FOOTER = {"format": 2, "size": 9000, "generation": "12345", "layout": "nested"}
+FOOTER = {"format": 3, "size": 9000, "generation": "12345", "form": "tar"}
 FOOTER |= {"headers": [0], "headers_sha256": sha256(CONTENT[:512]).hexdigest()}
 
 
@@ -352,18 +354,19 @@ FOOTER |= {"headers": [0], "headers_sha256": sha256(CONTENT[:512]).hexdigest()}
     [
         5,
         [5],
-        ["abcdefghijklm"],
+        ["abcdefghijklmno"],
         [{}],
-        [["a", "b", "c", 0, 1, 0, 0, 0, 0, 0, 0, 0, 0]],
-        [["a", -512, 512, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0]],
-        [["a", 512, 9000, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0]],
-        [["a", 0, 1e400, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0]],
-        [["a", 0, 512, 0, 1, 0, 0, 0, -1, 0, 0, 0, 0]],
-        [["a", 0, 512, 0, 1, 0, 0, 0, 0, 0, 0, 0, -1]],
-        [["a", 0, 512, 0, True, 0, 0, 0, 0, 0, 0, 0, 0]],
-        [["a", 0, 512, 0, 1, 0, 0, 0, 0, 0, 0, 0]],
-        [["a", 0, 512, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]],
-        [[7, 0, 512, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0]],
+        [["a", "", "b", "c", 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]],
+        [["a", "", -512, 512, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]],
+        [["a", "", 512, 9000, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]],
+        [["a", "", 0, 1e400, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]],
+        [["a", "", 0, 512, 0, 1, 0, 0, 0, -1, 0, 0, 0, 0, 0]],
+        [["a", "", 0, 512, 0, 1, 0, 0, 0, 0, 0, 0, 0, -1, 0]],
+        [["a", "", 0, 512, 0, True, 0, 0, 0, 0, 0, 0, 0, 0, 0]],
+        [["a", "", 0, 512, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0]],
+        [["a", "", 0, 512, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]],
+        [[7, "", 0, 512, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]],
+        [["a", 7, 0, 512, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]],
     ],
 )
 def test_an_index_of_containers_that_cannot_be_is_not_used(
@@ -374,7 +377,7 @@ def test_an_index_of_containers_that_cannot_be_is_not_used(
 
 
 def test_an_index_of_a_container_that_can_be_is_used(path: str) -> None:
-    entry = ["a", 0, 512, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0]
+    entry = ["a", "", 0, 512, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]
     write_footer(path, json.dumps(FOOTER | {"containers": [entry]}))
     assert open_index(path, ARCHIVE) == (Container("a", 0, 512, 0, 1),)
 
@@ -385,7 +388,7 @@ def test_an_index_of_a_container_that_can_be_is_used(path: str) -> None:
 def test_an_index_of_headers_that_cannot_be_is_not_used(
     places: object, path: str
 ) -> None:
-    entry = ["a", 0, 512, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0]
+    entry = ["a", "", 0, 512, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]
     write_footer(path, json.dumps(FOOTER | {"containers": [entry], "headers": places}))
     assert open_index(path, ARCHIVE) is None
 
@@ -398,7 +401,7 @@ def test_a_footer_of_another_shape_is_not_used(footer: str | bytes, path: str) -
 
 def write_footer(path: str, footer: str | bytes) -> None:
     with pq.ParquetWriter(path, MEMBER_SCHEMA) as writer:
-        writer.write_table(pa.table([[], [], []], schema=MEMBER_SCHEMA))
+        writer.write_table(MEMBER_SCHEMA.empty_table())
         writer.add_key_value_metadata({"archive_index": footer})
     seal(path)
 
@@ -416,8 +419,8 @@ def test_members_outside_of_their_tar_are_refused(
     with pytest.raises(StorageError) as caught:
         read_index(path, ARCHIVE, range(1))
     assert str(caught.value) == (
-        f"Can't read the saved index {path}: it lists members outside of their tar. "
-        "Remove it and rerun."
+        f"Can't read the saved index {path}: it lists members outside of their "
+        "container. Remove it and rerun."
     )
 
 
@@ -431,12 +434,13 @@ def by_place(tables: list[MemberTable]) -> list[MemberTable]:
 def test_the_second_run_takes_its_tables_from_the_saved_index(
     small_archives: Path, tmp_path: Path
 ) -> None:
-    layouts: dict[str, Layout] = {TRAIN_ARCHIVE: "nested", VALIDATION_ARCHIVE: "flat"}
     archives = []
-    for name, layout in layouts.items():
+    index_dir = tmp_path / "index"
+    for name in (TRAIN_ARCHIVE, VALIDATION_ARCHIVE):
         shutil.copy(small_archives / name, tmp_path / name)
         file = storage.file_info(str(tmp_path / name))
-        archives.append(Archive(layout, file, layout))
+        split = {TRAIN_ARCHIVE: "train", VALIDATION_ARCHIVE: "validation"}[name]
+        archives.append(Archive(split, file, "tar", index_dir=str(index_dir)))
     expected = by_place(
         [
             table
@@ -445,11 +449,10 @@ def test_the_second_run_takes_its_tables_from_the_saved_index(
             for table in walk_containers(batch)
         ]
     )
-    assert [table.members.num_rows for table in expected] == [20, 12, 12, 12]
+    assert [table.members.num_rows for table in expected] == [12, 12, 12, 20]
 
-    index_dir = tmp_path / "index"
-    assert by_place(collect(archives, IndexArchives(str(index_dir)))) == expected
-    saved = [index_path(str(index_dir), archive) for archive in archives]
+    assert by_place(collect(archives, IndexArchives())) == expected
+    saved = [index_path(archive) for archive in archives]
     assert sorted(map(str, index_dir.iterdir())) == sorted(
         [*saved, *(f"{path}.sha256" for path in saved)]
     )
@@ -467,7 +470,7 @@ def test_the_second_run_takes_its_tables_from_the_saved_index(
                         spoiled += 1
         assert spoiled
         rewrite(archive, data)
-    assert by_place(collect(archives, IndexArchives(str(index_dir)))) == expected
+    assert by_place(collect(archives, IndexArchives())) == expected
 
 
 def told(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -497,15 +500,15 @@ def test_an_archive_replaced_by_one_of_the_same_length_and_time_is_walked(
         for number in range(20)
     }
     path.write_bytes(nested_tar(classes))
-    archive = Archive("train", storage.file_info(str(path)), "nested")
     index_dir = str(tmp_path / "index")
-    collect([archive], IndexArchives(index_dir))
+    archive = Archive("train", storage.file_info(str(path)), "tar", index_dir=index_dir)
+    collect([archive], IndexArchives())
     # The same images, in another order in each class.
     rewrite(
         archive, nested_tar({name: images[::-1] for name, images in classes.items()})
     )
     caplog.clear()
-    tables = collect([archive], IndexArchives(index_dir))
+    tables = collect([archive], IndexArchives())
     data = path.read_bytes()
     for table in tables:
         for row in table.members.to_pylist():
@@ -513,12 +516,12 @@ def test_an_archive_replaced_by_one_of_the_same_length_and_time_is_walked(
             assert row["size"] == number
             assert data[row["offset"] - 512 :].startswith(row["name"].encode())
     assert told(caplog) == [
-        f"Index {index_path(index_dir, archive)} is not used, but built anew: the "
+        f"Index {index_path(archive)} is not used, but built anew: the "
         "archive is another one of the same length and time, by its headers"
     ]
     # Of which there is an index now.
     caplog.clear()
-    assert by_place(collect([archive], IndexArchives(index_dir))) == by_place(tables)
+    assert by_place(collect([archive], IndexArchives())) == by_place(tables)
     assert told(caplog) == []
 
 
@@ -562,7 +565,9 @@ def test_odd_ends_are_told_of_a_walk_and_of_an_index(
         ]
     )
     path.write_bytes(outer + bytes(1 << 20))
-    archive = Archive("train", storage.file_info(str(path)), "nested")
+    archive = Archive(
+        "train", storage.file_info(str(path)), "tar", index_dir=str(tmp_path / "index")
+    )
     end = TarEnd(zeros=len(outer) + (1 << 20) - 113_152)
     assert end.zeros == 1_058_304
     said = [
@@ -575,7 +580,7 @@ def test_odd_ends_are_told_of_a_walk_and_of_an_index(
     ]
     for _ in range(2):
         caplog.clear()
-        tables = by_place(collect([archive], IndexArchives(str(tmp_path / "index"))))
+        tables = by_place(collect([archive], IndexArchives()))
         assert [table.end for table in tables] == [
             TarEnd(unmarked=1),
             TarEnd(),
@@ -587,13 +592,12 @@ def test_odd_ends_are_told_of_a_walk_and_of_an_index(
 
 def test_a_stale_index_is_written_anew(tmp_path: Path) -> None:
     path = tmp_path / "val.tar"
-    index_dir = str(tmp_path / "index")
     for names in (["a.JPEG"], ["b.JPEG", "c.JPEG"]):
         path.write_bytes(tar((name, b"") for name in names) + bytes(512 * len(names)))
-        archive = Archive("validation", storage.file_info(str(path)), "flat")
-        (table,) = collect([archive], IndexArchives(index_dir))
+        archive = Archive("validation", storage.file_info(str(path)), "tar")
+        (table,) = collect([archive], IndexArchives())
         assert table.members["name"].to_pylist() == names
-        index = index_path(index_dir, archive)
+        index = index_path(archive)
         assert open_index(index, archive) == find_containers(archive)
         assert read_index(index, archive, range(1)) == [table]
 
@@ -602,11 +606,13 @@ def test_an_index_of_several_batches_is_saved_in_archive_order(tmp_path: Path) -
     path = tmp_path / "train.tar"
     names = [f"n{number * 77 % 200:03d}" for number in range(200)]
     path.write_bytes(tar((f"{n}.tar", tar([(f"{n}.JPEG", b"")])) for n in names))
-    archive = Archive("train", storage.file_info(str(path)), "nested")
+    archive = Archive(
+        "train", storage.file_info(str(path)), "tar", index_dir=str(tmp_path)
+    )
     containers = find_containers(archive)
     assert len(batch_containers(archive, containers, None)) > 1
-    collect([archive], IndexArchives(str(tmp_path)))
-    index = index_path(str(tmp_path), archive)
+    collect([archive], IndexArchives())
+    index = index_path(archive)
     assert open_index(index, archive) == containers
     saved = read_index(index, archive, range(200))
     assert [table.container for table in saved] == list(containers)
@@ -619,15 +625,22 @@ def test_an_index_that_cannot_be_kept_is_no_error(tmp_path: Path) -> None:
     path = tmp_path / "val.tar"
     path.write_bytes(tar([("a.JPEG", b"")]))
     (tmp_path / "file").write_bytes(b"")
-    archive = Archive("validation", storage.file_info(str(path)), "flat")
-    (table,) = collect([archive], IndexArchives(str(tmp_path / "file" / "index")))
+    archive = Archive(
+        "validation",
+        storage.file_info(str(path)),
+        "tar",
+        index_dir=str(tmp_path / "file" / "index"),
+    )
+    (table,) = collect([archive], IndexArchives())
     assert table.members["name"].to_pylist() == ["a.JPEG"]
 
 
 def test_no_index_is_saved_of_a_damaged_archive(tmp_path: Path) -> None:
     path = tmp_path / "train.tar"
     path.write_bytes(tar([("n01.tar", tar([])), ("n02.tar", b"\1" * 600)]))
-    archive = Archive("train", storage.file_info(str(path)), "nested")
+    archive = Archive(
+        "train", storage.file_info(str(path)), "tar", index_dir=str(tmp_path / "index")
+    )
     with pytest.raises(ArchiveError, match=r"\(in n02\.tar\) is damaged"):
-        collect([archive], IndexArchives(str(tmp_path / "index")))
+        collect([archive], IndexArchives())
     assert not (tmp_path / "index").exists()

@@ -58,8 +58,7 @@ def shipped_1pct(tmp_path: Path) -> BuildConfig:
         },
         splits={
             "train": SplitConfig(
-                archives=("ILSVRC2012_img_train.tar",),
-                layout="nested",
+                names="n*_*",
                 labels="container",
                 subset=SubsetFile(
                     file="1percent.txt",
@@ -74,8 +73,7 @@ def shipped_1pct(tmp_path: Path) -> BuildConfig:
                 examples=12811,
             ),
             "validation": SplitConfig(
-                archives=("ILSVRC2012_img_val.tar",),
-                layout="flat",
+                names="ILSVRC2012_val_*",
                 labels=LabelFile(
                     file=str(SHIPPED / "imagenet2012/validation_labels.txt"),
                     format="classes",
@@ -86,12 +84,8 @@ def shipped_1pct(tmp_path: Path) -> BuildConfig:
                 examples=50000,
             ),
             "test": SplitConfig(
-                archives=(
-                    "ILSVRC2012_img_test.tar",
-                    "ILSVRC2012_img_test_v10102019.tar",
-                ),
+                names="ILSVRC2012_test_*",
                 overlays=("ILSVRC2012_img_test_patch.tar", "patch_images.tar"),
-                layout="flat",
                 labels="none",
                 optional=True,
                 members=100000,
@@ -295,8 +289,8 @@ def assert_refused(write: Write, text: str, message: str) -> None:
         ("verison: 5.0.0", "unknown key verison. Did you mean version?"),
         ("overwrit: true", "unknown key overwrit. Did you mean overwrite?"),
         (
-            "splits: {train: {layuot: flat}}",
-            "unknown key splits.train.layuot. Did you mean layout?",
+            "splits: {train: {lables: none}}",
+            "unknown key splits.train.lables. Did you mean labels?",
         ),
         (
             "splits: {train: {subset: {sha265: ab}}}",
@@ -373,11 +367,7 @@ def test_values_of_a_wrong_type_are_refused(
         ),
         ("num_shards: {valid: 2}", "Unknown split valid. Did you mean validation?"),
         ("num_shards: {xyz: 2}", "Unknown split xyz. Known are: test, train, valid"),
-        (
-            "splits: {train: {layout: nest}}",
-            "Unknown splits.train.layout nest. Did you mean nested?",
-        ),
-        ("splits: {train: {layout: [nested]}}", "Unknown splits.train.layout ['nes"),
+        ("splits: {train: {names: ''}}", "splits.train.names is empty, or names an"),
         ("num_shards: {train: 0}", "num_shards train=0: expected 1 or more."),
         (
             "max_examples_per_split: 0",
@@ -390,10 +380,6 @@ def test_values_of_a_wrong_type_are_refused(
         (
             "versions: {5.0.0: [train, train]}",
             "versions.5.0.0 is [train, train]: name at least one split, and each once.",
-        ),
-        (
-            "splits: {train: {archives: []}}",
-            "splits.train.archives is empty, or names an empty path.",
         ),
         (
             "splits: {test: {archives: ['']}}",
@@ -452,7 +438,7 @@ def test_an_empty_value_is_taken_or_refused_in_a_sentence(key: str, value: Any) 
     try:
         config = load_config("demo", {key: value}, {})
         assert config.image_extension == "jpg"
-        assert config.splits["train"].archives
+        assert config.splits["train"].names
     except ConfigError as error:
         said = str(error)
     assert said == "" or said.endswith((".", "?"))
@@ -482,8 +468,8 @@ def test_a_missing_key_is_named_with_the_way_out(write: Write) -> None:
 
 
 def test_a_missing_key_of_a_split_is_named(write: Write) -> None:
-    path = write("base: demo\nsplits: {extra: {layout: flat, labels: none}}\n")
-    with pytest.raises(ConfigError, match=r": splits\.extra\.archives is missing\."):
+    path = write("base: demo\nsplits: {extra: {names: a}}\n")
+    with pytest.raises(ConfigError, match=r": splits\.extra\.labels is missing\."):
         load_config(path, {}, {})
 
 
@@ -539,7 +525,7 @@ def test_overrides_reach_below_by_dots() -> None:
     ("key", "message"),
     [
         ("name.first", "--set name.first: name has no keys of its own."),
-        ("splits.train.layuot", "unknown key splits.train.layuot. Did you mean lay"),
+        ("splits.train.lables", "unknown key splits.train.lables. Did you mean lab"),
     ],
 )
 def test_an_override_of_no_key_is_refused(key: str, message: str) -> None:

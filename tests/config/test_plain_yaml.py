@@ -316,7 +316,7 @@ def test_any_text_is_a_value_or_refused(text: str) -> None:
             )
         ),
         pytest.param(
-            "splits: {a/b: {archives: [a], layout: flat, labels: none}}",
+            "splits: {a/b: {archives: [a], labels: none}}",
             "splits.a/b is 'a/b': expected letters and ",
             id="split",
         ),

@@ -14,9 +14,9 @@ from typing import Any
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
-from transforms.archives.links import follow_links
-from transforms.archives.tar import TarMember, TarWalk, walk_tars
-from transforms.archives.tar_header import Range
+from transforms.archives.tar.header import Range
+from transforms.archives.tar.links import follow_links
+from transforms.archives.tar.walk import TarMember, TarWalk, walk_tars
 from transforms.errors import FormatError
 from transforms.formats.records import Example
 from transforms.formats.tf_example import decode_example, encode_example

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
-from transforms.archives.containers import Archive
+from transforms.archives.containers import MEMBER_SCHEMA, Archive
 from transforms.errors import ArchiveError, ConfigError, SubsetError, sample
 from transforms.formats.listing import SplitCounts
 from transforms.formats.records import Example
@@ -57,6 +57,15 @@ def archives_of(tables: Sequence[SelectedTable]) -> tuple[Archive, ...]:
             key=lambda archive: (archive.layer, archive.file.uri),
         )
     )
+
+
+def member_rows(
+    names: Sequence[str], offsets: Sequence[int], sizes: Sequence[int]
+) -> pa.Table:
+    """Returns rows of ``MEMBER_SCHEMA`` for images that lie in a tar as they are."""
+    empty = pa.array([""] * len(names), pa.string())
+    columns = [names, empty, empty, offsets, sizes, empty]
+    return pa.table(columns, schema=MEMBER_SCHEMA)
 
 
 def plan_split(
@@ -157,7 +166,7 @@ def plan_plainly(
         before = row
     if twice:
         places = " and ".join(
-            f"byte {row[2]:,} of {archives[row[0]].file.uri}" for row in twice[0]
+            f"byte {row[3]:,} of {archives[row[0]].file.uri}" for row in twice[0]
         )
         names = [row[1] for row, _ in twice]
         raise ArchiveError(
@@ -173,16 +182,17 @@ def plan_plainly(
         raise ArchiveError(
             f"{len(useless):,} images that should replace others of the {split} split "
             f"replace none: {sample([row[1] for row in useless])}. {useless[0][1]} "
-            f"begins at byte {useless[0][2]:,} of {archives[useless[0][0]].file.uri}, "
+            f"begins at byte {useless[0][3]:,} of {archives[useless[0][0]].file.uri}, "
             f"and {base} has no image of that name. Is it the right overlay?"
         )
     counts, missing = _check_complete(split, tables, uris, kept, options)
     _check_labels(split, kept, options.subset)
-    first = {*sorted((row[0], row[2]) for row in kept.values())[: options.max_examples]}
-    members = [row for row in kept.values() if (row[0], row[2]) in first]
+    places = sorted((row[0], row[2], row[3]) for row in kept.values())
+    first = {*places[: options.max_examples]}
+    members = [row for row in kept.values() if (row[0], row[2], row[3]) in first]
     total = sum(
         len(b"".join(encode_example(Example(name, bytes(size), label))))
-        for _, name, _, size, label in members
+        for _, name, _, _, size, _, label in members
     )
     count = options.num_shards or shard_count(total, len(members))
     if count > len(members):
@@ -202,7 +212,7 @@ def plan_plainly(
                 split,
                 index,
                 count,
-                tuple(archive.file for archive in archives),
+                archives,
                 pa.table(list(zip(*shard, strict=True)), schema=SHARD_SCHEMA),
                 files,
                 counts,
@@ -311,9 +321,9 @@ def _check_labels(
     if subset is None or subset.labels is None:
         return
     wrong = [
-        f"{name} {label} instead of {kept[name][4]}"
+        f"{name} {label} instead of {kept[name][-1]}"
         for name, label in zip(subset.names, subset.labels, strict=True)
-        if name in kept and label not in (None, kept[name][4])
+        if name in kept and label not in (None, kept[name][-1])
     ]
     if wrong:
         raise SubsetError(
@@ -330,7 +340,7 @@ def _cut_into_files(name: str, shards: list[list[tuple]], limit: int) -> int:
     sizes = [
         [
             size + 3 * len(member.encode()) + kind.record_overhead
-            for _, member, _, size, _ in shard
+            for _, member, _, _, size, *_ in shard
         ]
         for shard in shards
     ]

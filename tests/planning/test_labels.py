@@ -7,8 +7,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from tests.helpers.plans import member_rows
 from transforms.archives.containers import (
-    MEMBER_SCHEMA,
     Archive,
     Container,
     MemberTable,
@@ -25,12 +25,12 @@ from transforms.planning.labels import (
 from transforms.storage.backend import FileInfo
 
 CLASSES = ("n01", "n02", "n05")
-ARCHIVE = Archive("validation", FileInfo("/data/val.tar", 1, "1"), "flat")
+ARCHIVE = Archive("validation", FileInfo("/data/val.tar", 1, "1"), "tar")
 
 
 def table_of(*names: str, container: str = "") -> MemberTable:
     zeros = [0] * len(names)
-    members = pa.table([list(names), zeros, zeros], schema=MEMBER_SCHEMA)
+    members = member_rows(list(names), zeros, zeros)
     return MemberTable(ARCHIVE, Container(container, 0, 1, 0, 1), members)
 
 
@@ -59,9 +59,9 @@ def test_container_of_no_class_is_refused() -> None:
     with pytest.raises(LabelError) as caught:
         LabelByContainer(CLASSES).labels(table_of("a", container="n03"))
     assert str(caught.value) == (
-        "/data/val.tar holds n03.tar, but n03 is none of the 3 classes (n01 to n05). "
-        "Name with class_names a list of classes that has it, or with subset a list of "
-        "images that has none of it."
+        "/data/val.tar holds images in n03, which is none of the 3 classes (n01 "
+        "to n05). Name with class_names a list of classes that has it, or with subset "
+        "a list of images that has none of it."
     )
 
 

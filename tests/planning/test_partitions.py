@@ -12,9 +12,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.archives.test_index import collect
-from tests.helpers.plans import Plan, archives_of, plan_plainly, plan_split
+from tests.helpers.plans import Plan, archives_of, member_rows, plan_plainly, plan_split
 from transforms.archives.containers import (
-    MEMBER_SCHEMA,
     Archive,
     Container,
     MemberTable,
@@ -47,10 +46,10 @@ from transforms.planning.spec import ShardSpec
 from transforms.planning.steps import PlanShards
 from transforms.storage.backend import FileInfo
 
-BASE = Archive("train", FileInfo("/data/train.tar", 10**12, "1"), "nested")
-SECOND = Archive("train", FileInfo("/data/more.tar", 10**12, "1"), "nested")
+BASE = Archive("train", FileInfo("/data/train.tar", 10**12, "1"), "tar")
+SECOND = Archive("train", FileInfo("/data/more.tar", 10**12, "1"), "tar")
 SHORT_RUN = 3  # rows: makes a partition of a few several runs
-PATCH = Archive("train", FileInfo("/data/a_patch.tar", 10**9, "1"), "flat", layer=1)
+PATCH = Archive("train", FileInfo("/data/a_patch.tar", 10**9, "1"), "tar", layer=1)
 PARTITIONS = [1, 2, 7, 256]
 
 
@@ -71,9 +70,7 @@ def table_of(
 ) -> SelectedTable:
     """Returns a container's selected members; no two places are the same."""
     offsets = [(position << 32) + 1024 * row for row in range(len(names))]
-    members = pa.table(
-        [names, offsets, sizes or [len(name) for name in names]], schema=MEMBER_SCHEMA
-    )
+    members = member_rows(names, offsets, sizes or [len(name) for name in names])
     container = Container(f"n{position:08d}", position << 32, 1 << 32, position, total)
     return select_members(
         MemberTable(archive, container, members),
@@ -105,7 +102,7 @@ def splits(draw: st.DrawFn) -> tuple[list[SelectedTable], SplitOptions]:
     below: list[str] = []
     pool = draw(st.permutations(NAMES))
     for archive in (BASE, SECOND, PATCH):
-        total = draw(st.integers(1, 4 if archive.layout == "nested" else 1))
+        total = draw(st.integers(1, 4 if archive is not PATCH else 1))
         if archive is not BASE and draw(st.booleans()):
             continue
         if archive is PATCH and draw(often):

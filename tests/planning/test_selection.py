@@ -13,9 +13,9 @@ import pyarrow as pa
 import pytest
 
 from tests.archives.test_index import collect
+from tests.helpers.plans import member_rows
 from tests.planning.test_labels import by_name
 from transforms.archives.containers import (
-    MEMBER_SCHEMA,
     Archive,
     Container,
     MemberTable,
@@ -301,16 +301,17 @@ ROWS: Rows = [("n02_b", 512, 7), ("n02_a", 1024, 8), ("n02_c", 1536, 9)]
 
 
 def table_of(split: str, container: str, rows: Rows) -> MemberTable:
-    archive = Archive(split, FileInfo(f"/data/{split}.tar", 1, "1"), "nested")
-    columns = list(zip(*rows, strict=True)) or [(), (), ()]
-    members = pa.table(columns, schema=MEMBER_SCHEMA)
+    archive = Archive(split, FileInfo(f"/data/{split}.tar", 1, "1"), "tar")
+    members = member_rows(*(zip(*rows, strict=True) if rows else [(), (), ()]))
     return MemberTable(archive, Container(container, 0, 1, 0, 1), members)
 
 
 def selected(table: MemberTable, rows: Rows, labels: list[int]) -> SelectedTable:
     names, offsets, sizes = zip(*rows, strict=True) if rows else ((), (), ())
     keys = order_keys(names, table.archive.split)
-    members = pa.table([names, offsets, sizes, labels, keys], schema=SELECTED_SCHEMA)
+    empty = [""] * len(names)
+    columns = [names, empty, offsets, sizes, empty, labels, keys]
+    members = pa.table(columns, schema=SELECTED_SCHEMA)
     example = table.members["name"].to_pylist()[:1] or [""]
     return SelectedTable(
         table.archive, table.container, members, table.members.num_rows, *example
@@ -369,17 +370,6 @@ def test_an_image_without_a_label_is_refused_where_it_is_wanted() -> None:
     assert found == selected(table, ROWS[1:2], [5])
     with pytest.raises(LabelError, match=r"holds 1 images that have no label"):
         select_members(table, frozenset({"n02_a", "n02_c"}), labeller)
-
-
-def test_images_of_an_overlay_go_by_their_names_without_directories() -> None:
-    rows = [("patch/n02_b", 512, 7), ("n02_a", 1024, 8), ("a/b/n02_c", 1536, 9)]
-    below = table_of("test", "", rows)
-    overlay = replace(below, archive=replace(below.archive, layer=1))
-    found = select_members(overlay, frozenset({"n02_b", "n02_c"}), Unlabelled())
-    expected = selected(overlay, [ROWS[0], ROWS[2]], [-1, -1])
-    assert found == replace(expected, example="n02_b")
-    found = select_members(below, frozenset({"n02_b", "n02_a"}), Unlabelled())
-    assert found.members["name"].to_pylist() == ["n02_a"]
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.helpers.plans import plan_split
+from tests.helpers.plans import member_rows, plan_split
 from transforms.archives.containers import (
-    MEMBER_SCHEMA,
     Archive,
     Container,
     MemberTable,
@@ -143,14 +142,13 @@ Rows = list[tuple[str, int, int]]  # name, offset, size
 
 
 def archive_of(uri: str = "/data/train.tar", layer: int = 0) -> Archive:
-    return Archive("train", FileInfo(uri, 10**9, "1"), "nested", layer)
+    return Archive("train", FileInfo(uri, 10**9, "1"), "tar", layer)
 
 
 def selected(
     name: str, rows: Rows, archive: Archive, position: int = 0, total: int = 1
 ) -> SelectedTable:
-    columns = list(zip(*rows, strict=True)) or [(), (), ()]
-    members = pa.table(columns, schema=MEMBER_SCHEMA)
+    members = member_rows(*(zip(*rows, strict=True) if rows else [(), (), ()]))
     container = Container(name, 10**6 * position, 10**6, position, total)
     table = MemberTable(archive, container, members)
     return select_members(table, None, LabelByContainer(WNIDS))
@@ -183,7 +181,7 @@ def names_of(shards: Sequence[ShardSpec]) -> list[str]:
 def test_shards_hold_every_member_in_order() -> None:
     plan = plan_split("train", TABLES, SplitOptions(num_shards=4))
     places = {
-        name: (offset, size, WNIDS.index(wnid))
+        name: ("", offset, size, "", WNIDS.index(wnid))
         for wnid, rows in ROWS.items()
         for name, offset, size in rows
     }
@@ -194,7 +192,7 @@ def test_shards_hold_every_member_in_order() -> None:
             "train",
             i,
             4,
-            (archive_of().file,),
+            (archive_of(),),
             pa.table(
                 list(zip(*rows[borders[i] : borders[i + 1]], strict=True)),
                 schema=SHARD_SCHEMA,

@@ -16,6 +16,7 @@ import pytest
 
 from tests.helpers.archives import PNG_START, image, tar
 from transforms import storage
+from transforms.archives.containers import Archive
 from transforms.errors import StorageError
 from transforms.formats.listing import FileFacts
 from transforms.formats.places import Places
@@ -54,21 +55,23 @@ def make_spec(tmp_path: Path) -> MakeSpec:
     ) -> ShardSpec:
         path = tmp_path / "images.tar"
         path.write_bytes(tar(images))
-        file = storage.file_info(str(path))
+        archive_of = Archive("train", storage.file_info(str(path)), "tar")
         with tarfile.open(path, "r:") as archive:
             places = archive.getmembers()
         members = [
             {
                 "archive": 0,
                 "name": places[position].name,
+                "file": "",
                 "offset": places[position].offset_data,
                 "size": places[position].size,
+                "detail": "",
                 "label": label,
             }
             for position, label in rows
         ]
         return ShardSpec(
-            "train", 1, 3, (file,), pa.Table.from_pylist(members, SHARD_SCHEMA)
+            "train", 1, 3, (archive_of,), pa.Table.from_pylist(members, SHARD_SCHEMA)
         )
 
     return make
@@ -212,12 +215,15 @@ def test_members_may_lie_in_several_archives(
     patch = tmp_path / "patch.tar"
     patch.write_bytes(tar([("other.JPEG", image(9))]))
     row = {"archive": 1, "name": "other.JPEG", "offset": 512, "label": -1}
-    row["size"] = len(image(9))
+    row |= {"size": len(image(9)), "file": "", "detail": ""}
     other = pa.Table.from_pylist([row], SHARD_SCHEMA)
     build_shard(
         replace(
             spec,
-            archives=(*spec.archives, storage.file_info(str(patch))),
+            archives=(
+                *spec.archives,
+                Archive("train", storage.file_info(str(patch)), "tar"),
+            ),
             members=pa.concat_tables([other, spec.members]),
         ),
         output,
@@ -378,6 +384,12 @@ def test_a_shard_that_its_report_does_not_prove_is_built_again(
     assert stored(spec, output) == report
 
 
+def other_file(spec: ShardSpec, **changes: Any) -> ShardSpec:
+    (archive,) = spec.archives
+    other = replace(archive, file=replace(archive.file, **changes))
+    return replace(spec, archives=(other,))
+
+
 def _relabel(spec: ShardSpec) -> pa.Table:
     labels = pa.array([7, *spec.members["label"].to_pylist()[1:]])
     position = spec.members.schema.get_field_index("label")
@@ -393,14 +405,8 @@ def _relabel(spec: ShardSpec) -> pa.Table:
         lambda spec, output: (replace(spec, members=spec.members[:4]), output),
         lambda spec, output: (replace(spec, members=spec.members[::-1]), output),
         lambda spec, output: (replace(spec, members=_relabel(spec)), output),
-        lambda spec, output: (
-            replace(spec, archives=(replace(spec.archives[0], generation="1"),)),
-            output,
-        ),
-        lambda spec, output: (
-            replace(spec, archives=(replace(spec.archives[0], size=1),)),
-            output,
-        ),
+        lambda spec, output: (other_file(spec, generation="1"), output),
+        lambda spec, output: (other_file(spec, size=1), output),
         lambda spec, output: (replace(spec, files={"tfrecord": 2}), output),
         lambda spec, output: (spec, replace(output, schema=Schema(("n0", "n1")))),
         lambda spec, output: (spec, replace(output, pixels=True)),
@@ -461,7 +467,7 @@ def test_an_archive_that_changed_since_it_was_indexed_is_refused(
     make_spec: MakeSpec, output: ShardOutput
 ) -> None:
     spec = make_spec()
-    path = Path(spec.archives[0].uri)
+    path = Path(spec.archives[0].file.uri)
     size = path.stat().st_size
     path.write_bytes(path.read_bytes() + bytes(512))
     with pytest.raises(StorageError) as caught:
@@ -497,7 +503,9 @@ def test_a_bad_image_is_reported_and_the_others_are_written(
     spec = make_spec(images, [(0, 0), (1, 7), (2, 1)])
     report = build_shard(spec, output)
     (rejected,) = report.rejected
-    assert rejected.source == Source(bad, 7, spec.archives[0].uri, offset, len(data))
+    assert rejected.source == Source(
+        bad, 7, spec.archives[0].file.uri, offset, len(data)
+    )
     assert rejected.reason == reason
     assert rejected.message
     assert (report.wanted, report.statistics.examples) == (3, 2)
@@ -530,7 +538,7 @@ def test_a_failed_shard_leaves_the_one_of_an_earlier_run_alone(
     build_shard(make_spec(), output)
     digest = hashlib.sha256(shard_path(output).read_bytes()).hexdigest()
     spec = make_spec()
-    with Path(spec.archives[0].uri).open("ab") as archive:
+    with Path(spec.archives[0].file.uri).open("ab") as archive:
         archive.write(bytes(512))
     with pytest.raises(StorageError):
         build_shard(spec, output)
@@ -543,12 +551,13 @@ def test_a_member_that_ends_behind_its_archive_is_refused(
     spec = make_spec(IMAGES[:1], [(0, 0)])
     row = {**spec.members.to_pylist()[0], "size": 10_000_000}
     too_long = replace(spec, members=pa.Table.from_pylist([row], SHARD_SCHEMA))
-    size = spec.archives[0].size
+    size = spec.archives[0].file.size
     with pytest.raises(StorageError) as caught:
         build_shard(too_long, output)
     assert str(caught.value) == (
-        f"{spec.archives[0].uri} ends at byte {size:,}, but 10,000,000 bytes from 512 "
-        "were expected. The file is truncated or has changed; get it whole and rerun."
+        f"{spec.archives[0].file.uri} ends at byte {size:,}, but 10,000,000 bytes "
+        "from 512 were expected. The file is truncated or has changed; get "
+        "it whole and rerun."
     )
 
 

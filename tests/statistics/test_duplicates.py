@@ -98,6 +98,8 @@ def test_rows_have_the_schema_and_can_be_joined() -> None:
         "digest": bytes.fromhex(ONE),
         "size": 3,
         "name": "b",
+        "file": "",
+        "detail": "",
         "label": -1,
         "archive": "b.tar",
         "offset": 0,

@@ -4,20 +4,33 @@ from transforms.archives.containers import (
     MEMBER_SCHEMA,
     Archive,
     Container,
-    Layout,
     MemberTable,
+    Place,
 )
+from transforms.archives.forms import FORMS
 from transforms.archives.index import index_path, open_index
-from transforms.archives.reading import Place, open_members
+from transforms.archives.reading import open_members
+from transforms.archives.recognition import (
+    FoundArchive,
+    Search,
+    missing_parts,
+    recognise,
+    search,
+)
 
 __all__ = [
+    "FORMS",
     "MEMBER_SCHEMA",
     "Archive",
     "Container",
-    "Layout",
+    "FoundArchive",
     "MemberTable",
     "Place",
+    "Search",
     "index_path",
+    "missing_parts",
     "open_index",
     "open_members",
+    "recognise",
+    "search",
 ]

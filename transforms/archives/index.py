@@ -6,17 +6,20 @@ changes, so it is kept: a Parquet file with a row group per container, in archiv
 order, and the archive's identity in the footer. Its SHA-256 lies beside it. An index
 that does not fit the archive as it is now, or its checksum, is written anew.
 
-    column   type     meaning
-    name     string   name of the image
-    offset   int64    where its bytes begin in the archive
-    size     int64    its length in bytes
+    column       type
+    name         string   its columns are those of ``containers.MEMBER_SCHEMA``
+    class_name   string
+    file         string
+    offset       int64
+    size         int64
+    detail       string
 
 The footer's key ``archive_index`` holds JSON: ``format`` (of this layout), ``size``
-and ``generation`` of the archive, ``layout``, ``headers`` (places of some headers of
+and ``generation`` of the archive, ``form``, ``headers`` (places of some headers of
 the archive), ``headers_sha256`` (of these), and ``containers``, a list of ``[name,
-offset, size, position, total, outer unmarked, outer zeros, members, directories, links,
-leftovers, unmarked, zeros]``; see ``archives.Container``, ``Skipped`` and
-``tar_end.TarEnd``.
+file, offset, size, position, total, outer unmarked, outer zeros, members, directories,
+links, leftovers, others, unmarked, zeros]``; see ``containers.Container``, ``Skipped``,
+``tar.end.TarEnd``.
 """
 
 import hashlib
@@ -31,6 +34,7 @@ from typing import Any, BinaryIO, Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from transforms import storage
@@ -41,14 +45,15 @@ from transforms.archives.containers import (
     MemberTable,
     Skipped,
 )
-from transforms.archives.index_proof import HeaderDraw, digest_headers
-from transforms.archives.tar_end import TarEnd
-from transforms.archives.tar_header import BLOCK
+from transforms.archives.forms import FORMS
+from transforms.archives.index_proof import HeaderDraw, digest_headers, spread_places
+from transforms.archives.tar.end import TarEnd
+from transforms.archives.tar.header import BLOCK
 from transforms.errors import StorageError
 from transforms.storage import FileInfo
 
-_FORMAT: Final = 2
-_ENTRY_LENGTH: Final = 13  # of a container
+_FORMAT: Final = 3
+_ENTRY_LENGTH: Final = 15  # of a container
 _KEY: Final = "archive_index"
 _LOGGER = logging.getLogger(__name__)
 
@@ -66,11 +71,11 @@ class _SavedContainer:
     end: TarEnd
 
 
-def index_path(index_dir: str, archive: Archive) -> str:
+def index_path(archive: Archive) -> str:
     """Returns where an archive's index is kept: its name and a hash of its path."""
-    name = archive.file.uri.rsplit("/", 1)[-1]
+    name = storage.base_name(archive.file.uri)
     digest = hashlib.sha256(archive.file.uri.encode()).hexdigest()[:12]
-    return storage.join(index_dir, f"{name}-{digest}.parquet")
+    return storage.join(archive.index_dir, f"{name}-{digest}.parquet")
 
 
 def open_index(path: str, archive: Archive) -> tuple[Container, ...] | None:
@@ -95,7 +100,7 @@ def open_index(path: str, archive: Archive) -> tuple[Container, ...] | None:
         places = [(entry.container.position, entry.container.total) for entry in saved]
         if places != [(position, len(saved)) for position in range(len(saved))]:
             raise ValueError("it does not list every container")
-        _check_headers(_read_json(metadata), archive)
+        _check_proof(_read_json(metadata), archive)
     except (StorageError, *_DAMAGE) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         _LOGGER.warning("Index %s is not used, but built anew: %s", path, reason)
@@ -146,10 +151,11 @@ def _cut_into_tables(
         place = np.arange(start, start + entry.members)
         members = together.take(pa.array(place)).cast(MEMBER_SCHEMA)
         offsets, sizes = members["offset"].to_numpy(), members["size"].to_numpy()
+        plain = pc.equal(members["detail"], "").to_numpy()
         container = entry.container
-        end = container.offset + container.size
-        if ((offsets < container.offset) | (sizes < 0) | (offsets > end - sizes)).any():
-            raise ValueError("it lists members outside of their tar")
+        end = container.offset + container.size - np.where(plain, sizes, 0)
+        if ((offsets < container.offset) | (sizes < 0) | (offsets > end)).any():
+            raise ValueError("it lists members outside of their container")
         yield MemberTable(archive, container, members, entry.skipped, entry.end)
         start += entry.members
 
@@ -181,18 +187,29 @@ def encode_index(
             containers.append(_encode_container(table))
             drawn.add(table)
             writer.write_table(table.members, row_group_size=max(1, rows))
-        headers = drawn.places() if prove else []
+        headers = _prove(archive, drawn) if prove else []
         footer = {
             "format": _FORMAT,
             "size": archive.file.size,
             "generation": archive.file.generation,
-            "layout": archive.layout,
+            "form": archive.form,
             "headers": headers,
             "headers_sha256": digest_headers(archive, headers) if prove else "",
             "containers": containers,
         }
         writer.add_key_value_metadata({_KEY: json.dumps(footer)})
     return buffer.getvalue()
+
+
+def _prove(archive: Archive, drawn: HeaderDraw) -> list[int]:
+    """Returns the places of the headers by which an archive is known again."""
+    match FORMS[archive.form].offsets:
+        case "file":
+            return drawn.places()
+        case "stream":
+            return spread_places(archive.file.size)
+        case "folder":
+            return []
 
 
 def write_index(path: str, archive: Archive, tables: Iterable[MemberTable]) -> None:
@@ -244,14 +261,16 @@ def _read_json(metadata: pq.FileMetaData) -> dict[str, Any]:
 def _check_footer(metadata: pq.FileMetaData, archive: Archive) -> list[_SavedContainer]:
     """Returns an index's containers; raises ValueError where it does not fit."""
     footer = _read_json(metadata)
-    identity = (footer["size"], footer["generation"], footer["layout"])
+    identity = (footer["size"], footer["generation"], footer["form"])
     if footer["format"] != _FORMAT:
         raise ValueError("it was written by another version")
-    if identity != (archive.file.size, archive.file.generation, archive.layout):
+    if identity != (archive.file.size, archive.file.generation, archive.form):
         raise ValueError("the archive has changed since")
     saved = [_decode_container(entry) for entry in footer["containers"]]
+    in_file = FORMS[archive.form].offsets == "file"
     for entry in saved:
-        if entry.container.offset + entry.container.size > archive.file.size:
+        end = entry.container.offset + entry.container.size
+        if in_file and end > archive.file.size:
             raise ValueError("it lists containers outside of the archive")
     groups = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
     if groups != [entry.members for entry in saved]:
@@ -259,10 +278,12 @@ def _check_footer(metadata: pq.FileMetaData, archive: Archive) -> list[_SavedCon
     return saved
 
 
-def _check_headers(footer: dict[str, Any], archive: Archive) -> None:
+def _check_proof(footer: dict[str, Any], archive: Archive) -> None:
     """Raises ValueError where the archive's headers are not those it was made from."""
+    if FORMS[archive.form].offsets == "folder":
+        return  # its generation is that of each of its files
     places = footer["headers"]
-    last = archive.file.size - BLOCK
+    last = max(0, archive.file.size - BLOCK)
     if not places or not all(type(p) is int and 0 <= p <= last for p in places):
         raise ValueError("it has no headers to know the archive by")
     if digest_headers(archive, places) != footer["headers_sha256"]:
@@ -274,21 +295,22 @@ def _check_headers(footer: dict[str, Any], archive: Archive) -> None:
 def _encode_container(table: MemberTable) -> list[Any]:
     container = table.container
     return [
-        *(container.name, container.offset, container.size),
+        *(container.name, container.file, container.offset, container.size),
         *(container.position, container.total, *astuple(container.outer)),
         *(table.members.num_rows, *astuple(table.skipped), *astuple(table.end)),
     ]
 
 
 def _decode_container(entry: list[Any]) -> _SavedContainer:
-    name, *numbers = entry
+    name, file, *numbers = entry
     whole = all(type(number) is int and number >= 0 for number in numbers)
-    if len(entry) != _ENTRY_LENGTH or type(name) is not str or not whole:
-        raise ValueError("it lists containers that can't be")
+    named = type(name) is str and type(file) is str
+    if len(entry) != _ENTRY_LENGTH or not named or not whole:
+        raise ValueError("it lists containers that cannot be")
     offset, size, position, total = numbers[:4]
     return _SavedContainer(
-        Container(name, offset, size, position, total, TarEnd(*numbers[4:6])),
+        Container(name, offset, size, position, total, TarEnd(*numbers[4:6]), file),
         numbers[6],
-        Skipped(*numbers[7:10]),
-        TarEnd(*numbers[10:]),
+        Skipped(*numbers[7:11]),
+        TarEnd(*numbers[11:]),
     )

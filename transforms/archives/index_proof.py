@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from transforms import storage
 from transforms.archives.containers import Archive, MemberTable
-from transforms.archives.tar_header import BLOCK
+from transforms.archives.tar.header import BLOCK
 
 _DRAWN: Final = 16  # headers; one round of requests where an archive is far away
 _MULTIPLIER: Final = np.uint64(0x9E3779B97F4A7C15)  # 2^64 over the golden ratio
@@ -52,6 +52,16 @@ class HeaderDraw:
         return sorted(self._drawn.tolist())
 
 
+def spread_places(size: int) -> list[int]:
+    """Returns where blocks lie that are spread over a file without headers of its own.
+
+    Args:
+        size: The file's length in bytes.
+    """
+    last = max(0, size - BLOCK)
+    return sorted({last * part // (_DRAWN - 1) for part in range(_DRAWN)})
+
+
 def digest_headers(archive: Archive, places: Sequence[int]) -> str:
     """Returns the SHA-256 of headers of an archive, in hexadecimal digits.
 
@@ -64,7 +74,10 @@ def digest_headers(archive: Archive, places: Sequence[int]) -> str:
     """
     reader = storage.open_reader(archive.file)
     try:
-        headers = reader.read_many([(place, BLOCK) for place in places])
+        size = archive.file.size
+        headers = reader.read_many(
+            [(place, min(BLOCK, size - place)) for place in places]
+        )
     finally:
         reader.close()
     return hashlib.sha256(b"".join(headers)).hexdigest()

@@ -1,39 +1,102 @@
-"""The names that images go by, whoever packed them."""
+"""The names that images go by, whoever packed them.
 
-from typing import Final
+One image has many spellings: ``n01440764/n01440764_36.JPEG`` in a folder,
+``n01440764_36_n01440764.JPEG`` on the Hugging Face hub, ``n01440764_36.jpeg`` where a
+tool renamed it. All have one normal form, ``n01440764_36.JPEG``, by which lists select,
+labels are joined and records are ordered. So a list made for one source selects in
+another. The normal form is made of a path in three steps:
 
-_PREFIXES: Final = frozenset({".", "train", "val", "test"})
+1.  A backslash counts as a slash, and what stands before the last one is cut off.
+2.  Of the name of an ILSVRC image, its number and perhaps its class
+    (``<wnid>_<number>``, ``ILSVRC2012_val_<8 digits>``, ``ILSVRC2012_test_<8 digits>``,
+    each perhaps followed by ``_<wnid>``), the class that follows is cut off, and the
+    extension ``.jpg`` or ``.jpeg`` becomes ``.JPEG``, however it is written.
+3.  Every other name stays as it is.
+
+Source: names in the published archives and in ``ILSVRC/imagenet-1k`` of the hub.
+"""
+
+import re
+from typing import Final, NamedTuple
+
+_ILSVRC: Final = re.compile(
+    r"(n\d{8}_\d+|ILSVRC2012_(?:val|test)_\d{8})(?:_(n\d{8}))?\.(?i:jpe?g)",
+    re.ASCII,
+)
+
+# What an image's file is called at its end. A name without any is taken for one too.
+_EXTENSIONS: Final = frozenset(
+    (
+        *("jpg", "jpeg", "jpe", "jfif", "png", "webp", "gif"),
+        *("bmp", "dib", "tif", "tiff", "ppm", "pgm", "avif", "heic", "jp2"),
+    )
+)
 
 
-def image_name(path: str, container: str) -> str | None:
-    """Returns the name an image goes by, or None for what an editor or OS left behind.
+class ImageName(NamedTuple):
+    """What a path says of an image.
 
-    Leading ``./``, ``train/``, ``val/``, ``test/`` and the container's own name are
-    cut off, so that an archive packed anew selects as the original does. Names that
-    begin with a dot or end with ``~``, and absolute ones, are leftovers, as they are
-    to TFDS (``core/download/extractor.py``).
+    Attributes:
+        name: Its name in the normal form.
+        class_name: The class that follows the name, as the hub has it; else empty.
+    """
+
+    name: str
+    class_name: str = ""
+
+
+def image_name(path: str) -> ImageName | None:
+    """Returns the name an image goes by, or None for what an editor or OS left there.
+
+    Names that begin with a dot or end with ``~``, and absolute ones, are leftovers, as
+    they are to TFDS (``core/download/extractor.py``), and so is what lies in
+    ``__MACOSX``.
 
     Args:
-        path: A member's path as the archive has it.
-        container: The name of the inner tar it lies in, or an empty string.
+        path: The path of its file as the archive has it.
 
     Example:
-        >>> image_name("./train/n01440764_36.JPEG", "n01440764")
-        'n01440764_36.JPEG'
+        >>> image_name("./train/n01440764/n01440764_36_n01440764.jpeg")
+        ImageName(name='n01440764_36.JPEG', class_name='n01440764')
     """
-    if "/" not in path:
-        leftover = not path or path.startswith(".") or path.endswith("~")
-        return None if leftover else path
-    parts = [part for part in path.split("/") if part]
-    while len(parts) > 1 and (parts[0] in _PREFIXES or parts[0] == container):
-        del parts[0]
+    parts = _parts(path)
     leftover = (
-        path.startswith("/")
-        or path.endswith("~")
-        or not parts
+        not parts
+        or path.startswith(("/", "\\"))
+        or parts[-1].endswith("~")
         or ".." in parts
-        or parts[0].startswith(".")
-        or parts[0] == "__MACOSX"
-        or parts[-1].startswith(".")
+        or "__MACOSX" in parts[:-1]
+        or any(part.startswith(".") for part in (parts[0], parts[-1]))
     )
-    return None if leftover else "/".join(part for part in parts if part != ".")
+    if leftover:
+        return None
+    name = parts[-1]
+    known = _ILSVRC.fullmatch(name)
+    return ImageName(f"{known[1]}.JPEG", known[2] or "") if known else ImageName(name)
+
+
+def folder_of(path: str) -> str:
+    """Returns the name of the folder a file lies in; empty for none.
+
+    Example:
+        >>> folder_of("ILSVRC/Data/CLS-LOC/train/n01440764/n01440764_36.JPEG")
+        'n01440764'
+    """
+    parts = _parts(path)
+    return parts[-2] if len(parts) > 1 else ""
+
+
+def is_image(name: str) -> bool:
+    """Returns whether a file is an image by its name, or has no extension at all."""
+    return "." not in name or has_image_extension(name)
+
+
+def has_image_extension(name: str) -> bool:
+    """Returns whether a file is an image by its extension."""
+    return name.rpartition(".")[2].lower() in _EXTENSIONS
+
+
+def _parts(path: str) -> list[str]:
+    return [
+        each for each in path.replace("\\", "/").split("/") if each not in ("", ".")
+    ]

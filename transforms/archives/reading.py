@@ -1,33 +1,37 @@
-"""How an image's bytes are read where they lie: by its archive, offset and size."""
+"""How images of several archives are read where they lie."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
-from transforms import storage
-from transforms.storage import FileInfo, RangeReader
-
-Place = tuple[int, int, int]  # the archive's position; offset and size in bytes
+from transforms.archives.containers import Archive, Place
+from transforms.archives.forms import FORMS
+from transforms.archives.sources import MemberSource
 
 
 class MemberReader:
     """Reads members of several archives, which are open."""
 
-    def __init__(self, readers: Sequence[RangeReader]) -> None:
-        """Keeps the archives' readers, in the order that places count in."""
-        self._readers = readers
+    def __init__(self, sources: Sequence[MemberSource]) -> None:
+        """Keeps what reads each archive, in the order that places count in."""
+        self._sources = sources
 
     def read(self, place: Place) -> bytes:
-        """Returns a member's bytes, or raises StorageError."""
-        archive, offset, size = place
-        return self._readers[archive].read(offset, size)
+        """Returns a member's bytes.
+
+        Raises:
+            ArchiveError: They are damaged.
+            StorageError: They can't be read.
+        """
+        return self._sources[place.archive].read(place)
 
     def read_all(self, places: Sequence[Place]) -> Iterator[bytes]:
         """Yields members' bytes in order, with the next few announced to the storage.
 
         Raises:
+            ArchiveError: A member is damaged.
             StorageError: A member can't be read.
         """
-        batch = max(reader.ahead for reader in self._readers)
+        batch = max(source.ahead for source in self._sources)
         self._announce(places[:batch])
         for row, place in enumerate(places):
             if row % batch == 0:  # while one batch is read, the next one is got
@@ -35,29 +39,25 @@ class MemberReader:
             yield self.read(place)
 
     def _announce(self, places: Sequence[Place]) -> None:
-        for number, reader in enumerate(self._readers):
-            reader.prefetch(
-                [
-                    (offset, size)
-                    for archive, offset, size in places
-                    if archive == number
-                ]
-            )
+        for number, source in enumerate(self._sources):
+            ours = [place for place in places if place.archive == number]
+            if ours:
+                source.prefetch(ours)
 
 
 @contextmanager
-def open_members(archives: Iterable[FileInfo]) -> Iterator[MemberReader]:
+def open_members(archives: Iterable[Archive]) -> Iterator[MemberReader]:
     """Opens archives for their members to be read, and closes them after.
 
     Args:
-        archives: The files, in the order that places count in.
+        archives: The archives, in the order that places count in.
 
     Raises:
         StorageError: One can't be opened, or has changed.
     """
     with ExitStack() as stack:
-        readers = []
+        sources = []
         for archive in archives:
-            readers.append(storage.open_reader(archive))
-            stack.callback(readers[-1].close)
-        yield MemberReader(readers)
+            sources.append(FORMS[archive.form].open(archive))
+            stack.callback(sources[-1].close)
+        yield MemberReader(sources)

@@ -14,9 +14,8 @@ from transforms.archives.containers import (
     ContainerBatch,
     MemberTable,
     batch_containers,
-    find_containers,
-    walk_containers,
 )
+from transforms.archives.forms import FORMS, find_containers, walk_containers
 from transforms.archives.index import (
     encode_index,
     index_path,
@@ -24,7 +23,7 @@ from transforms.archives.index import (
     read_index,
     write_index,
 )
-from transforms.archives.tar_end import TarEnd
+from transforms.archives.tar.end import TarEnd
 from transforms.errors import StorageError, printable, sample
 
 _LOGGER = logging.getLogger(__name__)
@@ -51,11 +50,10 @@ class IndexArchives(beam.PTransform):  # type: ignore[misc]
     """Lists the members of every archive, from a saved index where there is one.
 
     Attributes:
-        index_dir: Directory of the saved indexes.
-        save: Whether what is read of headers is kept there for the next run.
+        save: Whether what is listed is kept for the next run, in each archive's
+            directory of indexes.
     """
 
-    index_dir: str
     save: bool = True
 
     def expand(
@@ -78,7 +76,7 @@ class IndexArchives(beam.PTransform):  # type: ignore[misc]
         return listed | "EachContainer" >> beam.FlatMap(self._each_container)
 
     def _find_containers(self, archive: Archive) -> Iterator[ContainerBatch]:
-        path = index_path(self.index_dir, archive)
+        path = index_path(archive)
         containers = open_index(path, archive)
         if containers is not None:
             yield from batch_containers(archive, containers, path)
@@ -96,11 +94,13 @@ class IndexArchives(beam.PTransform):  # type: ignore[misc]
 
     def _each_container(self, listed: _ListedBatch) -> Iterator[MemberTable]:
         split = listed.batch.archive.split
-        for table in listed.tables:
+        for whole in listed.tables:
+            table = whole.of_split()
             _count(split, counters.MEMBERS, table.members.num_rows)
             _count(split, counters.SKIPPED_DIRECTORIES, table.skipped.directories)
             _count(split, counters.SKIPPED_LINKS, table.skipped.links)
             _count(split, counters.SKIPPED_LEFTOVERS, table.skipped.leftovers)
+            _count(split, counters.SKIPPED_OTHERS, table.skipped.others)
             for _, end in _ends(table):
                 _count(split, counters.UNMARKED_ENDS, end.unmarked)
                 _count(split, counters.ZEROS_AT_ENDS, end.zeros)
@@ -109,10 +109,10 @@ class IndexArchives(beam.PTransform):  # type: ignore[misc]
     def _encode_new(self, listed: _ListedBatch) -> Iterator[tuple[str, _IndexPart]]:
         """Encodes what was walked: small enough for a runner to gather in memory."""
         batch = listed.batch
-        if batch.index is None:
+        if batch.index is None and FORMS[batch.archive.form].keeps_index:
             data = encode_index(batch.archive, listed.tables)
-            part = _IndexPart(batch.archive, batch.first, len(batch.containers), data)
-            yield batch.archive.file.uri, part
+            part = _IndexPart(batch.archive, batch.first, len(listed.tables), data)
+            yield f"{batch.archive.split} {batch.archive.file.uri}", part
 
     def _save_index(self, group: tuple[str, Iterable[_IndexPart]]) -> None:
         parts = sorted(group[1], key=lambda part: part.first)
@@ -123,7 +123,7 @@ class IndexArchives(beam.PTransform):  # type: ignore[misc]
             for table in read_index(io.BytesIO(part.data), archive, range(part.count))
         )
         try:
-            write_index(index_path(self.index_dir, archive), archive, tables)
+            write_index(index_path(archive), archive, tables)
         except StorageError as error:
             _LOGGER.warning("The index is not kept for the next run: %s", error)
 

@@ -27,6 +27,7 @@ SCHEMA: Final = pa.schema(
     [
         pa.field("split", pa.string(), nullable=False),
         pa.field("archive", pa.string(), nullable=False),  # ``short_names``
+        pa.field("file", pa.string(), nullable=False),  # in its folder, or empty
         pa.field("file_name", pa.string(), nullable=False),
         pa.field("label", pa.int64(), nullable=False),
         pa.field("offset", pa.int64(), nullable=False),  # of the bytes, in the archive
@@ -88,8 +89,7 @@ def check_rejected(
     by_number = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
     told = ", ".join(f"{number:,} {reason}" for reason, number in by_number)
     names = [
-        f"{image.source.name} at byte {image.source.offset:,} of "
-        f"{image.source.archive} ({split}): {image.message}"
+        f"{image.source.name} {image.source.where} ({split}): {image.message}"
         for split, image in found
     ]
     raise ImageError(
@@ -108,6 +108,7 @@ def _rows(
             yield {
                 "split": split,
                 "archive": source.archive,
+                "file": source.file,
                 "file_name": source.name,
                 "label": source.label,
                 "offset": source.offset,

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from transforms.errors import FormatError
+from transforms.errors import FormatError, printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +123,10 @@ class Source:
         name: The image's file name.
         label: Number of its class, or -1.
         archive: The archive: its URI, or in documents its name there.
-        offset: Where its bytes begin in the archive.
+        offset: Where its bytes begin there, or in one of its files.
         size: Their number.
+        file: The file in the archive's folder that they lie in; empty for its own.
+        detail: What the archive's form needs besides to read them.
     """
 
     name: str
@@ -132,6 +134,14 @@ class Source:
     archive: str
     offset: int
     size: int
+    file: str = ""
+    detail: str = ""
+
+    @property
+    def where(self) -> str:
+        """Where its bytes lie, in words."""
+        path = f"{self.archive}/{self.file}" if self.file else self.archive
+        return f"at byte {self.offset:,} of {printable(path)}"
 
     def renamed(self, names: Mapping[str, str]) -> "Source":
         """Returns the same image with the archive's name that ``names`` has for it."""

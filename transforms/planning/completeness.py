@@ -11,6 +11,7 @@ from os.path import splitext
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from transforms import storage
 from transforms.archives import Archive
 from transforms.errors import (
     ArchiveError,
@@ -21,6 +22,7 @@ from transforms.errors import (
 )
 from transforms.formats import SplitCounts
 from transforms.planning.lists import SubsetList
+from transforms.planning.order import ImagePlace
 from transforms.planning.partition_faults import SHOWN
 from transforms.planning.partitions import PartitionSummary
 
@@ -209,15 +211,19 @@ def check_repeated(
     if not count:
         return
     first = [repeat for summary in summaries for repeat in summary.first_repeated]
-    places = " and ".join(
-        f"byte {offset:,} of {archives[archive].file.uri}"
-        for archive, offset in first[0].places
-    )
+    places = " and ".join(_in_words(place, archives) for place in first[0].places)
     raise ArchiveError(
         f"{count:,} images of the {split} split occur twice: "
         f"{sample([repeat.name for repeat in first], total=count)}. "
         f"{printable(first[0].name)} begins at {places}. Remove one of each."
     )
+
+
+def _in_words(place: ImagePlace, archives: Sequence[Archive]) -> str:
+    uri = archives[place.archive].file.uri
+    if place.file:
+        uri = printable(storage.join(uri, place.file))
+    return f"byte {place.offset:,} of {uri}"
 
 
 def check_overlays(
@@ -228,14 +234,13 @@ def check_overlays(
     if not count:
         return
     first = [image for summary in summaries for image in summary.first_useless]
-    ((archive, offset),) = first[0].places
+    (place,) = first[0].places
     base = " and ".join(each.file.uri for each in archives if not each.layer)
     raise ArchiveError(
         f"{count:,} images that should replace others of the {split} split replace "
         f"none: {sample([image.name for image in first], total=count)}. "
-        f"{printable(first[0].name)} begins at byte {offset:,} of "
-        f"{archives[archive].file.uri}, and {base} has no image of that name. Is it "
-        "the right overlay?"
+        f"{printable(first[0].name)} begins at {_in_words(place, archives)}, and "
+        f"{base} has no image of that name. Is it the right overlay?"
     )
 
 

@@ -24,6 +24,7 @@ from transforms.planning.completeness import (
 )
 from transforms.planning.counts import shard_count, shard_ends
 from transforms.planning.lists import SubsetList
+from transforms.planning.order import ImagePlace, archive_order, lies_up_to, place_of
 from transforms.planning.partitions import (
     ARRIVAL_SCHEMA,
     RUN_ROWS,
@@ -32,7 +33,6 @@ from transforms.planning.partitions import (
     copy_rows,
 )
 from transforms.planning.spec import SHARD_SCHEMA
-from transforms.storage import FileInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,21 +62,21 @@ class SplitCuts:
 
     Attributes:
         split: The split.
-        archives: The files its images lie in.
+        archives: What its images lie in.
         ends: Position behind each shard's last record.
         starts: Position of the first record of each run, by partition.
-        last: Archive and offset of the last image in archive order that is kept;
-            None for all.
+        last: Archive, file and offset of the last image in archive order that is
+            kept; None for all.
         counts: How many images there were, and how many there should have been.
         first_missing: The first ``SHOWN`` names of the subset that no archive has, in
             the order of the list.
     """
 
     split: str
-    archives: tuple[FileInfo, ...]
+    archives: tuple[Archive, ...]
     ends: tuple[int, ...]
     starts: tuple[tuple[int, ...], ...]
-    last: tuple[int, int] | None
+    last: ImagePlace | None
     counts: SplitCounts
     first_missing: tuple[str, ...]
 
@@ -152,7 +152,7 @@ def lay_out_split(
     shards = _count_shards(split, kept, options.num_shards)
     return SplitCuts(
         split=split,
-        archives=tuple(archive.file for archive in archives),
+        archives=tuple(archives),
         ends=tuple(shard_ends(kept.examples, shards)),
         starts=kept.starts,
         last=kept.last,
@@ -165,11 +165,7 @@ def cut_run(run: SortedRun, layout: SplitCuts) -> Iterator[tuple[int, ShardPiece
     """Yields a run's records by shard, each with the shard's index."""
     rows = run.rows.select(SHARD_SCHEMA.names).cast(SHARD_SCHEMA)
     if layout.last is not None:
-        archive, offset = layout.last
-        here, at = rows["archive"].to_numpy(), rows["offset"].to_numpy()
-        rows = rows.filter(
-            pa.array((here < archive) | ((here == archive) & (at <= offset)))
-        )
+        rows = rows.filter(pa.array(lies_up_to(rows, layout.last)))
     first = layout.starts[run.partition][run.number]
     start, end = first, first + rows.num_rows
     shard = int(np.searchsorted(layout.ends, start, side="right"))
@@ -215,7 +211,7 @@ class _Kept:
     examples: int
     example_bytes: int
     starts: tuple[tuple[int, ...], ...]
-    last: tuple[int, int] | None = None
+    last: ImagePlace | None = None
 
 
 def _count_shards(split: str, kept: _Kept, wanted: int | None) -> int:
@@ -256,8 +252,7 @@ def _keep_first(
 ) -> _Kept:
     """Returns what is left of a split that has more images than the limit."""
     places = pa.concat_tables(summary.places for summary in summaries)
-    archive, offset = places["archive"].to_numpy(), places["offset"].to_numpy()
-    order = np.lexsort((offset, archive))[:limit]
+    order = np.lexsort(archive_order(places))[:limit]
     kept = np.zeros(places.num_rows, np.bool_)
     kept[order] = True
     starts = []
@@ -274,5 +269,5 @@ def _keep_first(
         limit,
         int(places["bytes"].to_numpy()[kept].sum()),
         tuple(starts),
-        (int(archive[last]), int(offset[last])),
+        place_of(places, int(last)),
     )

@@ -6,6 +6,7 @@ image's class stands in a published list, joined by the image's name: TFDS joins
 position and shifts every label behind a missing image, without a word.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -20,6 +21,8 @@ from transforms.errors import LabelError, printable, sample
 from transforms.planning.lists import SubsetList, decode_list, read_list
 
 UNLABELLED: Final = -1
+
+_WNID: Final = re.compile(r"n\d{8}", re.ASCII)
 
 LABEL_SCHEMA: Final = pa.schema(
     [
@@ -43,7 +46,10 @@ class Labeller(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LabelByContainer:
-    """Labels images with the class their inner tar is named after.
+    """Labels images with the class their inner tar or folder is named after.
+
+    Where it has no name, or one that is no WordNet id, the names of the images decide,
+    which begin with their class.
 
     Attributes:
         class_names: The name of class ``i`` at position ``i``.
@@ -52,21 +58,25 @@ class LabelByContainer:
     class_names: tuple[str, ...]
 
     def labels(self, table: MemberTable) -> npt.NDArray[np.int64]:
-        """Returns the container's class for every member.
+        """Returns the class of every member.
 
         Raises:
-            LabelError: The container is not named after a class.
+            LabelError: Neither the container is named after a class nor its members.
         """
         name = table.container.name
         if name not in self.class_names:
+            told = labels_by_name(table.members["name"], self.class_names)
+            if not _WNID.fullmatch(name) and not told.null_count:
+                found: npt.NDArray[np.int64] = told.to_numpy()
+                return found
             shown, first, last = map(
                 printable, (name, self.class_names[0], self.class_names[-1])
             )
             raise LabelError(
-                f"{table.archive.file.uri} holds {shown}.tar, but {shown} is none of "
-                f"the {len(self.class_names):,} classes ({first} to {last}). Name with "
-                "class_names a list of classes that has it, or with subset a list of "
-                "images that has none of it."
+                f"{table.archive.file.uri} holds images in {shown or 'no folder'}, "
+                f"which is none of the {len(self.class_names):,} classes ({first} to "
+                f"{last}). Name with class_names a list of classes that has it, or "
+                "with subset a list of images that has none of it."
             )
         return np.full(
             table.members.num_rows, self.class_names.index(name), dtype=np.int64

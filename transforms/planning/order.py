@@ -1,18 +1,22 @@
-"""The global order of a split's records.
+"""The global order of a split's records, and the order of its archives.
 
 An image's place follows from its name alone: the MD5 of the split's name and the
 file's name, ascending. It is the order TFDS writes (``core/hashing.py`` and
 ``core/shuffle.py``), so a change here changes every shard of every dataset and ends
 the equality with TFDS. MD5 spreads well and need not be secure; neither Python's
 ``hash`` nor ``random`` may be used instead, they differ between processes.
+
+The order of the archives decides which images a limit keeps, as in TFDS: the first.
 """
 
 import hashlib
 from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 
 def order_keys(names: Sequence[str], split: str) -> pa.Array:
@@ -58,3 +62,44 @@ def key_halves(keys: pa.ChunkedArray) -> npt.NDArray[np.uint64]:
     ]
     together = np.concatenate([np.empty(0, ">u8"), *chunks])
     return together.reshape(-1, 2).astype(np.uint64)
+
+
+class ImagePlace(NamedTuple):
+    """Where an image lies; places compare in the order of archives.
+
+    Attributes:
+        archive: The archive's position among those of the split.
+        file: The file in the archive's folder; empty for the archive's own.
+        offset: In bytes.
+    """
+
+    archive: int
+    file: str
+    offset: int
+
+
+def archive_order(rows: pa.Table) -> tuple[npt.NDArray[Any], ...]:
+    """Returns the keys that sort rows in archive order, as ``np.lexsort`` has them.
+
+    Args:
+        rows: With the columns ``archive``, ``file`` and ``offset``.
+    """
+    files = pc.rank(rows["file"].combine_chunks(), tiebreaker="dense").to_numpy()
+    return rows["offset"].to_numpy(), files, rows["archive"].to_numpy()
+
+
+def lies_up_to(rows: pa.Table, last: ImagePlace) -> npt.NDArray[np.bool_]:
+    """Returns for each row whether it lies at a place or before it."""
+    archive, offset = rows["archive"].to_numpy(), rows["offset"].to_numpy()
+    before = pc.less(rows["file"], last.file).to_numpy()
+    same = pc.equal(rows["file"], last.file).to_numpy()
+    within = before | (same & (offset <= last.offset))
+    found: npt.NDArray[np.bool_] = (archive < last.archive) | (
+        (archive == last.archive) & within
+    )
+    return found
+
+
+def place_of(rows: pa.Table, row: int) -> ImagePlace:
+    """Returns where the image of a row lies."""
+    return ImagePlace(*(rows[name][row].as_py() for name in ImagePlace._fields))

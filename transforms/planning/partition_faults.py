@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from transforms.archives import Archive
-from transforms.planning.order import key_halves
+from transforms.planning.order import ImagePlace, archive_order, key_halves, place_of
 
 SHOWN: Final = 5  # names in a message
 
@@ -26,11 +26,11 @@ class ImagePlaces:
 
     Attributes:
         name: Its name.
-        places: Archive and offset of it, or of two of its occurrences.
+        places: Where it lies, or two of its occurrences do.
     """
 
     name: str
-    places: tuple[tuple[int, int], ...]
+    places: tuple[ImagePlace, ...]
 
 
 def layers_of(rows: pa.Table, archives: Sequence[Archive]) -> npt.NDArray[np.int8]:
@@ -55,15 +55,12 @@ def find_repeated(
     if not len(twice):
         return 0, ()
     # Of equal rows the one that arrived first is first, which must not be seen.
-    archive, offset = rows["archive"].to_numpy(), rows["offset"].to_numpy()
     halves = key_halves(rows["key"])
-    order = np.lexsort((offset, archive, -layers, halves[:, 1], halves[:, 0]))
+    order = np.lexsort((*archive_order(rows), -layers, halves[:, 1], halves[:, 0]))
     shown = twice[:SHOWN]
     names = rows["name"].take(pa.array(shown)).to_pylist()
     found = [
-        ImagePlaces(
-            name, tuple((int(archive[i]), int(offset[i])) for i in order[row : row + 2])
-        )
+        ImagePlaces(name, tuple(place_of(rows, int(i)) for i in order[row : row + 2]))
         for name, row in zip(names, shown.tolist(), strict=True)
     ]
     return len(twice), tuple(found)
@@ -83,11 +80,8 @@ def find_useless(
     useless = np.flatnonzero((layers_of(rows, archives) > 0) & ~replacing)
     shown = rows.take(pa.array(useless[:SHOWN]))
     found = tuple(
-        ImagePlaces(name, ((archive, offset),))
-        for name, archive, offset in zip(
-            *(shown[column].to_pylist() for column in ("name", "archive", "offset")),
-            strict=True,
-        )
+        ImagePlaces(name, (place_of(shown, row),))
+        for row, name in enumerate(shown["name"].to_pylist())
     )
     return len(useless), found
 

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from transforms.archives import Archive
 from transforms.formats import example_sizes
 from transforms.planning.lists import SubsetList
-from transforms.planning.order import key_halves, order_keys, sort_by_key
+from transforms.planning.order import archive_order, key_halves, order_keys, sort_by_key
 from transforms.planning.partition_faults import (
     SHOWN,
     ImagePlaces,
@@ -53,6 +53,7 @@ PLACE_SCHEMA: Final = pa.schema(
     [
         pa.field("row", pa.int64(), nullable=False),  # position in its partition
         pa.field("archive", pa.int32(), nullable=False),
+        pa.field("file", pa.string(), nullable=False),
         pa.field("offset", pa.int64(), nullable=False),
         pa.field("bytes", pa.int64(), nullable=False),  # of its tf.train.Example
     ]
@@ -292,10 +293,10 @@ def _partition_of(keys: pa.ChunkedArray, partitions: int) -> npt.NDArray[np.int6
 
 def _first_places(kept: pa.Table, sizes: npt.NDArray[np.int64], limit: int) -> pa.Table:
     """Returns where the first rows in archive order lie, in the order of the rows."""
-    archive, offset = kept["archive"].to_numpy(), kept["offset"].to_numpy()
-    rows = np.sort(np.lexsort((offset, archive))[:limit])
+    rows = np.sort(np.lexsort(archive_order(kept))[:limit])
+    places = kept.select(["archive", "file", "offset"]).take(pa.array(rows))
     return pa.table(
-        [rows, archive[rows], offset[rows], sizes[rows]], schema=PLACE_SCHEMA
+        [pa.array(rows), *places.columns, pa.array(sizes[rows])], schema=PLACE_SCHEMA
     )
 
 

@@ -9,7 +9,6 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from transforms import storage
 from transforms.archives import MEMBER_SCHEMA, Archive, Container, MemberTable
 from transforms.planning.labels import LabelByContainer, Labeller, labels_by_name
 from transforms.planning.lists import SubsetList
@@ -18,10 +17,9 @@ from transforms.planning.order import order_keys
 SELECTED_SCHEMA: Final = pa.schema(
     [
         pa.field("name", pa.string(), nullable=False),
-        pa.field("offset", pa.int64(), nullable=False),  # of the bytes, in the file
-        pa.field("size", pa.int64(), nullable=False),  # bytes
+        *(MEMBER_SCHEMA.field(name) for name in ("file", "offset", "size", "detail")),
         pa.field("label", pa.int64(), nullable=False),
-        pa.field("key", pa.binary(16), nullable=False),  # see transforms.order
+        pa.field("key", pa.binary(16), nullable=False),  # see ``order``
     ]
 )
 
@@ -66,8 +64,7 @@ def select_members(
     """Returns a container's wanted members with their labels and order keys.
 
     Args:
-        table: All members of the container. Those of an overlay go by their names
-            without directories, for it may be packed in one of its own.
+        table: All members of the container.
         wanted: Names to keep; None for all.
         labeller: Gives the members their labels.
 
@@ -76,11 +73,6 @@ def select_members(
     """
     members = table.members
     names = members["name"].to_pylist()
-    if table.archive.layer:
-        names = [storage.base_name(name) for name in names]
-        members = members.set_column(
-            0, MEMBER_SCHEMA.field("name"), pa.array(names, pa.string())
-        )
     example = names[0] if names else ""
     keep: npt.NDArray[np.bool_] = np.fromiter(
         (wanted is None or name in wanted for name in names), np.bool_, len(names)
@@ -92,10 +84,11 @@ def select_members(
     else:
         labels = labeller.labels(replace(table, members=members))
     keys = order_keys(members["name"].to_pylist(), table.archive.split)
+    columns = members.select(["name", "file", "offset", "size", "detail"]).columns
     return SelectedTable(
         table.archive,
         table.container,
-        pa.table([*members.columns, pa.array(labels), keys], schema=SELECTED_SCHEMA),
+        pa.table([*columns, pa.array(labels), keys], schema=SELECTED_SCHEMA),
         table.members.num_rows,
         example,
     )

@@ -6,15 +6,14 @@ from typing import Final
 
 import pyarrow as pa
 
+from transforms.archives import MEMBER_SCHEMA, Archive
 from transforms.formats import SplitCounts
-from transforms.storage import FileInfo
 
 SHARD_SCHEMA: Final = pa.schema(
     [
         pa.field("archive", pa.int32(), nullable=False),  # position in archives
         pa.field("name", pa.string(), nullable=False),
-        pa.field("offset", pa.int64(), nullable=False),  # of the bytes, in the file
-        pa.field("size", pa.int64(), nullable=False),  # bytes
+        *(MEMBER_SCHEMA.field(name) for name in ("file", "offset", "size", "detail")),
         pa.field("label", pa.int64(), nullable=False),
     ]
 )
@@ -28,7 +27,7 @@ class ShardSpec:
         split: The split it belongs to.
         index: Its position in the split.
         count: Number of shards of the split.
-        archives: The files its members lie in.
+        archives: What its members lie in.
         members: Rows of ``SHARD_SCHEMA`` in the order of the shard's records.
         files: Number of files it is cut into, in formats that limit a file's size.
         counts: How its split came to its number of examples.
@@ -37,7 +36,7 @@ class ShardSpec:
     split: str
     index: int
     count: int
-    archives: tuple[FileInfo, ...]
+    archives: tuple[Archive, ...]
     members: pa.Table
     files: Mapping[str, int] = field(default_factory=dict)
     counts: SplitCounts = field(default_factory=SplitCounts)

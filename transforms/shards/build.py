@@ -66,7 +66,7 @@ def shard_fingerprint(spec: ShardSpec, output: ShardOutput, format_name: str) ->
         asdict(output.images[spec.split]),
         output.pixels,
         [name for name, _ in _files(spec, output, format_name)],
-        [asdict(archive) for archive in spec.archives],
+        [(asdict(archive.file), archive.form) for archive in spec.archives],
     ]
     digest = hashlib.sha256(json.dumps(facts).encode())
     for column in spec.members.columns:

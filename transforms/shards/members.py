@@ -69,6 +69,7 @@ def treated_members(
         with_pixels: Whether pixels are observed too, which takes decoding.
 
     Raises:
+        ArchiveError: A member is damaged in its archive.
         StorageError: A member can't be read.
     """
     members = _read_members(spec)
@@ -92,14 +93,14 @@ def treated_members(
 def _read_members(spec: ShardSpec) -> Iterator[tuple[Source, bytes]]:
     """Yields the shard's members in order."""
     columns = spec.members.to_pydict()
-    places: list[Place] = list(
-        zip(columns["archive"], columns["offset"], columns["size"], strict=True)
-    )
+    places = list(map(Place, *(columns[field] for field in Place._fields)))
+    uris = [archive.file.uri for archive in spec.archives]
     rows = zip(columns["name"], columns["label"], places, strict=True)
     with open_members(spec.archives) as members:
         images = zip(rows, members.read_all(places), strict=True)
-        for (name, label, (archive, offset, size)), data in images:
-            yield Source(name, label, spec.archives[archive].uri, offset, size), data
+        for (name, label, place), data in images:
+            archive, file, offset, size, detail = place
+            yield Source(name, label, uris[archive], offset, size, file, detail), data
 
 
 def _treat_all(

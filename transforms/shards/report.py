@@ -11,12 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Final
 
+from transforms.archives import Archive
 from transforms.formats import FileFacts, Source, SplitCounts
 from transforms.shards.members import Rejected
 from transforms.statistics import Statistics, from_json, to_json
 from transforms.storage import FileInfo
 
-FORMAT: Final = 2  # raise it when a stored report gets or loses a field
+FORMAT: Final = 3  # raise it when a stored report gets or loses a field
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class ShardReport:
         index: Its position in the split.
         count: Number of shards of the split.
         wanted: Number of its members.
-        archives: The files they lie in.
+        archives: What they lie in.
         files: Its files in order, by format.
         statistics: What was counted of the images that were written.
         rejected: The images that were not, in order.
@@ -39,7 +40,7 @@ class ShardReport:
     index: int
     count: int
     wanted: int
-    archives: tuple[FileInfo, ...]
+    archives: tuple[Archive, ...]
     files: Mapping[str, tuple[FileFacts, ...]]
     statistics: Statistics
     rejected: tuple[Rejected, ...]
@@ -78,7 +79,10 @@ def decode_report(
         if (found.pop("format"), found.pop("fingerprint")) != (FORMAT, fingerprint):
             return None
         published = [FileInfo(**file) for file in found.pop("published")]
-        found["archives"] = tuple(FileInfo(**archive) for archive in found["archives"])
+        found["archives"] = tuple(
+            Archive(**archive | {"file": FileInfo(**archive["file"])})
+            for archive in found["archives"]
+        )
         found["files"] = {
             name: tuple(FileFacts(**file) for file in files)
             for name, files in found["files"].items()

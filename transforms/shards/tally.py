@@ -5,13 +5,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain
 
-from transforms.archives import open_members
+from transforms.archives import Archive, Place, open_members
 from transforms.errors import BuildError, StorageError
 from transforms.formats import Source, SplitCounts, SplitFacts
 from transforms.shards.members import Rejected
 from transforms.shards.report import ShardReport
 from transforms.statistics import Statistics, merge, rename_archives
-from transforms.storage import FileInfo, short_names
+from transforms.storage import short_names
 
 ReadSource = Callable[[Source], bytes]
 
@@ -26,7 +26,7 @@ class Tally:
         statistics: What was counted of the images that were written, by split.
         rejected: The images that were not, by split.
         counts: How each split came to its number of examples.
-        archives: The files they all lie in, by the names that images have for them.
+        archives: What they all lie in, by the names that images have for them.
     """
 
     wanted: int
@@ -34,7 +34,7 @@ class Tally:
     statistics: Mapping[str, Statistics]
     rejected: Mapping[str, tuple[Rejected, ...]]
     counts: Mapping[str, SplitCounts]
-    archives: Mapping[str, FileInfo]
+    archives: Mapping[str, Archive]
 
 
 def add_up(
@@ -61,7 +61,7 @@ def add_up(
         for report in found:
             _check_counts(report)
     archives = {
-        archive.uri: archive
+        archive.file.uri: archive
         for archive in chain.from_iterable(report.archives for report in reports)
     }
     # Documents don't say where an archive lies, only which it is.
@@ -109,7 +109,7 @@ def _list_files(
 
 
 @contextmanager
-def open_sources(archives: Mapping[str, FileInfo]) -> Iterator[ReadSource]:
+def open_sources(archives: Mapping[str, Archive]) -> Iterator[ReadSource]:
     """Gives a function that reads an image's bytes where they lie in the archives.
 
     Args:
@@ -118,7 +118,13 @@ def open_sources(archives: Mapping[str, FileInfo]) -> Iterator[ReadSource]:
     positions = {name: position for position, name in enumerate(archives)}
     with open_members(archives.values()) as members:
         yield lambda source: members.read(
-            (positions[source.archive], source.offset, source.size)
+            Place(
+                positions[source.archive],
+                source.file,
+                source.offset,
+                source.size,
+                source.detail,
+            )
         )
 
 

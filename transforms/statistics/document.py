@@ -68,10 +68,14 @@ def _split(statistics: Statistics) -> dict[str, Any]:
 
 def _source(source: Source) -> dict[str, Any]:
     """Returns a source for JSON; ``asdict`` takes ten times as long."""
+    within = {"file": source.file} if source.file else {}
+    detail = {"detail": source.detail} if source.detail else {}
     return {
         "name": source.name,
         "label": source.label,
         "archive": source.archive,
+        **within,
         "offset": source.offset,
         "size": source.size,
+        **detail,
     }

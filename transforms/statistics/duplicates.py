@@ -24,7 +24,9 @@ HASHES: Final = pa.schema(
         pa.field("name", pa.string()),
         pa.field("label", pa.int32()),
         pa.field("archive", pa.dictionary(pa.int32(), pa.string())),
-        pa.field("offset", pa.int64()),  # of the bytes in the archive
+        pa.field("file", pa.string()),
+        pa.field("offset", pa.int64()),  # of the bytes there
+        pa.field("detail", pa.string()),
     ]
 )
 
@@ -90,7 +92,9 @@ def hash_table(sources: Sequence[Source], digests: Iterable[bytes]) -> pa.Table:
         "archive": pa.array(
             [source.archive for source in sources], pa.string()
         ).dictionary_encode(),
+        "file": [source.file for source in sources],
         "offset": [source.offset for source in sources],
+        "detail": [source.detail for source in sources],
     }
     return pa.table(columns, HASHES)
 

@@ -11,7 +11,7 @@ from tests.suites.fuzz.harness import fuzz
 
 with atheris.instrument_imports(include=["transforms", "tests.helpers.oracles"]):
     from tests.helpers.oracles import check_links, check_walk
-    from transforms.archives.tar_header import BLOCK, TarFormatError
+    from transforms.archives.tar.header import BLOCK, TarFormatError
 
 _MEMBERS = [  # of all kinds: name, type, and what a link leads to
     ("a.JPEG", tarfile.REGTYPE, ""),

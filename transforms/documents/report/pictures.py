@@ -9,7 +9,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import fields, replace
 from itertools import chain, islice
 from typing import Any, Final
 
@@ -160,8 +160,10 @@ def _rejected_gallery(tally: Tally, draw: _Draw) -> Gallery:
 
 
 def _source(image: Mapping[str, Any]) -> Source:
-    keys = ("name", "label", "archive", "offset", "size")
-    return Source(**{key: image[key] for key in keys})
+    known = {
+        each.name: image[each.name] for each in fields(Source) if each.name in image
+    }
+    return Source(**known)
 
 
 def _duplicate_note(split: str, group: Mapping[str, Any]) -> str:

@@ -16,9 +16,9 @@ from tests.helpers.oracles import (
     walk,
     walk_whole,
 )
-from transforms.archives.tar import TarMember, TarWalk, walk_tars
-from transforms.archives.tar_end import TarEnd
-from transforms.archives.tar_header import BLOCK, Range, TarFormatError
+from transforms.archives.tar.end import TarEnd
+from transforms.archives.tar.header import BLOCK, Range, TarFormatError
+from transforms.archives.tar.walk import TarMember, TarWalk, walk_tars
 
 END_OF_ARCHIVE = bytes(2 * BLOCK)
 POSIX_MAGIC = b"ustar\x0000"

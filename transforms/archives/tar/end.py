@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from transforms.archives.tar_header import (
+from transforms.archives.tar.header import (
     BLOCK,
     RECORD,
     Range,

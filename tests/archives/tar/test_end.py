@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.archives.test_tar import END_OF_ARCHIVE, FIRST, blocks, fault, header
+from tests.archives.tar.test_walk import END_OF_ARCHIVE, FIRST, blocks, fault, header
 from tests.helpers.archives import tar
 from tests.helpers.oracles import walk_whole
 from transforms import storage
-from transforms.archives.tar import TarMember, TarWalk, walk_tars
-from transforms.archives.tar_end import TarEnd
-from transforms.archives.tar_header import BLOCK, RECORD, Range, TarFormatError
+from transforms.archives.tar.end import TarEnd
+from transforms.archives.tar.header import BLOCK, RECORD, Range, TarFormatError
+from transforms.archives.tar.walk import TarMember, TarWalk, walk_tars
 
 MEMBER = TarMember("first", 512, 3, "file")
 MARKED = FIRST + END_OF_ARCHIVE

@@ -13,11 +13,12 @@ member, links and devices with a size, anything but zeros after the end. This mo
 does no I/O of its own; the caller passes functions that read ranges.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import suppress
 from typing import Final, NamedTuple
 
-from transforms.archives.tar_end import NextData, ReadMany, TarEnd, check_end
-from transforms.archives.tar_header import (
+from transforms.archives.tar.end import NextData, ReadMany, TarEnd, check_end
+from transforms.archives.tar.header import (
     BLOCK,
     RECORD,
     ZERO_BLOCK,
@@ -110,7 +111,7 @@ def walk_tars(
             cut off, a kind of member is met that can't be read in place, or something
             follows the end.
     """
-    walks = [_walk(offset, offset + size) for offset, size in tars]
+    walks = [_walk(offset, offset + size, []) for offset, size in tars]
     ended = [_Walked([], offset + size, b"") for offset, size in tars]
     waiting = [(i, walk, next(walk)) for i, walk in enumerate(walks)]
     while waiting:
@@ -130,6 +131,31 @@ def walk_tars(
     return found
 
 
+def first_files(
+    read: Callable[[int, int], bytes], tar: Range, count: int
+) -> list[TarMember]:
+    """Returns a tar's first files, links not counted.
+
+    Args:
+        read: Returns exactly the bytes of a range.
+        tar: Offset and size of the tar.
+        count: Most files to look for.
+
+    Raises:
+        TarFormatError: A header before them is corrupt.
+    """
+    start, size = tar
+    members: list[TarMember] = []
+    files: list[TarMember] = []
+    walk = _walk(start, start + size, members)
+    with suppress(StopIteration):
+        wanted = next(walk)
+        while len(files) < count:
+            wanted = walk.send(read(*wanted))
+            files = [member for member in members if member.kind == "file"]
+    return files
+
+
 class _Walked(NamedTuple):
     """The members, where the end-of-archive block is, and what was read from there."""
 
@@ -138,9 +164,10 @@ class _Walked(NamedTuple):
     known: bytes
 
 
-def _walk(start: int, end: int) -> Generator[Range, bytes, _Walked]:
-    """Yields the ranges to read, is sent their bytes, and returns the members."""
-    members: list[TarMember] = []
+def _walk(
+    start: int, end: int, members: list[TarMember]
+) -> Generator[Range, bytes, _Walked]:
+    """Yields the ranges to read, is sent their bytes, and lists the members."""
     position = start
     previous = ""
     extension = _NO_EXTENSION

@@ -1,4 +1,4 @@
-"""Where the images lie in nested and flat archives, and what is said of wrong ones."""
+"""Where the images lie in tars, and what is said of wrong ones."""
 
 import bz2
 import gzip
@@ -6,40 +6,36 @@ import io
 import lzma
 import tarfile
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.archives.test_tar import FIRST, pack
+from tests.archives.tar.test_walk import FIRST, pack
 from tests.helpers.archives import tar
 from transforms import storage
 from transforms.archives.containers import (
     Archive,
     Container,
     ContainerBatch,
-    Layout,
     MemberTable,
     Skipped,
     batch_containers,
-    find_containers,
-    walk_containers,
 )
-from transforms.archives.names import image_name
-from transforms.archives.tar_end import TarEnd
+from transforms.archives.forms import find_containers, walk_containers
+from transforms.archives.tar.end import TarEnd
 from transforms.errors import ArchiveError, StorageError
 
-MakeArchive = Callable[[bytes, Layout], Archive]
+MakeArchive = Callable[[bytes], Archive]
 
 
 @pytest.fixture
 def make(tmp_path: Path) -> MakeArchive:
     """Returns a function that writes an archive."""
 
-    def make_archive(data: bytes, layout: Layout) -> Archive:
+    def make_archive(data: bytes) -> Archive:
         path = tmp_path / "images.tar"
         path.write_bytes(data)
-        return Archive("train", storage.file_info(str(path)), layout)
+        return Archive("train", storage.file_info(str(path)), "tar")
 
     return make_archive
 
@@ -51,6 +47,14 @@ def list_members(archive: Archive) -> list[MemberTable]:
         for batch in batch_containers(archive, containers, None)
         for table in walk_containers(batch)
     ]
+
+
+def places(table: MemberTable) -> list[dict]:
+    """Returns the members without what only other forms have."""
+    rows = table.members.to_pylist()
+    for row in rows:
+        assert (row.pop("class_name"), row.pop("file"), row.pop("detail")) == ("",) * 3
+    return rows
 
 
 def refusal(archive: Archive) -> str:
@@ -69,7 +73,7 @@ def test_every_image_of_a_nested_archive_is_found_in_place(make: MakeArchive) ->
         "n03": [],
     }
     data = tar((f"{wnid}.tar", tar(members)) for wnid, members in images.items())
-    archive = make(data, "nested")
+    archive = make(data)
     containers = find_containers(archive)
     assert containers == (
         Container("n02", 512, 10240, 0, 3),
@@ -88,19 +92,49 @@ def test_every_image_of_a_nested_archive_is_found_in_place(make: MakeArchive) ->
 
 
 def test_a_flat_archive_is_its_own_container(make: MakeArchive) -> None:
-    members = [("ILSVRC2012_val_00000002.JPEG", b"22"), ("b/c.JPEG", b"3")]
+    members = [("ILSVRC2012_val_00000002.JPEG", b"22"), ("c.JPEG", b"3")]
     data = tar(members)
-    archive = make(data, "flat")
+    archive = make(data)
     (table,) = list_members(archive)
     assert table.container == Container("", 0, len(data), 0, 1)
-    assert table.members.to_pylist() == [
+    assert places(table) == [
         {"name": "ILSVRC2012_val_00000002.JPEG", "offset": 512, "size": 2},
-        {"name": "b/c.JPEG", "offset": 1536, "size": 1},
+        {"name": "c.JPEG", "offset": 1536, "size": 1},
+    ]
+
+
+def test_the_folders_of_a_tree_are_its_containers(make: MakeArchive) -> None:
+    members = [
+        ("ILSVRC/Data/CLS-LOC/train/n02/n02_1.JPEG", b"1"),
+        ("ILSVRC/Data/CLS-LOC/train/n01/n01_1.jpg", b"22"),
+        ("ILSVRC/Annotations/n01/n01_1.xml", b"<a/>"),
+        ("ILSVRC/Data/CLS-LOC/train/n02/n02_7.JPEG", b"333"),
+        ("ILSVRC/Data/CLS-LOC/val/ILSVRC2012_val_00000001.JPEG", b"4"),
+    ]
+    data = tar(members)
+    tables = list_members(make(data))
+    assert [table.container for table in tables] == [
+        Container("n02", 0, len(data), 0, 3),
+        Container("n01", 0, len(data), 1, 3),
+        Container("val", 0, len(data), 2, 3),
+    ]
+    assert [places(table) for table in tables] == [
+        [
+            {"name": "n02_1.JPEG", "offset": 512, "size": 1},
+            {"name": "n02_7.JPEG", "offset": 3584, "size": 3},
+        ],
+        [{"name": "n01_1.jpg", "offset": 1536, "size": 2}],
+        [{"name": "ILSVRC2012_val_00000001.JPEG", "offset": 4608, "size": 1}],
+    ]
+    assert [table.skipped for table in tables] == [
+        Skipped(others=1),
+        Skipped(),
+        Skipped(),
     ]
 
 
 def test_an_empty_flat_archive_has_no_images(make: MakeArchive) -> None:
-    (table,) = list_members(make(tar([]), "flat"))
+    (table,) = list_members(make(tar([])))
     assert table.members.num_rows == 0
 
 
@@ -118,7 +152,7 @@ def test_prefixes_of_archives_packed_anew_are_cut_off(
     outer: list[tuple[str, bytes | None]] = [(f"{prefix}n01.tar", inner)]
     if prefix:
         outer.insert(0, (prefix, None))
-    (table,) = list_members(make(pack(outer), "nested"))
+    (table,) = list_members(make(pack(outer)))
     assert table.container.name == "n01"
     assert table.members["name"].to_pylist() == ["n01_1.JPEG", "n01_2.JPEG"]
     assert table.skipped == Skipped(directories=1)
@@ -144,7 +178,7 @@ def test_what_is_no_image_is_skipped_and_counted(
             info = tarfile.TarInfo(name)
             info.type, info.linkname = kind, "nothing.JPEG"
             odd.addfile(info)
-    (table,) = list_members(make(path.read_bytes(), "flat"))
+    (table,) = list_members(make(path.read_bytes()))
     assert table.members["name"].to_pylist() == ["a.JPEG"]
     assert table.skipped == Skipped(directories=1, links=1, leftovers=6)
 
@@ -152,12 +186,12 @@ def test_what_is_no_image_is_skipped_and_counted(
 def test_what_is_no_tar_in_a_nested_archive_is_passed_over(make: MakeArchive) -> None:
     inner = tar([("n01_1.JPEG", b"1")])
     outer = tar([("README", b"x"), ("._n01.tar", b"junk"), ("n01.tar", inner)])
-    containers = find_containers(make(outer, "nested"))
+    containers = find_containers(make(outer))
     assert [(c.name, c.position, c.total) for c in containers] == [("n01", 0, 1)]
 
 
 def test_containers_are_batched_in_order(make: MakeArchive) -> None:
-    archive = make(tar([]), "nested")
+    archive = make(tar([]))
     containers = tuple(Container(f"n{i}", 512 * i, 512, i, 1000) for i in range(1000))
     batches = batch_containers(archive, containers, "saved")
     assert len(batches) > 8  # enough for every core of most machines
@@ -168,73 +202,20 @@ def test_containers_are_batched_in_order(make: MakeArchive) -> None:
     assert sum((batch.containers for batch in batches), ()) == containers
 
 
-@pytest.mark.parametrize(
-    ("path", "container", "name"),
-    [
-        ("n01_1.JPEG", "n01", "n01_1.JPEG"),
-        ("./n01_1.JPEG", "n01", "n01_1.JPEG"),
-        ("n01/n01_1.JPEG", "n01", "n01_1.JPEG"),
-        ("./train/n01/n01_1.JPEG", "n01", "n01_1.JPEG"),
-        ("train/n01_1.JPEG", "n01", "n01_1.JPEG"),
-        ("val/a.JPEG", "", "a.JPEG"),
-        ("test/a.JPEG", "", "a.JPEG"),
-        ("other/a.JPEG", "", "other/a.JPEG"),
-        ("n02/a.JPEG", "n01", "n02/a.JPEG"),
-        ("a//b/./c.JPEG", "", "a/b/c.JPEG"),
-        ("train", "", "train"),  # a file's own name is never cut off
-        ("val/train", "", "train"),
-        ("a b.JPEG", "", "a b.JPEG"),
-        ("ü.JPEG", "", "ü.JPEG"),
-        ("._n01_1.JPEG", "n01", None),
-        ("./._n01_1.JPEG", "n01", None),
-        ("n01/._n01_1.JPEG", "n01", None),
-        ("other/._a.JPEG", "", None),
-        (".DS_Store", "", None),
-        ("val/.DS_Store", "", None),
-        (".hidden/a.JPEG", "", None),
-        ("a.JPEG~", "", None),
-        ("val/a.JPEG~", "", None),
-        ("__MACOSX/a.JPEG", "", None),
-        ("./__MACOSX/val/._a.JPEG", "", None),
-        ("/val/a.JPEG", "", None),
-        ("../a.JPEG", "", None),
-        ("val/../a.JPEG", "", None),
-        ("other/../a.JPEG", "", None),
-        ("./", "", None),
-        ("/", "", None),
-        ("", "", None),
-    ],
-)
-def test_image_name(path: str, container: str, name: str | None) -> None:
-    assert image_name(path, container) == name
-
-
 # --- What is refused ------------------------------------------------------------------
 
 
-def test_flat_archive_given_as_nested_is_refused(make: MakeArchive) -> None:
-    archive = make(tar((f"{i}.JPEG", b"") for i in range(5)), "nested")
+def test_images_beside_class_tars_are_refused(make: MakeArchive) -> None:
+    inner = tar([("n01_1.JPEG", b"1")])
+    images = [(f"d/{i}.jpg", b"") for i in range(5)]
+    archive = make(tar([("README", b""), ("n01.tar", inner), *images]))
     assert refusal(archive) == (
-        f"{archive.file.uri} is not the training archive: it should be a tar of one "
-        "tar per class, but holds 0.JPEG, 1.JPEG, 2.JPEG and 2 more. A flat archive of "
-        "images may be the validation or the test archive."
+        f"{archive.file.uri} holds tars and, beside them, 5 images: d/0.jpg, d/1.jpg, "
+        "d/2.jpg and 2 more. Images are taken from class tars or from folders, not "
+        "from both; take one kind out."
     )
 
 
-def test_empty_archive_given_as_nested_is_refused(make: MakeArchive) -> None:
-    assert "but holds no files." in refusal(make(tar([]), "nested"))
-
-
-def test_nested_archive_given_as_flat_is_refused(make: MakeArchive) -> None:
-    archive = make(tar((f"n0{i}.tar", tar([])) for i in range(4)), "flat")
-    assert refusal(replace(archive, split="validation")) == (
-        f"{archive.file.uri} should be a flat archive of validation images, but holds "
-        "tars: n00.tar, n01.tar, n02.tar and 1 more. That is how the training archive "
-        "is laid out; check which file is which."
-    )
-
-
-@pytest.mark.parametrize("layout", ["nested", "flat"])
 @pytest.mark.parametrize(
     ("name", "compress"),
     [
@@ -246,9 +227,9 @@ def test_nested_archive_given_as_flat_is_refused(make: MakeArchive) -> None:
     ids=["gzip", "bzip2", "xz", "zstd"],
 )
 def test_compressed_archive_is_refused(
-    name: str, compress: Callable[[bytes], bytes], layout: Layout, make: MakeArchive
+    name: str, compress: Callable[[bytes], bytes], make: MakeArchive
 ) -> None:
-    archive = make(compress(tar([("n01.tar", tar([]))])), layout)
+    archive = make(compress(tar([("n01.tar", tar([]))])))
     assert refusal(archive) == (
         f"{archive.file.uri} is compressed with {name}. Members of a compressed "
         "archive can't be read in place; decompress it first."
@@ -257,7 +238,7 @@ def test_compressed_archive_is_refused(
 
 def test_compressed_inner_tar_is_refused(make: MakeArchive) -> None:
     inner = gzip.compress(tar([("a.JPEG", b"1")]) + bytes(20_000), mtime=0)
-    archive = make(tar([("n01.tar", inner.ljust(600, b"\0"))]), "nested")
+    archive = make(tar([("n01.tar", inner.ljust(600, b"\0"))]))
     assert refusal(archive) == (
         f"{archive.file.uri} (in n01.tar) is damaged at byte 512: it is compressed "
         "with gzip. Compare its size and checksum with the published ones and get it "
@@ -304,16 +285,15 @@ def test_damaged_inner_tar_is_named_with_the_place(
 ) -> None:
     # n00 fills bytes 512 to 10,752; n01 begins at 11,264.
     members = [("n00.tar", WHOLE), ("n01.tar", inner), ("n02.tar", WHOLE)]
-    archive = make(tar(members), "nested")
+    archive = make(tar(members))
     assert refusal(archive) == (
         f"{archive.file.uri} (in n01.tar) is {where}. Compare its size and checksum "
         "with the published ones and get it again."
     )
 
 
-@pytest.mark.parametrize("layout", ["nested", "flat"])
-def test_truncated_archive_is_refused(layout: Layout, make: MakeArchive) -> None:
-    archive = make(tar([("n00.tar", WHOLE), ("n01.tar", WHOLE)])[:12_000], layout)
+def test_truncated_archive_is_refused(make: MakeArchive) -> None:
+    archive = make(tar([("n00.tar", WHOLE), ("n01.tar", WHOLE)])[:12_000])
     assert refusal(archive).startswith(
         f"{archive.file.uri} is damaged at byte 10,752 after n00.tar: n01.tar needs "
         "10,240 bytes and only 736 are there."
@@ -321,14 +301,14 @@ def test_truncated_archive_is_refused(layout: Layout, make: MakeArchive) -> None
 
 
 def test_empty_file_is_refused(make: MakeArchive) -> None:
-    archive = make(b"", "flat")
+    archive = make(b"")
     assert refusal(archive).startswith(f"{archive.file.uri} is damaged at byte 0: ")
 
 
 def test_archive_that_changed_since_is_refused(make: MakeArchive) -> None:
-    archive = make(tar([("n00.tar", WHOLE)]), "nested")
+    archive = make(tar([("n00.tar", WHOLE)]))
     containers = find_containers(archive)
-    changed = make(tar([("n00.tar", WHOLE), ("n01.tar", WHOLE)]) + bytes(512), "nested")
+    changed = make(tar([("n00.tar", WHOLE), ("n01.tar", WHOLE)]) + bytes(512))
     with pytest.raises(StorageError) as caught:
         walk_containers(ContainerBatch(archive, 0, containers))
     assert str(caught.value) == (
@@ -364,10 +344,10 @@ def test_links_are_images_with_the_bytes_they_lead_to(
     kind: bytes, make: MakeArchive
 ) -> None:
     data = linked_tar(
-        [("a.JPEG", b"11"), ("val/b.JPEG", b"2"), ("c.JPEG", "a.JPEG")], kind
+        [("a.JPEG", b"11"), ("./b.JPEG", b"2"), ("c.JPEG", "a.JPEG")], kind
     )
-    (table,) = list_members(make(data, "flat"))
-    assert table.members.to_pylist() == [
+    (table,) = list_members(make(data))
+    assert places(table) == [
         {"name": "a.JPEG", "offset": 512, "size": 2},
         {"name": "b.JPEG", "offset": 1536, "size": 1},
         {"name": "c.JPEG", "offset": 512, "size": 2},
@@ -381,7 +361,7 @@ def test_a_class_may_be_a_link_to_another(kind: bytes, make: MakeArchive) -> Non
     data = linked_tar(
         [("n01.tar", inner), ("n02.tar", "n01.tar"), ("README", "nothing")], kind
     )
-    first, second = list_members(make(data, "nested"))
+    first, second = list_members(make(data))
     assert first.container == Container("n01", 512, 10_240, 0, 2)
     assert second.container == Container("n02", 512, 10_240, 1, 2)
     assert first.members == second.members
@@ -390,7 +370,7 @@ def test_a_class_may_be_a_link_to_another(kind: bytes, make: MakeArchive) -> Non
 @KINDS
 def test_a_link_that_leads_nowhere_is_refused(kind: bytes, make: MakeArchive) -> None:
     inner = linked_tar([("a.JPEG", b"1"), ("b.JPEG", "../n02/c\n.JPEG")], kind)
-    archive = make(tar([("n01.tar", inner)]), "nested")
+    archive = make(tar([("n01.tar", inner)]))
     name = {b"1": "hard", b"2": "symbolic"}[kind]
     assert refusal(archive) == (
         f"{archive.file.uri} (in n01.tar): b.JPEG is a {name} link to "
@@ -402,8 +382,8 @@ def test_a_link_that_leads_nowhere_is_refused(kind: bytes, make: MakeArchive) ->
 
 def test_a_link_to_a_directory_is_skipped_and_counted(make: MakeArchive) -> None:
     data = linked_tar([("d/a.JPEG", b"1"), ("latest", "d")], tarfile.SYMTYPE)
-    (table,) = list_members(make(data, "flat"))
-    assert table.members["name"].to_pylist() == ["d/a.JPEG"]
+    (table,) = list_members(make(data))
+    assert table.members["name"].to_pylist() == ["a.JPEG"]
     assert table.skipped == Skipped(links=1)
 
 
@@ -411,7 +391,7 @@ def test_a_link_to_a_directory_is_skipped_and_counted(make: MakeArchive) -> None
 
 
 def test_two_tars_in_one_file_are_refused(make: MakeArchive) -> None:
-    archive = make(WHOLE + tar([("b.JPEG", b"2")]), "flat")
+    archive = make(WHOLE + tar([("b.JPEG", b"2")]))
     assert refusal(archive) == (
         f"{archive.file.uri} is damaged at byte 10,240 after a.JPEG: a second tar "
         "begins after its end, with b.JPEG, and readers of tars stop before it. tar "
@@ -421,24 +401,24 @@ def test_two_tars_in_one_file_are_refused(make: MakeArchive) -> None:
 
 
 def test_two_tars_as_one_class_are_refused(make: MakeArchive) -> None:
-    archive = make(tar([("n00.tar", WHOLE), ("n01.tar", WHOLE + WHOLE)]), "nested")
+    archive = make(tar([("n00.tar", WHOLE), ("n01.tar", WHOLE + WHOLE)]))
     assert refusal(archive).startswith(
         f"{archive.file.uri} (in n01.tar) is damaged at byte 21,504 after a.JPEG: a "
         "second tar begins after its end, with a.JPEG, "
     )
 
 
-@pytest.mark.parametrize("layout", ["nested", "flat"])
-def test_a_hole_over_headers_is_refused(layout: Layout, make: MakeArchive) -> None:
+@pytest.mark.parametrize("nested", [True, False])
+def test_a_hole_over_headers_is_refused(nested: bool, make: MakeArchive) -> None:
     images = [(f"n01_{number}.JPEG", b"\xff" * 20_000) for number in range(40)]
     data = bytearray(tar(images))
     data[400_000:465_536] = bytes(65_536)  # 64 KiB
-    if layout == "nested":
+    if nested:
         data[:0] = tar([("n01.tar", bytes(data))])[:512]
         data += bytes(1024)
-    archive = make(bytes(data), layout)
-    start = 512 if layout == "nested" else 0
-    inner = " (in n01.tar)" if layout == "nested" else ""
+    archive = make(bytes(data))
+    start = 512 if nested else 0
+    inner = " (in n01.tar)" if nested else ""
     # The header at 419,840 is gone, the bytes from 400,000 are an image's.
     assert refusal(archive).startswith(
         f"{archive.file.uri}{inner} is damaged at byte {465_536 + start:,} after "
@@ -452,7 +432,7 @@ def test_a_hole_over_the_header_of_a_class_is_refused(make: MakeArchive) -> None
     data = bytearray(tar((f"n{number:02d}.tar", inner) for number in range(4)))
     second = 512 + len(inner)
     data[second : second + 65_536] = bytes(65_536)
-    archive = make(bytes(data), "nested")
+    archive = make(bytes(data))
     assert refusal(archive).startswith(
         f"{archive.file.uri} is damaged at byte {second + 65_536:,} after n00.tar: "
         "after 65,536 zero bytes, "
@@ -463,14 +443,14 @@ def test_a_stopped_download_is_told_from_padding(make: MakeArchive) -> None:
     images = [(f"{number}.JPEG", b"\xff" * 20_000) for number in range(30)]
     data = tar(images)
     whole, half = len(data), 15 * 20_992 + 100  # within a member's header
-    (table,) = list_members(make(data, "flat"))
+    (table,) = list_members(make(data))
     assert (table.members.num_rows, table.end) == (30, TarEnd())
     stopped = data[:half] + bytes(whole - half)
     with pytest.raises(ArchiveError, match="the header's checksum is wrong"):
-        list_members(make(stopped, "flat"))
+        list_members(make(stopped))
     half -= 100 + 9000  # within a member's body
-    (table,) = list_members(make(data[:half] + bytes(whole - half), "flat"))
+    (table,) = list_members(make(data[:half] + bytes(whole - half)))
     zeros = whole - 15 * 20_992
     assert (table.members.num_rows, table.end) == (15, TarEnd(zeros=zeros))
-    (table,) = list_members(make(data[: 15 * 20_992], "flat"))
+    (table,) = list_members(make(data[: 15 * 20_992]))
     assert (table.members.num_rows, table.end) == (15, TarEnd(unmarked=1))

@@ -1,0 +1,194 @@
+"""Finds the archives of each split, in whatever form they are."""
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from typing import Final
+
+from beam_pipeline.config import LABEL_BY_CONTAINER, BuildConfig, SplitConfig
+from transforms import storage
+from transforms.archives import (
+    FORMS,
+    Archive,
+    FoundArchive,
+    Search,
+    missing_parts,
+    recognise,
+    search,
+)
+from transforms.errors import ArchiveError, sample
+from transforms.storage import is_absolute
+
+_DOWNLOAD_PAGE: Final = "https://image-net.org/download-images"
+_PATTERN: Final = frozenset("*?[")
+
+
+def find_archives(
+    config: BuildConfig, class_names: Sequence[str]
+) -> dict[str, list[Archive]]:
+    """Returns the archives of each split that has some, the lower layer first.
+
+    Args:
+        config: What is asked for.
+        class_names: The name of class ``i`` at position ``i``.
+
+    Raises:
+        ArchiveError: A split has none, several are there to choose from, or one is not
+            whole or damaged.
+        StorageError: One can't be read.
+    """
+    finder = _Finder(config, frozenset(class_names))
+    archives = {}
+    for split in config.versions[config.version]:
+        found = finder.find(split)
+        if found:
+            archives[split] = [
+                *(finder.archive(split, each, 0) for each in found),
+                *(finder.archive(split, each, 1) for each in finder.overlay(split)),
+            ]
+    return archives
+
+
+def describe_archives(archives: Sequence[Archive]) -> list[str]:
+    """Returns a line on each archive: whose images it has, where and in which form."""
+    return [
+        f"{archive.split}: {FORMS[archive.form].noun}, {archive.file.uri}"
+        for archive in archives
+    ]
+
+
+class _Finder:
+    """Looks for archives where the configuration says, or in manual_dir."""
+
+    def __init__(self, config: BuildConfig, class_names: frozenset[str]) -> None:
+        self._config = config
+        self._class_names = class_names
+        self._searched: Search | None = None
+
+    def find(self, split: str) -> Sequence[FoundArchive]:
+        """Returns what a split's images are taken from, overlays apart."""
+        wanted = self._config.splits[split]
+        found: Sequence[FoundArchive]
+        if wanted.archives:
+            found = self._named(split, wanted.archives)
+        else:
+            found = self._recognised(split, wanted)
+        if found and not self._config.allow_missing:
+            self._check_whole(split, wanted, found)
+        return found
+
+    def overlay(self, split: str) -> list[FoundArchive]:
+        """Returns the first overlay of a split that is there, in a list."""
+        paths = map(self._path, self._config.splits[split].overlays)
+        there = next(filter(storage.exists, paths), None)
+        return [] if there is None else [self._recognise(split, there)]
+
+    def archive(self, split: str, found: FoundArchive, layer: int) -> Archive:
+        """Returns a found archive as one of a split."""
+        names = self._config.splits[split].names
+        index_dir = self._config.index_dir
+        return Archive(split, found.file, found.form, layer, names, index_dir)
+
+    def _path(self, name: str) -> str:
+        if is_absolute(name):
+            return name
+        return storage.join(self._config.manual_dir, name)
+
+    def _recognise(self, split: str, uri: str) -> FoundArchive:
+        found = recognise(uri, self._class_names)
+        if found is None:
+            nouns = ", ".join(form.noun for form in FORMS.values())
+            raise ArchiveError(
+                f"{uri} should hold images of the {split} split, and is none of "
+                f"{nouns}."
+            )
+        return found
+
+    def _named(self, split: str, names: Sequence[str]) -> list[FoundArchive]:
+        """Returns the archives that a configuration names, each of which is there."""
+        found = []
+        for name in names:
+            uris = self._expand(self._path(name))
+            if not uris:
+                raise ArchiveError(
+                    f"The archive of the {split} split is missing: there is no "
+                    f"{self._path(name)}. {self._where_to_get_it()}"
+                )
+            found += [self._recognise(split, uri) for uri in uris]
+        return found
+
+    def _expand(self, path: str) -> list[str]:
+        """Returns the files that a path or pattern stands for."""
+        folder, _, name = path.rpartition("/")
+        there = [entry.name for entry in storage.list_entries(folder or "/")]
+        if name in there:
+            return [path]
+        if _PATTERN.isdisjoint(name):
+            return []
+        return [storage.join(folder, each) for each in there if fnmatchcase(each, name)]
+
+    def _recognised(self, split: str, wanted: SplitConfig) -> Sequence[FoundArchive]:
+        """Returns what holds images of a split's names in manual_dir."""
+        if self._searched is None:
+            overlays = [o for s in self._config.splits.values() for o in s.overlays]
+            self._searched = search(
+                self._config.manual_dir, self._class_names, overlays
+            )
+        found = [
+            archives
+            for archives in self._searched.archives
+            if any(archive.may_hold(wanted.names) for archive in archives)
+        ]
+        if len(found) > 1:
+            shown = ", or ".join(
+                f"{each[0].noun}, {each[0].file.uri}" for each in found
+            )
+            raise ArchiveError(
+                f"Images of the {split} split are there more than once: {shown}. Say "
+                f"which to take: --set splits.{split}.archives=[PATH]."
+            )
+        if found:
+            return found[0]
+        if wanted.optional and self._config.allow_missing:
+            return []
+        raise ArchiveError(self._missing(split, wanted, self._searched))
+
+    def _missing(self, split: str, wanted: SplitConfig, searched: Search) -> str:
+        seen = [
+            f"{archives[0].noun} {archives[0].file.uri}"
+            + (f" of {archives[0].names[0]}" if archives[0].names else "")
+            for archives in searched.archives
+        ]
+        there = f" What is there: {sample(seen)}." if seen else ""
+        remarks = "".join(f" {remark}" for remark in searched.remarks)
+        without = " --allow_missing builds without it." if wanted.optional else ""
+        return (
+            f"The archive of the {split} split is missing: nothing in "
+            f"{self._config.manual_dir} has images called {wanted.names}.{there}"
+            f"{remarks} {self._where_to_get_it()}{without}"
+        )
+
+    def _where_to_get_it(self) -> str:
+        return (
+            f"Get it from {_DOWNLOAD_PAGE} (you need to register), or say with "
+            "--manual_dir where it is."
+        )
+
+    def _check_whole(
+        self, split: str, wanted: SplitConfig, found: Sequence[FoundArchive]
+    ) -> None:
+        """Raises ArchiveError where parts or classes lack, as far as is known."""
+        parts = missing_parts(found)
+        if parts:
+            raise ArchiveError(
+                f"The {split} split lacks {len(parts):,} of its parts beside "
+                f"{found[0].file.uri}: {sample(parts)}. Get them, or pass "
+                "--allow_missing to build without them."
+            )
+        classes = frozenset().union(*(archive.classes for archive in found))
+        missing = sorted(self._class_names - classes) if classes else []
+        if missing and wanted.labels == LABEL_BY_CONTAINER and wanted.members:
+            raise ArchiveError(
+                f"{found[0].file.uri} has {len(classes):,} of "
+                f"{len(self._class_names):,} classes; missing: {sample(missing)}. "
+                "Pass --allow_missing to build without them."
+            )

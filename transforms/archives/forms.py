@@ -1,0 +1,88 @@
+"""The forms that archives come in: how each is recognised, listed and read."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from transforms import storage
+from transforms.archives.containers import (
+    Archive,
+    Container,
+    ContainerBatch,
+    MemberTable,
+)
+from transforms.archives.sources import MemberSource, StoredMembers
+from transforms.archives.tar.form import (
+    find_in_tar,
+    is_tar,
+    sample_tar,
+    walk_in_tar,
+)
+from transforms.storage import Entry, FileInfo
+
+PEEK: Final = 512  # bytes by which a file's form is recognised
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """One form of archive.
+
+    Attributes:
+        noun: What it is called, with an article.
+        begins: Whether a file is of this form, by its first ``PEEK`` bytes.
+        holds: Whether a folder is of this form, by its entries and the names of the
+            known classes.
+        identify: Returns what identifies the present state of an archive.
+        sample: Returns the paths of an archive's first few images, or of all where
+            that costs no more; they show which splits it holds.
+        find: Returns an archive's containers, from as little of it as shows them.
+        walk: Returns the members of containers, in order: one table for each, or more
+            where an archive that is walked as a whole turns out to have several.
+        open: Opens an archive for its images to be read.
+        offsets: What they count in: the archive's ``file``; a ``stream`` that it is
+            decoded to; or the files of a ``folder``.
+        keeps_index: Whether what is listed is worth keeping for the next run.
+    """
+
+    noun: str
+    begins: Callable[[bytes], bool] = lambda start: False
+    holds: Callable[[Sequence[Entry], Collection[str]], bool] = lambda *_: False
+    identify: Callable[[str], FileInfo] = storage.file_info
+    sample: Callable[[Archive], Sequence[str]]
+    find: Callable[[Archive], tuple[Container, ...]]
+    walk: Callable[[Archive, tuple[Container, ...]], list[MemberTable]]
+    open: Callable[[Archive], MemberSource]
+    offsets: Literal["file", "stream", "folder"] = "file"
+    keeps_index: bool = True
+
+
+FORMS: Final[Mapping[str, Form]] = {
+    "tar": Form(
+        noun="a tar",
+        begins=is_tar,
+        sample=sample_tar,
+        find=find_in_tar,
+        walk=walk_in_tar,
+        open=StoredMembers,
+    ),
+}
+
+
+def find_containers(archive: Archive) -> tuple[Container, ...]:
+    """Returns an archive's containers, from as little of it as shows them.
+
+    Raises:
+        ArchiveError: The archive is damaged, or of another form.
+        StorageError: It can't be read.
+    """
+    return FORMS[archive.form].find(archive)
+
+
+def walk_containers(batch: ContainerBatch) -> list[MemberTable]:
+    """Returns the members of the containers of a batch, in order.
+
+    Raises:
+        ArchiveError: A container is damaged.
+        StorageError: The archive can't be read, or has changed.
+    """
+    return FORMS[batch.archive.form].walk(batch.archive, batch.containers)
