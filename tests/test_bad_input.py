@@ -88,16 +88,16 @@ class Case:
 GET_AGAIN = "Compare its size and checksum with the published ones and get it again."
 CASES = {
     "train given as validation": Case(
-        "{validation} should be a flat archive of validation images, but holds tars: "
-        "n01440764.tar, n01443537.tar. That is how the training archive is laid out; "
-        "check which file is which.",
+        "Images of the train split are there more than once: a tar, {train}, or a tar, "
+        "{validation}. Say which to take: --set splits.train.archives=[PATH].",
         validation=TRAIN,
     ),
     "flat tar given as train": Case(
-        "{train} is not the training archive: it should be a tar of one tar per class, "
-        "but holds ILSVRC2012_val_00000003.JPEG, ILSVRC2012_val_00000001.JPEG, "
-        "ILSVRC2012_val_00000002.JPEG. A flat archive of images may be the validation "
-        "or the test archive.",
+        "The archive of the train split is missing: nothing in {archives} has images "
+        "called n*_*. What is there: a tar {train} of ILSVRC2012_val_00000003.JPEG, a "
+        "tar {validation} of ILSVRC2012_val_00000003.JPEG. Get it from "
+        "https://image-net.org/download-images (you need to register), or say with "
+        "--manual_dir where it is.",
         train=VALIDATION,
     ),
     "train cut inside an inner tar": Case(
@@ -131,8 +131,8 @@ CASES = {
         train=flipped(TRAIN, 512 + 10),
     ),
     "gzipped train": Case(
-        "{train} is compressed with gzip. Members of a compressed archive can't be "
-        "read in place; decompress it first.",
+        "{train} is compressed with gzip, of which no part can be read by itself. "
+        "Unpack it first.",
         train=gzip.compress(TRAIN),
     ),
     "list with names that are not there": Case(
@@ -187,17 +187,16 @@ CASES = {
         train=nested_tar({**CLASSES, "n01443537": CLASSES["n01440764"]}),
     ),
     "inner tar of no known class": Case(
-        "{train} holds n99999999.tar, but n99999999 is none of the 1,000 classes "
+        "{train} holds images in n99999999, which is none of the 1,000 classes "
         "(n01440764 to n15075141). Name with class_names a list of classes that has "
         "it, or with subset a list of images that has none of it.",
-        train=nested_tar({**CLASSES, "n99999999": [("a.JPEG", image(1))]}),
-        listed=[*LISTED, "a.JPEG"],
+        train=nested_tar({**CLASSES, "n99999999": [("n_a.JPEG", image(1))]}),
+        listed=[*LISTED, "n_a.JPEG"],
     ),
     "validation image without a label": Case(
-        "{validation} holds 2 images that have no label in "
+        "{validation} holds 1 images that have no label in "
         f"{LABELS.file}: "
-        "ILSVRC2012_val_00050001.JPEG, n01440764_1.JPEG. Is it the archive of the "
-        "validation split?",
+        "ILSVRC2012_val_00050001.JPEG. Is it the archive of the validation split?",
         validation=tar(
             [
                 *FLAT,
@@ -228,6 +227,7 @@ def test_a_bad_archive_or_list_is_told(
         train=archives / TRAIN_ARCHIVE,
         validation=archives / VALIDATION_ARCHIVE,
         list=archives / SUBSET_LIST,
+        archives=archives,
     )
     message = error_of(outcome, tmp_path / "data")
     if expected.endswith(" "):  # the rest is another library's, or a number
@@ -412,34 +412,30 @@ def test_what_the_archive_lacks_is_counted_where_it_is_allowed(
     assert (dataset_dir(tmp_path) / "dataset_info.json").is_file()
 
 
-def test_a_test_archive_that_was_unpacked_is_told(
-    archives: Path, tmp_path: Path
-) -> None:
-    (archives / "ILSVRC2012_img_test.tar").mkdir()
-    outcome = build(archives, tmp_path / "data", "--version", "5.1.0")
-    message = error_of(outcome, tmp_path / "data")
-    assert message.startswith("The archive of the test split is missing: ")
-    assert f" {archives / 'ILSVRC2012_img_test.tar'} is a folder (or a " in message
-
-
 @pytest.mark.parametrize(
-    ("split", "name"), [("train", TRAIN_ARCHIVE), ("validation", VALIDATION_ARCHIVE)]
+    ("split", "name", "pattern"),
+    [
+        ("train", TRAIN_ARCHIVE, "n*_*"),
+        ("validation", VALIDATION_ARCHIVE, "ILSVRC2012_val_*"),
+    ],
 )
-@pytest.mark.parametrize("instead", ["nothing", "a directory"])
-def test_a_missing_archive_is_told_with_where_to_get_it(
-    archives: Path, tmp_path: Path, split: str, name: str, instead: str
+def test_a_missing_archive_is_told_with_what_is_there(
+    archives: Path, tmp_path: Path, split: str, name: str, pattern: str
 ) -> None:
     (archives / name).unlink()
-    if instead == "a directory":  # as unpacking may leave it
-        (archives / name).mkdir()
+    (archives / name).mkdir()  # as unpacking may leave it, with nothing in it
+    (archives / "devkit.tar").write_bytes(b"none")
+    (there,) = {TRAIN_ARCHIVE, VALIDATION_ARCHIVE} - {name}
+    image_of = {
+        TRAIN_ARCHIVE: "n01440764_1.JPEG",
+        VALIDATION_ARCHIVE: "ILSVRC2012_val_00000003.JPEG",
+    }
     message = error_of(build(archives, tmp_path / "data"), tmp_path / "data")
-    folder = (
-        f" {archives / name} is a folder (or a link that leads nowhere), and an "
-        "archive is read as one file, as it was downloaded."
-    )
     assert message == (
-        f"The archive of the {split} split is missing: there is no {name} in "
-        f"{archives}.{folder if instead == 'a directory' else ''} Get it from "
+        f"The archive of the {split} split is missing: nothing in {archives} has "
+        f"images called {pattern}. What is there: a tar {archives / there} of "
+        f"{image_of[there]}. Without images, or of another form: "
+        f"{archives / 'devkit.tar'}. Get it from "
         "https://image-net.org/download-images (you need to register), or say with "
         "--manual_dir where it is."
     )

@@ -7,6 +7,7 @@ MEMBERS: Final = "members"  # images in them
 SKIPPED_DIRECTORIES: Final = "skipped_directories"
 SKIPPED_LINKS: Final = "skipped_links"  # that lead to no file
 SKIPPED_LEFTOVERS: Final = "skipped_leftovers"  # of editors and systems
+OTHER_SPLITS: Final = "other_splits"  # images that the split's names leave out
 SKIPPED_OTHERS: Final = "skipped_others"  # files that are no images by extension
 UNMARKED_ENDS: Final = "unmarked_ends"  # tars without end-of-archive blocks
 ZEROS_AT_ENDS: Final = "zeros_at_ends"  # zero bytes, more than padding takes

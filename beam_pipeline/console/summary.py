@@ -103,6 +103,7 @@ def _remarks(config: BuildConfig, split: str, counts: Counters) -> list[str]:
         (counters.UNMARKED_ENDS, "tars without end-of-archive blocks"),
         (counters.ZEROS_AT_ENDS, "zero bytes at the end of tars, more than padding"),
         (counters.SKIPPED_LEFTOVERS, "leftovers of editors and systems skipped"),
+        (counters.OTHER_SPLITS, "images skipped that are called otherwise"),
         (counters.SKIPPED_OTHERS, "files skipped that are no images by their names"),
     ):
         number = counts.get((split, counter), 0)

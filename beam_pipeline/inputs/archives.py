@@ -150,6 +150,8 @@ class _Finder:
             return found[0]
         if wanted.optional and self._config.allow_missing:
             return []
+        if self._searched.damaged:
+            raise ArchiveError(" ".join(self._searched.damaged))
         raise ArchiveError(self._missing(split, wanted, self._searched))
 
     def _missing(self, split: str, wanted: SplitConfig, searched: Search) -> str:
@@ -159,12 +161,16 @@ class _Finder:
             for archives in searched.archives
         ]
         there = f" What is there: {sample(seen)}." if seen else ""
-        remarks = "".join(f" {remark}" for remark in searched.remarks)
+        others = (
+            f" Without images, or of another form: {sample(list(searched.others))}."
+            if searched.others
+            else ""
+        )
         without = " --allow_missing builds without it." if wanted.optional else ""
         return (
             f"The archive of the {split} split is missing: nothing in "
             f"{self._config.manual_dir} has images called {wanted.names}.{there}"
-            f"{remarks} {self._where_to_get_it()}{without}"
+            f"{others} {self._where_to_get_it()}{without}"
         )
 
     def _where_to_get_it(self) -> str:

@@ -59,11 +59,13 @@ class Search:
 
     Attributes:
         archives: What images may be taken from; parts of one archive are together.
-        remarks: What looks like an archive and is of no use, in sentences.
+        damaged: What is wrong with archives that cannot be read, in sentences.
+        others: Files that are called like archives and are none.
     """
 
     archives: tuple[tuple[FoundArchive, ...], ...]
-    remarks: tuple[str, ...]
+    damaged: tuple[str, ...]
+    others: tuple[str, ...]
 
 
 def recognise(uri: str, class_names: Collection[str] = ()) -> FoundArchive | None:
@@ -98,7 +100,9 @@ def search(
     """
     found = _Searcher(frozenset(class_names), frozenset(passed_over))
     found.look_into(directory, _DEPTH)
-    return Search(tuple(map(tuple, found.archives)), tuple(found.remarks))
+    return Search(
+        tuple(map(tuple, found.archives)), tuple(found.damaged), tuple(found.others)
+    )
 
 
 class _Searcher:
@@ -110,7 +114,8 @@ class _Searcher:
         self._class_names = class_names
         self._passed_over = passed_over
         self.archives: list[list[FoundArchive]] = []
-        self.remarks: list[str] = []
+        self.damaged: list[str] = []
+        self.others: list[str] = []
 
     def look_into(self, directory: str, depth: int) -> None:
         entries = [
@@ -141,15 +146,12 @@ class _Searcher:
             try:
                 archive = _recognise_file(uri)
             except ArchiveError as error:
-                self.remarks.append(str(error))
+                self.damaged.append(str(error))
                 continue
             if archive is not None:
                 found.append(archive)
             elif uri.endswith(_ARCHIVE_ENDS):
-                self.remarks.append(
-                    f"{printable(uri)} is none of "
-                    f"{', '.join(form.noun for form in FORMS.values())}."
-                )
+                self.others.append(printable(uri))
         if found:
             self.archives.append(found)
 

@@ -101,6 +101,8 @@ class IndexArchives(beam.PTransform):  # type: ignore[misc]
             _count(split, counters.SKIPPED_LINKS, table.skipped.links)
             _count(split, counters.SKIPPED_LEFTOVERS, table.skipped.leftovers)
             _count(split, counters.SKIPPED_OTHERS, table.skipped.others)
+            left_out = whole.members.num_rows - table.members.num_rows
+            _count(split, counters.OTHER_SPLITS, left_out)
             for _, end in _ends(table):
                 _count(split, counters.UNMARKED_ENDS, end.unmarked)
                 _count(split, counters.ZEROS_AT_ENDS, end.zeros)

@@ -34,7 +34,6 @@ from transforms.archives.tar.header import (
     BLOCK,
     COMPRESSIONS,
     ZERO_BLOCK,
-    Range,
     TarFormatError,
     checksum_matches,
 )
@@ -111,7 +110,7 @@ def find_containers_in(
         ArchiveError: It is damaged, or holds images beside tars.
     """
     whole = Container("", 0, size, 0, 1)
-    first = _first_files(archive, reader, (0, size))
+    first = _first_files(archive, reader, whole)
     if not any(member.name.endswith(_TAR) for member in first):
         return (whole,)
     (walk,) = _walk(archive, reader, (whole,))
@@ -151,16 +150,20 @@ def sample_names(archive: Archive, reader: RangeReader, size: int) -> list[str]:
     Raises:
         ArchiveError: It is damaged there.
     """
-    first = _first_files(archive, reader, (0, size))
+    first = _first_files(archive, reader, Container("", 0, size, 0, 1))
     inner = next((member for member in first if member.name.endswith(_TAR)), None)
     if inner is not None:
-        first = _first_files(archive, reader, (inner.offset, inner.size))
+        stem = inner.name.rpartition("/")[2].removesuffix(_TAR)
+        container = Container(stem, inner.offset, inner.size, 0, 1)
+        first = _first_files(archive, reader, container)
     return [member.name for member in first]
 
 
-def _first_files(archive: Archive, reader: RangeReader, tar: Range) -> list[TarMember]:
-    with _faults_named(archive, (Container("", *tar, 0, 1),)):
-        return first_files(reader.read, tar, _PEEKED)
+def _first_files(
+    archive: Archive, reader: RangeReader, container: Container
+) -> list[TarMember]:
+    with _faults_named(archive, (container,)):
+        return first_files(reader.read, (container.offset, container.size), _PEEKED)
 
 
 def walk_containers_in(
