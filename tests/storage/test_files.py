@@ -11,7 +11,7 @@ import pytest
 from tests.suites.storage.contract import *  # noqa: F403
 from transforms import storage
 from transforms.errors import StorageError
-from transforms.storage.backend import FileInfo
+from transforms.storage.backend import FileInfo, Part
 from transforms.storage.local import LocalReader
 
 
@@ -123,11 +123,13 @@ def test_links_are_followed_and_what_is_no_file_has_no_state(tmp_path: Path) -> 
         ("d-itself", 0, ""),
         ("e-pipe", 0, ""),
     ]
+    assert storage.list_folders(str(below)) == ["b-directory"]
     reader = storage.open_files(str(below))
-    assert reader.read(FileInfo(f"{below}/a-file", 5, generation)) == b"12345"
+    file = FileInfo(f"{below}/a-file", 5, generation)
+    assert reader.read(Part(file, 0, 5)) == b"12345"
     for name in ("c-nowhere", "e-pipe"):
         with pytest.raises(StorageError, match=r"has changed|Can't read"):
-            reader.read(FileInfo(f"{below}/{name}", 0, ""))
+            reader.read(Part(FileInfo(f"{below}/{name}", 0, ""), 0, 0))
 
 
 def test_a_file_that_is_removed_while_its_directory_is_listed_is_left_out(
@@ -149,7 +151,7 @@ def test_a_file_that_is_written_over_is_noticed(tmp_path: Path) -> None:
     path.write_bytes(b"01234")  # in place
     os.utime(path, ns=(0, int(file.generation)))
     with pytest.raises(StorageError) as caught:
-        reader.read(file)
+        reader.read(Part(file, 0, 10))
     assert str(caught.value) == (
         f"{path} has changed since the build began: it had 10 bytes, now 5, or was "
         "modified. Rerun when it is at rest."
@@ -175,6 +177,7 @@ ACTIONS: dict[str, Callable[[str], object]] = {
     "write": lambda uri: storage.publish_bytes(uri, b"x"),
     "list": storage.list_names,
     "list_entries": lambda uri: list(storage.list_entries(uri)),
+    "list_folders": storage.list_folders,
     "make the directory": storage.make_directory,
     "remove": storage.remove,
     "remove_tree": storage.remove_tree,
@@ -198,6 +201,7 @@ def fail(action: str, path: Path) -> str:
         ("write", "file/a", NO_DIRECTORY),
         ("list", "file", NO_DIRECTORY),
         ("list_entries", "file", NO_DIRECTORY),
+        ("list_folders", "file", NO_DIRECTORY),
         ("make the directory", "file", NO_DIRECTORY),
         ("make the directory", "file/a", NO_DIRECTORY),
         ("read", ".", NO_FILE),

@@ -11,7 +11,23 @@ from transforms.archives.containers import (
     ContainerBatch,
     MemberTable,
 )
+from transforms.archives.folder import (
+    find_folders,
+    identify_folder,
+    is_image_folder,
+    list_folders,
+    open_folder,
+    sample_folder,
+)
 from transforms.archives.sources import MemberSource, StoredMembers
+from transforms.archives.tar.class_tars import (
+    find_class_tars,
+    holds_class_tars,
+    identify_class_tars,
+    open_class_tars,
+    sample_class_tars,
+    walk_class_tars,
+)
 from transforms.archives.tar.form import (
     find_in_tar,
     is_tar,
@@ -64,6 +80,27 @@ FORMS: Final[Mapping[str, Form]] = {
         find=find_in_tar,
         walk=walk_in_tar,
         open=StoredMembers,
+    ),
+    "folder": Form(
+        noun="a folder of images",
+        holds=is_image_folder,
+        identify=identify_folder,
+        sample=sample_folder,
+        find=find_folders,
+        walk=list_folders,
+        open=open_folder,
+        offsets="folder",
+        keeps_index=False,
+    ),
+    "tars": Form(
+        noun="a folder of class tars",
+        holds=holds_class_tars,
+        identify=identify_class_tars,
+        sample=sample_class_tars,
+        find=find_class_tars,
+        walk=walk_class_tars,
+        open=open_class_tars,
+        offsets="folder",
     ),
 }
 

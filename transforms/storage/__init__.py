@@ -1,6 +1,13 @@
 """Read byte ranges and publish files whole, on disks and object storage."""
 
-from transforms.storage.backend import Entry, FileInfo, FilesReader, RangeReader, Sink
+from transforms.storage.backend import (
+    Entry,
+    FileInfo,
+    FilesReader,
+    Part,
+    RangeReader,
+    Sink,
+)
 from transforms.storage.claims import exclusive, sweep
 from transforms.storage.files import (
     base_name,
@@ -11,6 +18,7 @@ from transforms.storage.files import (
     is_unfinished,
     join,
     list_entries,
+    list_folders,
     list_names,
     local_copy,
     make_directory,
@@ -35,6 +43,7 @@ __all__ = [
     "Entry",
     "FileInfo",
     "FilesReader",
+    "Part",
     "Pieces",
     "Publication",
     "RangeReader",
@@ -50,6 +59,7 @@ __all__ = [
     "is_unfinished",
     "join",
     "list_entries",
+    "list_folders",
     "list_names",
     "local_copy",
     "make_directory",

@@ -47,22 +47,36 @@ class Entry(NamedTuple):
     generation: str
 
 
-class FilesReader(Protocol):
-    """Reads whole, small files; may be shared by threads.
+class Part(NamedTuple):
+    """Names bytes of a file; those of all of it, most often.
 
     Attributes:
-        ahead: How many files are worth announcing at a time.
+        file: The file, as it was listed.
+        offset: Of the first byte.
+        size: Number of bytes.
+    """
+
+    file: FileInfo
+    offset: int
+    size: int
+
+
+class FilesReader(Protocol):
+    """Reads many files, of each a part or all of it; may be shared by threads.
+
+    Attributes:
+        ahead: How many parts are worth announcing at a time.
     """
 
     @property
     def ahead(self) -> int: ...  # noqa: D102
 
-    def prefetch(self, files: Sequence[FileInfo]) -> None:
-        """Announces files, each of which is going to be read soon."""
+    def prefetch(self, parts: Sequence[Part]) -> None:
+        """Announces parts, each of which is going to be read soon."""
         ...
 
-    def read(self, file: FileInfo) -> bytes:
-        """Returns the bytes of a file that is still as ``file`` says.
+    def read(self, part: Part) -> bytes:
+        """Returns bytes of a file that is still as it was listed.
 
         Raises:
             StorageError: It has changed, is gone, or cannot be read.
@@ -133,7 +147,7 @@ class Backend(Protocol):
         ...
 
     def open_files(self, directory: str) -> FilesReader:
-        """Opens the files below a directory, at any depth, to be read whole."""
+        """Opens the files below a directory, at any depth."""
         ...
 
     def open_file(self, uri: str) -> AbstractContextManager[BinaryIO]:
@@ -157,6 +171,10 @@ class Backend(Protocol):
 
         Links are followed. A request lists a thousand.
         """
+        ...
+
+    def list_folders(self, directory: str) -> list[str]:
+        """Returns the names of the directories in one, in any order; links followed."""
         ...
 
     def make_directory(self, uri: str) -> None:

@@ -92,7 +92,7 @@ def open_reader(file: FileInfo) -> RangeReader:
 
 
 def open_files(directory: str) -> FilesReader:
-    """Opens the files below a directory, at any depth, to be read whole.
+    """Opens the files below a directory, at any depth, to read many of them.
 
     Raises:
         StorageError: The storage cannot be reached.
@@ -170,6 +170,17 @@ def list_entries(directory: str) -> Iterator[Entry]:
         StorageError: It cannot be listed.
     """
     return _backend(directory).list_entries(directory)
+
+
+def list_folders(directory: str) -> list[str]:
+    """Returns the names of the directories in a directory, sorted.
+
+    Of many files this takes less time than ``list_entries``. Links are followed.
+
+    Raises:
+        StorageError: It cannot be listed.
+    """
+    return sorted(_backend(directory).list_folders(directory))
 
 
 def make_directory(uri: str) -> None:

@@ -7,12 +7,13 @@ import stat
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from transforms.errors import StorageError
 from transforms.storage.backend import (
     Entry,
     FileInfo,
+    Part,
     cut_off,
     has_changed,
     hidden_name,
@@ -20,6 +21,9 @@ from transforms.storage.backend import (
 )
 from transforms.storage.direct import DirectFile, sync
 from transforms.storage.locks import claim, is_not_offered, require_running
+
+# A pipe would wait for its writer otherwise.
+_READ_FLAGS: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 
 
 class LocalReader:
@@ -92,27 +96,33 @@ class LocalReader:
 
 
 class LocalFiles:
-    """Reads whole local files."""
+    """Reads parts of many local files, each of which is opened for itself."""
 
     ahead = 16
 
-    def prefetch(self, files: Sequence[FileInfo]) -> None:
-        """Does nothing: to announce a file takes as long as to open it."""
+    def prefetch(self, parts: Sequence[Part]) -> None:
+        """Asks the kernel to start reading parts into the page cache."""
+        for file, offset, size in parts:
+            with suppress(OSError):  # a read tells whether the file can be read
+                descriptor = os.open(file.uri, _READ_FLAGS)
+                try:
+                    os.posix_fadvise(descriptor, offset, size, os.POSIX_FADV_WILLNEED)
+                finally:
+                    os.close(descriptor)
 
-    def read(self, file: FileInfo) -> bytes:
-        """Returns the bytes of a file that is still as ``file`` says."""
+    def read(self, part: Part) -> bytes:
+        """Returns bytes of a file that is still as it was listed."""
+        file, offset, size = part
         try:
-            # A pipe of that name would wait for its writer.
-            flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
-            descriptor = os.open(file.uri, flags)
+            descriptor = os.open(file.uri, _READ_FLAGS)
         except FileNotFoundError as error:
             raise has_changed(file, "it was removed") from error
         except OSError as error:
             raise explain(error, "open", file.uri) from error
         try:
-            data = os.pread(descriptor, file.size, 0)
-            while len(data) < file.size and (
-                more := os.pread(descriptor, file.size - len(data), len(data))
+            data = os.pread(descriptor, size, offset)
+            while len(data) < size and (
+                more := os.pread(descriptor, size - len(data), offset + len(data))
             ):
                 data += more
             # Asked for last, so that no change goes unnoticed.
@@ -122,8 +132,8 @@ class LocalFiles:
         finally:
             os.close(descriptor)
         require_same(file, now.st_size, str(now.st_mtime_ns))
-        if len(data) < file.size:
-            raise cut_off(file.uri, len(data), 0, file.size)
+        if len(data) < size:
+            raise cut_off(file.uri, offset + len(data), offset, size)
         return data
 
     def close(self) -> None:
@@ -176,7 +186,7 @@ def open_reader(file: FileInfo) -> LocalReader:
 
 
 def open_files(directory: str) -> LocalFiles:
-    """Opens the files below a directory, to be read whole."""
+    """Opens the files below a directory, to read many of them."""
     return LocalFiles()
 
 
@@ -257,6 +267,26 @@ def list_entries(directory: str) -> Iterator[Entry]:
         raise explain(error, "list", directory) from error
     finally:
         os.close(descriptor)
+
+
+def list_folders(directory: str) -> list[str]:
+    """Returns the names of the directories in one, in any order; links followed."""
+    try:
+        with os.scandir(local_path(directory)) as found:
+            return [entry.name for entry in found if _is_directory(entry)]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise explain(error, "list", directory) from error
+
+
+def _is_directory(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError as error:
+        if error.errno == errno.ELOOP:  # a link to itself
+            return False
+        raise
 
 
 def _entry(name: str, directory: int) -> Entry | None:

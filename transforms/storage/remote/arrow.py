@@ -24,6 +24,7 @@ from transforms.errors import StorageError
 from transforms.storage.backend import (
     Entry,
     FileInfo,
+    Part,
     cut_off,
     has_changed,
     hidden_name,
@@ -78,24 +79,25 @@ def open_reader(file: FileInfo) -> RemoteReader:
 
 
 def open_files(directory: str) -> RemoteFiles:
-    """Opens the files below a directory, to be read whole.
+    """Opens the files below a directory, to read many of them.
 
     Arrow asks for a file's state and then for its bytes: one that is replaced by
     another of its size within the milliseconds between is not noticed.
     """
     filesystem, _ = _locate(directory)
 
-    def fetch(file: FileInfo) -> bytes:
+    def fetch(part: Part) -> bytes:
+        file, offset, size = part
         path = _locate(file.uri)[1]
         with _explained("read", file.uri):
             try:
                 with filesystem.open_input_file(path) as opened:
-                    data: bytes = opened.read_at(file.size, 0)
+                    data: bytes = opened.read_at(size, offset)
                     require_same(file, *_state(filesystem, path, opened))
             except FileNotFoundError as error:
                 raise has_changed(file, "it was removed") from error
-        if len(data) < file.size:
-            raise cut_off(file.uri, len(data), 0, file.size)
+        if len(data) < size:
+            raise cut_off(file.uri, offset + len(data), offset, size)
         return data
 
     return RemoteFiles(fetch)
@@ -153,6 +155,11 @@ def list_entries(directory: str) -> Iterator[Entry]:
             yield Entry(file.base_name, file.size, str(modified))
         else:
             yield Entry(file.base_name, 0, "")
+
+
+def list_folders(directory: str) -> list[str]:
+    """Returns the names of the directories in one, in order."""
+    return [entry.name for entry in list_entries(directory) if entry.size is None]
 
 
 def make_directory(uri: str) -> None:

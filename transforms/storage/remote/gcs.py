@@ -31,7 +31,7 @@ from google.cloud.storage.retry import DEFAULT_RETRY
 from requests.adapters import HTTPAdapter
 
 from transforms.errors import StorageError
-from transforms.storage.backend import Entry, FileInfo, has_changed
+from transforms.storage.backend import Entry, FileInfo, Part, has_changed
 from transforms.storage.remote.google_errors import THEIRS, reason_of, status_of
 from transforms.storage.remote.reading import (
     REQUESTS,
@@ -73,20 +73,16 @@ def open_reader(file: FileInfo) -> RemoteReader:
     """Opens a file for reads of ranges, of that generation alone."""
     blob = _blob(file.uri, int(file.generation))
     return RemoteReader(
-        file,
-        lambda offset, size: _download(
-            file, blob, size, start=offset, end=offset + size - 1
-        ),
+        file, lambda offset, size: _download(blob, Part(file, offset, size))
     )
 
 
 def open_files(directory: str) -> RemoteFiles:
-    """Opens the files below a directory, to be read whole, of one generation each."""
+    """Opens the files below a directory, of one generation each."""
 
-    def fetch(file: FileInfo) -> bytes:
-        if not file.generation.isdecimal():
-            raise has_changed(file, "it is no object")
-        return _download(file, _blob(file.uri, int(file.generation)), file.size)
+    def fetch(part: Part) -> bytes:
+        blob = _blob(part.file.uri, int(part.file.generation))
+        return _download(blob, part)
 
     return RemoteFiles(fetch)
 
@@ -127,6 +123,17 @@ def list_names(directory: str) -> list[str]:
 
 def list_entries(directory: str) -> Iterator[Entry]:
     """Yields what lies in a directory, sorted by name; nothing where there is none."""
+    found = _list(directory, "items(name,size,generation),prefixes,nextPageToken")
+    yield from sorted(found, key=lambda entry: (entry.name, entry.size is None))
+
+
+def list_folders(directory: str) -> list[str]:
+    """Returns the names of the directories in one, in any order."""
+    found = _list(directory, "prefixes,nextPageToken")
+    return [entry.name for entry in found if entry.size is None]
+
+
+def _list(directory: str, fields: str) -> list[Entry]:
     bucket, name = _split(directory)
     prefix = f"{name}/" if name else ""
     with _explained("list", directory):
@@ -134,7 +141,7 @@ def list_entries(directory: str) -> Iterator[Entry]:
             bucket,
             prefix=prefix,
             delimiter="/",
-            fields="items(name,size,generation),prefixes,nextPageToken",
+            fields=fields,
             timeout=_TIMEOUT,
             retry=_RETRY,
         )
@@ -145,10 +152,7 @@ def list_entries(directory: str) -> Iterator[Entry]:
         for below in listed.prefixes:
             found.append(Entry(below.removeprefix(prefix).removesuffix("/"), None, ""))
     # Some tools mark a directory by an empty object of its name and a slash.
-    yield from sorted(
-        (entry for entry in found if entry.name),
-        key=lambda entry: (entry.name, entry.size is None),
-    )
+    return [entry for entry in found if entry.name]
 
 
 def make_directory(uri: str) -> None:
@@ -203,12 +207,15 @@ class _Upload(BlobWriter):  # type: ignore[misc]
         pass
 
 
-def _download(file: FileInfo, blob: Blob, size: int, **part: int) -> bytes:
-    """Returns the bytes of an object, or of a part of it, of its generation."""
+def _download(blob: Blob, part: Part) -> bytes:
+    """Returns bytes of an object of its generation; those of an empty one, too."""
+    file, offset, size = part
+    of_all = not file.size  # of which there is no range
+    ends = {} if of_all else {"start": offset, "end": offset + size - 1}
 
     def request() -> bytes:
         data: bytes = blob.download_as_bytes(
-            **part,
+            **ends,
             raw_download=True,
             checksum=None,  # there is none of a range
             timeout=_TIMEOUT,

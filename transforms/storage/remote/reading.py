@@ -1,4 +1,4 @@
-"""Reads of ranges and of whole files that are a network away.
+"""Reads of files that are a network away.
 
 There a request costs tens of milliseconds whatever it is for, so many are on their way
 at once: they are announced before they are read, and a pool of threads that the whole
@@ -14,11 +14,11 @@ from functools import cache
 from threading import Lock
 from typing import BinaryIO, Final, Generic, NamedTuple, TypeVar, cast
 
-from transforms.storage.backend import FileInfo, cut_off
+from transforms.storage.backend import FileInfo, Part, cut_off
 
 # Measured over Google's protocol with 30 ms of latency: see docs/running/storage.md.
 REQUESTS: Final = 64  # of a process at once, announced ones
-_AHEAD: Final = 32  # ranges or files announced at a time
+_AHEAD: Final = 32  # ranges announced at a time
 
 _LARGEST_GAP: Final = 16 << 10  # bytes that are read in vain rather than asked twice
 _LARGEST_SPAN: Final = 8 << 20  # bytes of a request that neighbours share
@@ -28,8 +28,8 @@ _BUFFER_SIZE: Final = 4 << 20  # bytes of a request where a file is read in orde
 # Returns ``size`` bytes from ``offset``; raises StorageError. Threads call it.
 Fetch = Callable[[int, int], bytes]
 
-# Returns a file's bytes if it is still as said; raises StorageError. Threads call it.
-FetchFile = Callable[[FileInfo], bytes]
+# Returns bytes of a file as it was listed; raises StorageError. Threads call it.
+FetchPart = Callable[[Part], bytes]
 
 
 class Span(NamedTuple):
@@ -196,36 +196,48 @@ class RemoteReader:
 
 
 class RemoteFiles:
-    """Reads whole remote files, those that were announced from memory."""
+    """Reads parts of many remote files, those that were announced from memory."""
 
     ahead = _AHEAD
 
-    def __init__(self, fetch: FetchFile) -> None:
+    def __init__(self, fetch: FetchPart) -> None:
         """Begins with nothing announced.
 
         Args:
-            fetch: Gets a file.
+            fetch: Gets a part.
         """
         self._fetch = fetch
-        self._ahead = _Ahead[FileInfo]()
+        self._ahead = _Ahead[Part]()
 
-    def prefetch(self, files: Sequence[FileInfo]) -> None:
-        """Begins to get files, as far as there is room for what is not read yet."""
-        self._ahead.begin({file: file.size for file in files}, self._start)
+    def prefetch(self, parts: Sequence[Part]) -> None:
+        """Begins to get parts, as far as there is room for what is not read yet."""
+        inside = {part: part.size for part in parts if _is_to_be_got(part)}
+        self._ahead.begin(inside, self._start)
 
-    def read(self, file: FileInfo) -> bytes:
-        """Returns the bytes of a file that is still as ``file`` says."""
-        return self._ahead.read(file, lambda: self._fetch(file))
+    def read(self, part: Part) -> bytes:
+        """Returns bytes of a file that is still as it was listed."""
+        if part.offset + part.size > part.file.size:
+            end = max(part.offset, part.file.size)
+            raise cut_off(part.file.uri, end, part.offset, part.size)
+        if not _is_to_be_got(part):
+            return b""
+        return self._ahead.read(part, lambda: self._fetch(part))
 
     def close(self) -> None:
         """Gives up what was announced and not read."""
         self._ahead.give_up()
 
-    def _start(self, files: Collection[FileInfo]) -> dict[FileInfo, _Announced]:
+    def _start(self, parts: Collection[Part]) -> dict[Part, _Announced]:
         return {
-            file: _Announced(_threads().submit(self._fetch, file), 0, file.size)
-            for file in files
+            part: _Announced(_threads().submit(self._fetch, part), 0, part.size)
+            for part in parts
         }
+
+
+def _is_to_be_got(part: Part) -> bool:
+    """Returns whether a part is inside, and has bytes or is all of an empty file."""
+    inside = part.offset + part.size <= part.file.size
+    return inside and (part.size > 0 or part.file.size == 0)
 
 
 def buffered_file(reader: RemoteReader, size: int) -> BinaryIO:
