@@ -1,14 +1,24 @@
-"""What the footer of a Parquet file says: its columns, and where their chunks lie."""
+"""What the footer of a Parquet file says: its columns, and where their chunks lie.
 
-import io
-from bisect import bisect_right
-from typing import Any, Final, NamedTuple
+It is read here and not by pyarrow, which ends the process where some fields of it are
+damaged, and takes a file whose list of row groups is lost for one without rows.
 
-import pyarrow as pa
-import pyarrow.parquet as pq
+Format: ``parquet.thrift`` of the Apache Parquet project, from ``FileMetaData`` down.
+"""
 
-from transforms.archives.parquet.pages import Chunk, Range
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
+
+from transforms.archives.parquet.pages import Chunk
 from transforms.archives.parquet.stored import CODECS
+from transforms.archives.parquet.thrift import (
+    Fields,
+    Incomplete,
+    number,
+    read_struct,
+    structs,
+    text,
+)
 from transforms.errors import ArchiveError, printable
 from transforms.storage import FileInfo, RangeReader
 
@@ -17,24 +27,48 @@ PATH: Final = "image.path"
 
 _MAGIC: Final = b"PAR1"
 _ENCRYPTED: Final = b"PARE"
-_TAIL: Final = 64 << 10  # bytes that pyarrow reads first
+_END: Final = 8  # bytes: the footer's length, and the magic ones
+_SMALLEST: Final = 12  # bytes: it begins with the magic ones, too
+_TAIL: Final = 64 << 10  # bytes that are read at first; the hub's footers have 30,000
+_LONGEST: Final = 256 << 20  # bytes
 
-# What pyarrow raises for bytes that are not what they should be.
-_DAMAGE: Final = (pa.ArrowException, UnicodeDecodeError, OSError)
+_BYTE_ARRAY: Final = 6
+_TYPES: Final = (
+    *("BOOLEAN", "INT32", "INT64", "INT96", "FLOAT", "DOUBLE"),
+    *("BYTE_ARRAY", "FIXED_LEN_BYTE_ARRAY"),
+)
+_CODECS: Final = (
+    *("UNCOMPRESSED", "SNAPPY", "GZIP", "LZO", "BROTLI", "LZ4", "ZSTD", "LZ4_RAW"),
+)
+_REQUIRED, _OPTIONAL, _REPEATED = range(3)
 
 
 class Footer(NamedTuple):
     """What the footer says.
 
     Attributes:
-        metadata: The footer itself, a ``pyarrow.parquet.FileMetaData``.
         images: Where the images' bytes lie, a chunk for each row group.
-        paths: Where their paths lie, offset and size for each row group.
+        paths: Where their paths lie, likewise.
     """
 
-    metadata: Any
     images: list[Chunk]
-    paths: list[Range]
+    paths: list[Chunk]
+
+
+class _Column(NamedTuple):
+    """A column of the schema that has values.
+
+    Attributes:
+        path: The names that lead to it, joined with dots.
+        kind: Its physical type; -1 where there is none.
+        deepest: The definition level of a value that is there.
+        repeated: Whether a row may have several.
+    """
+
+    path: str
+    kind: int
+    deepest: int
+    repeated: bool
 
 
 def read_footer(reader: RangeReader, file: FileInfo) -> Footer:
@@ -44,170 +78,133 @@ def read_footer(reader: RangeReader, file: FileInfo) -> Footer:
         ArchiveError: It is damaged, or the file has other columns than the hub's.
         StorageError: The file can't be read.
     """
+    data = _read(reader, file)
+    try:
+        fields, _ = read_struct(data)
+        columns = list(_columns(structs(fields, 2)))
+        positions = [_find(columns, path, file) for path in (BYTES, PATH)]
+        groups = structs(fields, 4)
+        images, paths = (
+            [_chunk(group, columns[at], at, file) for group in groups]
+            for at in positions
+        )
+        rows, expected = sum(chunk.values for chunk in images), number(fields, 3)
+        if rows != expected:
+            raise ValueError(f"row groups of {rows:,} rows, expected {expected:,}")
+    except (Incomplete, ValueError) as error:
+        reason = "it is cut off" if isinstance(error, Incomplete) else str(error)
+        raise ArchiveError(
+            f"{file.uri} has a damaged footer: {reason}. Get the file again and rerun."
+        ) from None
+    return Footer(images, paths)
+
+
+def _read(reader: RangeReader, file: FileInfo) -> bytes:
+    """Returns the footer's bytes."""
     size = min(_TAIL, file.size)
     tail = reader.read(file.size - size, size)
     if tail[-4:] == _ENCRYPTED:
         raise ArchiveError(
             f"{file.uri} is an encrypted Parquet file. Decrypt it and rerun."
         )
-    if tail[-4:] != _MAGIC:
+    if tail[-4:] != _MAGIC or file.size < _SMALLEST:
         raise ArchiveError(
             f"{file.uri} does not end as a Parquet file does, with {_MAGIC.decode()}. "
             "It is cut off or of another kind; get it whole and rerun."
         )
-    known = {(file.size - size, size): tail}
-    try:
-        metadata = pq.read_metadata(_File(reader, file, known))
-        columns = {
-            metadata.schema.column(number).path: number
-            for number in range(metadata.num_columns)
-        }
-        _require_columns(metadata.schema, columns, file)
-        groups = range(metadata.num_row_groups)
-        images = [_chunk(metadata, group, columns[BYTES], file) for group in groups]
-        paths = [
-            _range_of(metadata.row_group(group).column(columns[PATH]), file)
-            for group in groups
-        ]
-    except _DAMAGE as error:
-        raise _damaged(file, "its footer", error) from error
-    return Footer(metadata, images, paths)
-
-
-def read_paths(reader: RangeReader, file: FileInfo, footer: Footer) -> list[str]:
-    """Returns the images' paths, of all rows in order.
-
-    Raises:
-        ArchiveError: They are damaged, or one is missing.
-        StorageError: The file can't be read.
-    """
-    try:
-        read = reader.read_many(footer.paths)
-        known = dict(zip(footer.paths, read, strict=True))
-        parquet = pq.ParquetFile(
-            _File(reader, file, known),
-            metadata=footer.metadata,
-            page_checksum_verification=True,
+    length = int.from_bytes(tail[-_END:-4], "little")
+    if length > min(file.size - _SMALLEST, _LONGEST):
+        raise ArchiveError(
+            f"{file.uri} has {file.size:,} bytes, and a footer of {length:,}. It is "
+            "damaged; get it again and rerun."
         )
-        table = parquet.read(columns=[PATH], use_threads=False)
-        paths = [
-            path
-            for chunk in table["image"].chunks
-            for path in chunk.flatten()[0].to_pylist()
-        ]
-    except _DAMAGE as error:
-        raise _damaged(file, f"its column {PATH}", error) from error
-    for row, path in enumerate(paths):
-        if not path:
-            raise ArchiveError(
-                f"{file.uri}: row {row:,} has no {PATH}. The names of images select "
-                "them and order them; get files that have names, as those of "
-                "ILSVRC/imagenet-1k on the Hugging Face hub do."
-            )
-    return paths
+    if length + _END > size:
+        return reader.read(file.size - _END - length, length)
+    return tail[-_END - length : -_END]
 
 
-def _damaged(file: FileInfo, what: str, error: Exception) -> ArchiveError:
-    """Returns the error to raise; raises a failure of the system itself as it is."""
-    if isinstance(error, OSError) and error.errno is not None:
-        raise error
-    return ArchiveError(
-        f"{file.uri}: {what} is damaged ({printable(error)}). Get the file again and "
-        "rerun."
+def _columns(elements: Sequence[Fields]) -> Iterator[_Column]:
+    """Yields the columns of a schema, which is a tree written parents first."""
+    # Of each element that is open: how many children it lacks, its path, the levels.
+    above: list[tuple[int, str, int, bool]] = []
+    for position, element in enumerate(elements):
+        children = number(element, 5) if 5 in element else 0
+        if not position:  # the root, whose name is nobody's
+            above.append((children, "", 0, False))
+            continue
+        while above and not above[-1][0]:
+            above.pop()
+        if not above:
+            raise ValueError("a schema of several trees")
+        left, path, deepest, repeated = above.pop()
+        above.append((left - 1, path, deepest, repeated))
+        path += ("." if path else "") + text(element, 4)
+        repetition = number(element, 3)
+        deepest += repetition != _REQUIRED
+        repeated |= repetition == _REPEATED
+        if children:
+            above.append((children, path, deepest, repeated))
+        else:
+            kind = number(element, 1) if 1 in element else -1
+            yield _Column(path, kind, deepest, repeated)
+
+
+def _find(columns: Sequence[_Column], path: str, file: FileInfo) -> int:
+    """Returns a column's position, or raises ArchiveError where there is none."""
+    for position, column in enumerate(columns):
+        if column.path == path and column.kind == _BYTE_ARRAY and not column.repeated:
+            return position
+    found = ", ".join(
+        f"{printable(column.path)}: {_name(_TYPES, column.kind)}" for column in columns
+    )
+    raise ArchiveError(
+        f"{file.uri} has the columns [{found}], expected among them {BYTES} and "
+        f"{PATH}, both BYTE_ARRAY, as in ILSVRC/imagenet-1k on the Hugging Face hub. "
+        "Give files that have them."
     )
 
 
-def _require_columns(schema: Any, columns: dict[str, int], file: FileInfo) -> None:
-    """Raises ArchiveError where the hub's columns are not there, or of other types."""
-    for path in (BYTES, PATH):
-        column = schema.column(columns[path]) if path in columns else None
-        if (
-            column is None
-            or column.physical_type != "BYTE_ARRAY"
-            or column.max_repetition_level
-        ):
-            found = ", ".join(
-                f"{printable(name)}: {schema.column(number).physical_type}"
-                for name, number in columns.items()
-            )
-            raise ArchiveError(
-                f"{file.uri} has the columns [{found}], expected among them {BYTES} "
-                f"and {PATH}, both BYTE_ARRAY, as in ILSVRC/imagenet-1k on the Hugging "
-                "Face hub. Give files that have them."
-            )
-
-
-def _chunk(metadata: Any, group: int, number: int, file: FileInfo) -> Chunk:
-    row_group = metadata.row_group(group)
-    column = row_group.column(number)
-    if column.file_path:
+def _chunk(group: Fields, column: _Column, position: int, file: FileInfo) -> Chunk:
+    """Returns where a column lies in a row group."""
+    chunks = structs(group, 1)
+    rows = number(group, 3)
+    if position >= len(chunks):
+        raise ValueError(f"a row group of {len(chunks):,} columns")
+    chunk = chunks[position]
+    if 1 in chunk:
         raise ArchiveError(
-            f"{file.uri} has its images in another file, "
-            f"{printable(column.file_path)}. Write it again as one file."
+            f"{file.uri} has its columns in another file, {printable(text(chunk, 1))}. "
+            "Write it again as one file."
         )
-    if column.compression not in CODECS:
+    if 3 not in chunk:
         raise ArchiveError(
-            f"{file.uri} has images compressed with {column.compression}, expected one "
-            f"of {', '.join(CODECS)}. Write it again with compression='none'."
+            f"{file.uri} has the encrypted column {column.path}. Decrypt it and rerun."
         )
-    offset, size = _range_of(column, file)
-    if column.num_values != row_group.num_rows:
+    about = chunk[3]
+    if not isinstance(about, dict):
+        raise ValueError("a column of which nothing is said")
+    codec = _name(_CODECS, number(about, 4))
+    if codec not in CODECS:
         raise ArchiveError(
-            f"{file.uri}: row group {group} has {row_group.num_rows:,} rows, and its "
-            f"column {BYTES} {column.num_values:,} values. It is damaged; get it again "
-            "and rerun."
+            f"{file.uri} has the column {column.path} compressed with {codec}, "
+            f"expected one of {', '.join(CODECS)}. Write it again with "
+            "compression='none'."
         )
-    deepest = metadata.schema.column(number).max_definition_level
-    return Chunk(offset, size, row_group.num_rows, column.compression, deepest)
-
-
-def _range_of(column: Any, file: FileInfo) -> Range:
-    """Returns where a column's chunk lies."""
-    offset, size = column.data_page_offset, column.total_compressed_size
-    if column.has_dictionary_page and 0 < column.dictionary_page_offset < offset:
-        offset = column.dictionary_page_offset
-    if offset < len(_MAGIC) or size < 0 or offset + size > file.size - len(_MAGIC):
-        raise ArchiveError(
-            f"{file.uri} has {file.size:,} bytes, and a column of {size:,} bytes from "
-            f"{offset:,}. It is damaged; get it again and rerun."
+    values, size, offset = number(about, 5), number(about, 7), number(about, 9)
+    if number(about, 1) != column.kind or values != rows:
+        raise ValueError(
+            f"a row group of {rows:,} rows with {values:,} values of {column.path}"
         )
-    return offset, size
+    if 0 < (dictionary := number(about, 11) if 11 in about else 0) < offset:
+        offset = dictionary
+    if not rows:  # writers give a dictionary of nothing, and no offset
+        size = 0
+    if size and not len(_MAGIC) <= offset <= file.size - _END - size:
+        raise ValueError(
+            f"a column of {size:,} bytes from {offset:,} in a file of {file.size:,}"
+        )
+    return Chunk(column.path, offset, size, rows, codec, column.deepest)
 
 
-class _File(io.RawIOBase):
-    """A file as pyarrow reads it; what was read of it before is not read again."""
-
-    def __init__(
-        self, reader: RangeReader, file: FileInfo, known: dict[Range, bytes]
-    ) -> None:
-        super().__init__()
-        self._reader = reader
-        self._size = file.size
-        self._known = known
-        self._starts = sorted(known)
-        self._at = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}
-        self._at = base[whence] + offset
-        return self._at
-
-    def tell(self) -> int:
-        return self._at
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        left = max(self._size - self._at, 0)
-        size = left if size is None or size < 0 else min(size, left)
-        at, self._at = self._at, self._at + size
-        before = bisect_right(self._starts, (at, self._size)) - 1
-        if before >= 0:
-            start, length = self._starts[before]
-            if at + size <= start + length:
-                return self._known[start, length][at - start :][:size]
-        return self._reader.read(at, size)
+def _name(names: Sequence[str], number: int) -> str:
+    return names[number] if 0 <= number < len(names) else f"number {number}"

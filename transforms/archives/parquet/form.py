@@ -8,16 +8,18 @@ in them, say where every image lies, and its own bytes are read, or the part of 
 that decompresses to them.
 """
 
-from collections.abc import Iterator, Sequence
-from itertools import accumulate
-from typing import Final, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, NamedTuple, TypeVar
 
-from transforms.archives.parquet.footer import Footer, read_footer, read_paths
+from transforms.archives.parquet.footer import PATH, read_footer
 from transforms.archives.parquet.pages import (
+    Chunk,
+    NullValueError,
     Page,
     ParquetFormatError,
     Range,
     UnsupportedParquetError,
+    Walk,
     run_walks,
     walk_pages,
 )
@@ -28,12 +30,16 @@ from transforms.archives.parquet.stored import (
     unpack,
 )
 from transforms.archives.parquet.values import (
+    PageValues,
     choose,
     is_hopped,
     locate_values,
+    read_values,
 )
 from transforms.errors import ArchiveError
 from transforms.storage import FileInfo, RangeReader
+
+T = TypeVar("T")
 
 _BYTES_AT_ONCE: Final = 32 << 20  # of pages that are read whole
 _PAGES_AT_ONCE: Final = 512
@@ -51,14 +57,6 @@ class Image(NamedTuple):
     spot: Spot
 
 
-class _Task(NamedTuple):
-    """A page whose values are to be located, with the chunk and row it begins at."""
-
-    page: Page
-    group: int
-    row: int
-
-
 def list_images(reader: RangeReader, file: FileInfo) -> list[Image]:
     """Returns the images of a file, in its order.
 
@@ -68,9 +66,17 @@ def list_images(reader: RangeReader, file: FileInfo) -> list[Image]:
         StorageError: It can't be read.
     """
     footer = read_footer(reader, file)
-    paths = read_paths(reader, file, footer)
     try:
-        spots = _locate(reader, footer)
+        paths = _read_column(reader, footer.paths, read_values)
+        if b"" in paths:
+            raise NullValueError(paths.index(b""), PATH)
+        spots = _read_column(reader, footer.images, locate_values)
+    except NullValueError as error:
+        raise ArchiveError(
+            f"{file.uri} has nothing in {error.column} of row {error.row:,}. Every "
+            "image needs its bytes and its name, as in ILSVRC/imagenet-1k on the "
+            "Hugging Face hub. Give files that have them."
+        ) from None
     except UnsupportedParquetError as error:
         raise ArchiveError(
             f"{file.uri} is written in a way that is not read here: {error.reason} "
@@ -79,7 +85,10 @@ def list_images(reader: RangeReader, file: FileInfo) -> list[Image]:
         ) from None
     except ParquetFormatError as error:
         raise _damaged(file, error) from None
-    return list(map(Image, paths, spots))
+    return [
+        Image(path.decode("utf-8", "backslashreplace"), spot)
+        for path, spot in zip(paths, spots, strict=True)
+    ]
 
 
 def read_range(spot: Spot) -> Range:
@@ -112,32 +121,40 @@ def _damaged(file: FileInfo, error: ParquetFormatError) -> ArchiveError:
     )
 
 
-def _locate(reader: RangeReader, footer: Footer) -> list[Spot]:
-    """Returns where the images of all rows lie, in order."""
-    chunks = footer.images
-    rows = accumulate((chunk.values for chunk in chunks), initial=0)
-    groups = run_walks(reader.read_many, [walk_pages(chunk) for chunk in chunks])
+class _Task(NamedTuple):
+    """A page that is to be read, the chunk it is of, and the row that it begins at."""
+
+    chunk: Chunk
+    page: Page
+    row: int
+
+
+def _read_column(
+    reader: RangeReader,
+    chunks: Sequence[Chunk],
+    read: Callable[[Chunk, Page, int], Walk[PageValues[T]]],
+) -> list[T]:
+    """Returns what is read of a column's values, of all rows in order."""
+    found = run_walks(reader.read_many, [walk_pages(chunk) for chunk in chunks])
     tasks = []
-    for group, (pages, row) in enumerate(zip(groups, rows, strict=False)):
+    row = 0
+    for chunk, pages in zip(chunks, found, strict=True):
         for page in pages:
-            tasks.append(_Task(page, group, row))
+            tasks.append(_Task(chunk, page, row))
             row += page.values if page.version else 0
-    spots: list[Spot] = []
-    dictionary: Sequence[Spot] = ()
-    group = -1
+    values: list[T] = []
+    dictionary: list[T] = []
+    current: Chunk | None = None
     for batch in _batches(tasks):
-        walks = [
-            locate_values(page, chunks[group].deepest, row)
-            for page, group, row in batch
-        ]
-        for task, values in zip(batch, run_walks(reader.read_many, walks), strict=True):
-            if task.group != group:
-                group, dictionary = task.group, ()
+        walks = [read(*task) for task in batch]
+        for task, part in zip(batch, run_walks(reader.read_many, walks), strict=True):
+            if task.chunk is not current:
+                current, dictionary = task.chunk, []
             if task.page.version:
-                spots += choose(dictionary, task.page, values)
+                values += choose(dictionary, task.page, part)
             else:
-                dictionary = values.spots
-    return spots
+                dictionary = part.values
+    return values
 
 
 def _batches(tasks: Sequence[_Task]) -> Iterator[list[_Task]]:

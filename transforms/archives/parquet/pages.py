@@ -11,7 +11,13 @@ Format: ``parquet.thrift`` and ``Encodings.md`` of the Apache Parquet project.
 from collections.abc import Callable, Generator, Sequence
 from typing import Final, NamedTuple, TypeVar
 
-from transforms.archives.parquet.thrift import Fields, Incomplete, read_struct
+from transforms.archives.parquet.thrift import (
+    Fields,
+    Incomplete,
+    number,
+    read_struct,
+    struct,
+)
 
 Range = tuple[int, int]  # offset and size, in bytes
 ReadMany = Callable[[Sequence[Range]], Sequence[bytes]]
@@ -24,6 +30,8 @@ PLAIN_BYTES: Final = "UNCOMPRESSED"
 
 _USUAL_HEADER: Final = 256  # bytes; with statistics of long values it is longer
 _LONGEST_HEADER: Final = 1 << 20
+
+_DAMAGED: Final = "a page's header is damaged"
 
 # Of ``PageType``.
 _DATA: Final = 0
@@ -61,6 +69,21 @@ class ParquetFormatError(Exception):
         self.reason = reason
 
 
+class NullValueError(Exception):
+    """A row has no value where one is needed.
+
+    Attributes:
+        row: Its number in the file, from 0.
+        column: The column's path.
+    """
+
+    def __init__(self, row: int, column: str) -> None:
+        """Keeps what the caller needs for a message that names the file."""
+        super().__init__(row, column)
+        self.row = row
+        self.column = column
+
+
 class UnsupportedParquetError(ParquetFormatError):
     """A column is sound, as far as can be seen, and written in a way not read here."""
 
@@ -69,6 +92,7 @@ class Chunk(NamedTuple):
     """The part of a file that a column of one row group takes.
 
     Attributes:
+        column: The column's path.
         offset: Where it begins in the file.
         size: Its length in bytes, headers included.
         values: How many values it has, nulls included.
@@ -76,6 +100,7 @@ class Chunk(NamedTuple):
         deepest: The definition level of a value that is there; lower ones are nulls.
     """
 
+    column: str
     offset: int
     size: int
     values: int
@@ -117,21 +142,21 @@ def run_walks(read_many: ReadMany, walks: Sequence[Walk[T]]) -> list[T]:
     """
     found: dict[int, T] = {}
     waiting = []
-    for number, walk in enumerate(walks):
+    for place, walk in enumerate(walks):
         try:
-            waiting.append((number, walk, next(walk)))
+            waiting.append((place, walk, next(walk)))
         except StopIteration as stop:
-            found[number] = stop.value
+            found[place] = stop.value
     while waiting:
         read = read_many([wanted for _, _, wanted in waiting])
         going = []
-        for (number, walk, _), data in zip(waiting, read, strict=True):
+        for (place, walk, _), data in zip(waiting, read, strict=True):
             try:
-                going.append((number, walk, walk.send(data)))
+                going.append((place, walk, walk.send(data)))
             except StopIteration as stop:
-                found[number] = stop.value
+                found[place] = stop.value
         waiting = going
-    return [found[number] for number in range(len(walks))]
+    return [found[place] for place in range(len(walks))]
 
 
 def walk_pages(chunk: Chunk) -> Walk[list[Page]]:
@@ -147,12 +172,12 @@ def walk_pages(chunk: Chunk) -> Walk[list[Page]]:
     while at < end:
         fields, length = yield from _read_header(at, end)
         try:
-            stored = _number(fields, 3)
+            stored = number(fields, 3)
             page = _page(fields, at + length, chunk)
         except _UnsupportedError as error:
             raise UnsupportedParquetError(at, str(error)) from None
         except ValueError as error:
-            raise ParquetFormatError(at, str(error)) from None
+            raise ParquetFormatError(at, f"{_DAMAGED}: {error}") from None
         if at + length + stored > end:
             raise ParquetFormatError(
                 at, f"a page of {stored:,} bytes is longer than its column"
@@ -181,9 +206,7 @@ def _read_header(at: int, end: int) -> Walk[tuple[Fields, int]]:
             if at + size >= end or size >= _LONGEST_HEADER:
                 raise ParquetFormatError(at, "a page's header is cut off") from None
         except ValueError as error:
-            raise ParquetFormatError(
-                at, f"a page's header is damaged: {error}"
-            ) from None
+            raise ParquetFormatError(at, f"{_DAMAGED}: {error}") from None
         size *= 8
 
 
@@ -193,64 +216,45 @@ class _UnsupportedError(ValueError):
 
 def _page(fields: Fields, offset: int, chunk: Chunk) -> Page | None:
     """Returns the page that a header describes; None for one of an index."""
-    kind = _number(fields, 1)
-    whole, stored = _number(fields, 2), _number(fields, 3)
+    kind = number(fields, 1)
+    whole, stored = number(fields, 2), number(fields, 3)
     crc = fields.get(4)
+    if crc is not None and not isinstance(crc, int):
+        raise ValueError("its checksum is no number")
     if crc is not None:
-        crc = _integer(crc) & 0xFFFFFFFF
+        crc &= 0xFFFFFFFF  # Thrift's numbers are signed
     version, codec, lead = 1, chunk.codec, 0
     if kind == _INDEX:
         return None
     if kind == _DATA:
-        header = _struct(fields, 5)
-        encoding = _number(header, 2)
-        if chunk.deepest and _number(header, 3) != _LEVELS:
+        header = struct(fields, 5)
+        encoding = number(header, 2)
+        if chunk.deepest and number(header, 3) != _LEVELS:
             raise _UnsupportedError("the levels of a page are encoded as BIT_PACKED")
     elif kind == _DICTIONARY:
         version = 0
-        header = _struct(fields, 7)
-        encoding = _number(header, 2)
+        header = struct(fields, 7)
+        encoding = number(header, 2)
         encoding = _PLAIN if encoding in _INDICES else encoding  # its old name
     elif kind == _DATA_V2:
         version = 2
-        header = _struct(fields, 8)
-        encoding = _number(header, 4)
-        lead = _number(header, 5)
-        if _number(header, 6):
-            raise ValueError("a page has repetition levels, and its column none")
+        header = struct(fields, 8)
+        encoding = number(header, 4)
+        lead = number(header, 5)
+        if number(header, 6):
+            raise ValueError("it has repetition levels, and its column none")
         if header.get(7, True) is False:
             codec = PLAIN_BYTES
     else:
-        raise ValueError(f"a page is of the unknown type {kind}")
+        raise ValueError(f"its page is of the unknown type {kind}")
     if encoding != _PLAIN and encoding not in _INDICES:
         name = _ENCODINGS.get(encoding, f"number {encoding}")
         raise _UnsupportedError(f"a page's values are encoded as {name}")
     if lead > min(stored, whole) or (codec == PLAIN_BYTES and stored != whole):
         raise ValueError(
-            f"a page has {stored:,} bytes, {lead:,} of them levels, for {whole:,}"
+            f"it has {stored:,} bytes, {lead:,} of them levels, for {whole:,}"
         )
-    values, indexed = _number(header, 1), encoding in _INDICES
+    values, indexed = number(header, 1), encoding in _INDICES
     return Page(
         version, offset, stored, lead, whole - lead, codec, crc, values, indexed
     )
-
-
-def _number(fields: Fields, number: int) -> int:
-    """Returns a field that has to be there, and is a count."""
-    value = _integer(fields.get(number))
-    if not 0 <= value < 1 << 31:
-        raise ValueError(f"a page's header has {value:,} for a size or number")
-    return value
-
-
-def _integer(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise ValueError("a page's header lacks a number")
-    return value
-
-
-def _struct(fields: Fields, number: int) -> Fields:
-    value = fields.get(number)
-    if not isinstance(value, dict):
-        raise ValueError("a page's header does not say what the page holds")
-    return value

@@ -139,7 +139,7 @@ def find_spots(page: Page, values: list[tuple[int, int]], data: bytes) -> list[S
     if page.codec == PLAIN_BYTES and crc is None:
         start = page.offset + page.lead
         return [Spot(start + skip, size, "") for skip, size in values]
-    if page.codec == SNAPPY and crc is None:
+    if page.codec == SNAPPY and crc is None and values:
         blocks = snappy_blocks(memoryview(data)[page.lead :])
         if blocks:
             start = page.offset + page.lead

@@ -1,4 +1,4 @@
-"""The part of Thrift's compact protocol that Parquet's page headers are written in.
+"""The part of Thrift's compact protocol that Parquet is described in.
 
 A struct is a run of fields, each with its number and type, up to a stop byte. Its bytes
 do not say which names the numbers have; the caller knows.
@@ -22,7 +22,7 @@ _LISTS: Final = frozenset((9, 10))  # a set is written as a list is
 _MAP: Final = 11
 _STRUCT: Final = 12
 
-_DEEPEST: Final = 8  # structs and lists within each other; Parquet has four
+_DEEPEST: Final = 16  # structs and lists within each other; Parquet has eight
 _LONGEST_VARINT: Final = 10  # bytes of 64 bits
 
 
@@ -38,8 +38,48 @@ def read_struct(data: bytes) -> tuple[Fields, int]:
         ValueError: They are no struct.
     """
     reader = _Reader(data)
-    fields = reader.struct(0)
+    try:
+        fields = reader.struct(0)
+    except IndexError:
+        raise Incomplete from None
     return fields, reader.at
+
+
+def number(fields: Fields, field: int) -> int:
+    """Returns a field that has to be there, and is a count; ValueError if it is not."""
+    value = fields.get(field)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ValueError("a number is missing")
+    if value < 0:
+        raise ValueError(f"{value:,} stands for a size or number")
+    return value
+
+
+def text(fields: Fields, field: int) -> str:
+    """Returns a field that has to be there, and is a text; ValueError if it is not."""
+    value = fields.get(field)
+    if not isinstance(value, bytes):
+        raise ValueError("a text is missing")
+    return value.decode("utf-8", "backslashreplace")
+
+
+def struct(fields: Fields, field: int) -> Fields:
+    """Returns a field that has to be there, and is a struct; else ValueError."""
+    value = fields.get(field)
+    if not isinstance(value, dict):
+        raise ValueError("a part is missing")
+    return value
+
+
+def structs(fields: Fields, field: int) -> list[Fields]:
+    """Returns a field that has to be there, and is a list of structs."""
+    value = fields.get(field)
+    if not isinstance(value, list):
+        raise ValueError("a list is missing")
+    found = [each for each in value if isinstance(each, dict)]
+    if len(found) < len(value):
+        raise ValueError("a list is of another kind")
+    return found
 
 
 class _Reader:
@@ -79,7 +119,7 @@ class _Reader:
         if kind == _DOUBLE:
             return self._take(8)
         if kind == _MAP:
-            raise ValueError("it has a map, which no page header has")
+            raise ValueError("it has a map, which Parquet has none of")
         raise ValueError(f"it has a value of the unknown type {kind}")
 
     def _list(self, depth: int) -> list[object]:
@@ -104,7 +144,8 @@ class _Reader:
         raise ValueError("it has a number of more than 64 bits")
 
     def _byte(self) -> int:
-        (byte,) = self._take(1)
+        byte = self._data[self.at]
+        self.at += 1
         return byte
 
     def _take(self, length: int) -> bytes:

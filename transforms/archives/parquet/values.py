@@ -11,15 +11,18 @@ Format: ``Encodings.md`` of the Apache Parquet project.
 
 from collections.abc import Sequence
 from itertools import repeat
-from typing import Final, NamedTuple
+from typing import Final, Generic, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from transforms.archives.parquet.pages import (
     PLAIN_BYTES,
+    Chunk,
+    NullValueError,
     Page,
     ParquetFormatError,
+    Range,
     UnsupportedParquetError,
     Walk,
 )
@@ -32,7 +35,7 @@ from transforms.archives.parquet.stored import (
 )
 
 Numbers = NDArray[np.int64]
-Range = tuple[int, int]
+T = TypeVar("T")
 
 _LENGTH: Final = 4  # bytes, before each value
 _LONG: Final = 32 << 10  # bytes of a value on average, from which only lengths are read
@@ -42,15 +45,15 @@ _MOST_VALUES: Final = 1 << 24  # of a page; runs make many of few bytes
 _WIDEST: Final = 32  # bits of an index
 
 
-class PageValues(NamedTuple):
+class PageValues(NamedTuple, Generic[T]):
     """The values of a page.
 
     Attributes:
-        spots: Where they lie, in order; empty for indices.
+        values: In order; none for indices.
         indices: Their numbers in the dictionary; else empty.
     """
 
-    spots: list[Spot]
+    values: list[T]
     indices: Numbers
 
 
@@ -63,52 +66,42 @@ def is_hopped(page: Page) -> bool:
     )
 
 
-def locate_values(page: Page, deepest: int, row: int) -> Walk[PageValues]:
+def locate_values(chunk: Chunk, page: Page, row: int) -> Walk[PageValues[Spot]]:
     """Finds where the values of a page lie.
 
     Args:
+        chunk: The chunk that the page is of.
         page: The page.
-        deepest: The definition level of a value that is there.
         row: The row of the file that the page's first value belongs to.
 
     Raises:
-        ParquetFormatError: The page is damaged, or has a null.
+        NullValueError: A row has no value.
+        ParquetFormatError: The page is damaged.
         UnsupportedParquetError: It is too large to be read.
     """
-    levels = deepest if page.version else 0
-    if page.values > _MOST_VALUES:
-        raise UnsupportedParquetError(page.offset, f"a page has {page.values:,} values")
     if is_hopped(page):
-        return (yield from _hop(page, levels, row))
-    if max(page.stored, page.whole) > _LARGEST_PAGE:
-        raise UnsupportedParquetError(
-            page.offset, f"a page has {max(page.stored, page.whole):,} bytes"
-        )
-    data = yield page.offset, page.stored
-    try:
-        check(page.crc, data)
-        rest = memoryview(data)[page.lead :]
-        body = decompress(page.codec, rest, page.whole) if page.whole else rest[:0]
-        at = _after_levels(page, levels, row, data, body)
-        if page.indexed:
-            if at >= len(body):
-                raise ValueError("a page ends before its values do")
-            indices = decode_numbers(body[at + 1 :], body[at], page.values)
-            return PageValues([], indices)
-        spots = find_spots(page, _chain(body, at, page.values), data)
-    except (DamagedBytesError, ValueError) as error:
-        raise ParquetFormatError(page.offset, str(error)) from None
-    return PageValues(spots, _NO_NUMBERS)
+        ranges = yield from _hop(chunk, page, row)
+        return PageValues(find_spots(page, ranges, b""), _NO_NUMBERS)
+    content = yield from _read(chunk, page, row)
+    spots = find_spots(page, content.ranges, content.data)
+    return PageValues(spots, content.indices)
 
 
-def choose(dictionary: Sequence[Spot], page: Page, values: PageValues) -> list[Spot]:
-    """Returns where the values of a page lie, with those of a dictionary in place.
+def read_values(chunk: Chunk, page: Page, row: int) -> Walk[PageValues[bytes]]:
+    """Reads the values of a page; arguments and errors are ``locate_values``'s."""
+    content = yield from _read(chunk, page, row)
+    values = [bytes(content.body[at : at + size]) for at, size in content.ranges]
+    return PageValues(values, content.indices)
+
+
+def choose(dictionary: Sequence[T], page: Page, values: PageValues[T]) -> list[T]:
+    """Returns the values of a page, with those of the dictionary in place of indices.
 
     Raises:
         ParquetFormatError: The dictionary has not all of them.
     """
     if not page.indexed:
-        return values.spots
+        return values.values
     if len(values.indices) and int(values.indices.max()) >= len(dictionary):
         raise ParquetFormatError(
             page.offset,
@@ -121,41 +114,87 @@ def choose(dictionary: Sequence[Spot], page: Page, values: PageValues) -> list[S
 _NO_NUMBERS: Final[Numbers] = np.zeros(0, np.int64)
 
 
-def _hop(page: Page, levels: int, row: int) -> Walk[PageValues]:
-    """Finds values by their lengths alone."""
+class _Content(NamedTuple):
+    """A page that was read whole.
+
+    Attributes:
+        data: Its stored bytes.
+        body: Those after the lead, decompressed.
+        ranges: Offset and size of each plain value in the body.
+        indices: The numbers of values in the dictionary, where it has these.
+    """
+
+    data: bytes
+    body: memoryview
+    ranges: list[Range]
+    indices: Numbers
+
+
+def _read(chunk: Chunk, page: Page, row: int) -> Walk[_Content]:
+    """Reads a page whole."""
+    _require_measure(page)
+    if max(page.stored, page.whole) > _LARGEST_PAGE:
+        raise UnsupportedParquetError(
+            page.offset, f"a page has {max(page.stored, page.whole):,} bytes"
+        )
+    data = yield page.offset, page.stored
+    try:
+        check(page.crc, data)
+        body = memoryview(data)[page.lead :]
+        if page.whole:
+            body = decompress(page.codec, body, page.whole)
+        at = _after_levels(chunk, page, row, data, body)
+        if not page.indexed:
+            ranges = _chain(body, at, page.values)
+            return _Content(data, body, ranges, _NO_NUMBERS)
+        if at >= len(body):
+            raise ValueError("a page ends before its values do")
+        indices = decode_numbers(body[at + 1 :], body[at], page.values)
+    except (DamagedBytesError, ValueError) as error:
+        raise ParquetFormatError(page.offset, str(error)) from None
+    return _Content(data, body, [], indices)
+
+
+def _hop(chunk: Chunk, page: Page, row: int) -> Walk[list[Range]]:
+    """Finds offset and size of each value in a page's bytes by the lengths alone."""
+    _require_measure(page)
     first = b""
-    if levels:
+    if chunk.deepest and page.version:
         size = min(page.lead or _USUAL_LEVELS, page.stored)
         first = yield page.offset, size
         need = page.lead if page.version == 2 else _LENGTH + _little(first)
         if size < need <= page.stored:
             first = yield page.offset, need
     try:
-        body = memoryview(first)[page.lead :]
-        at = _after_levels(page, levels, row, first, body)
+        at = _after_levels(chunk, page, row, first, memoryview(first)[page.lead :])
     except ValueError as error:
         raise ParquetFormatError(page.offset, str(error)) from None
     start = page.offset + page.lead
-    values = []
-    for _ in range(page.values):
+    ranges = []
+    for _ in repeat(None, page.values):
         if at + _LENGTH > page.whole:
             raise ParquetFormatError(start + at, "a page ends before its values do")
         length = _little((yield start + at, _LENGTH))
         at += _LENGTH
-        values.append((at, length))
+        ranges.append((at, length))
         at += length
     if at != page.whole:
         raise ParquetFormatError(
             page.offset, f"the values of a page end at {at:,} of {page.whole:,} bytes"
         )
-    return PageValues(find_spots(page, values, b""), _NO_NUMBERS)
+    return ranges
+
+
+def _require_measure(page: Page) -> None:
+    if page.values > _MOST_VALUES:
+        raise UnsupportedParquetError(page.offset, f"a page has {page.values:,} values")
 
 
 def _after_levels(
-    page: Page, deepest: int, row: int, data: bytes, body: memoryview
+    chunk: Chunk, page: Page, row: int, data: bytes, body: memoryview
 ) -> int:
-    """Returns where values begin in the body; raises ValueError where one is null."""
-    if not deepest:
+    """Returns where values begin in the body; raises ValueError for damaged levels."""
+    if not chunk.deepest or not page.version:
         return 0
     if page.version == 2:
         levels, at = memoryview(data)[: page.lead], 0
@@ -164,10 +203,10 @@ def _after_levels(
         if at > page.whole:
             raise ValueError("the levels of a page are longer than the page")
         levels = body[_LENGTH:at]
-    found = decode_numbers(levels, deepest.bit_length(), page.values)
-    nulls = np.flatnonzero(found != deepest)
+    found = decode_numbers(levels, chunk.deepest.bit_length(), page.values)
+    nulls = np.flatnonzero(found != chunk.deepest)
     if len(nulls):
-        raise ValueError(f"row {row + int(nulls[0]):,} has no bytes of an image")
+        raise NullValueError(row + int(nulls[0]), chunk.column)
     return at
 
 
