@@ -38,7 +38,7 @@ Numbers = NDArray[np.int64]
 T = TypeVar("T")
 
 _LENGTH: Final = 4  # bytes, before each value
-_LONG: Final = 32 << 10  # bytes of a value on average, from which only lengths are read
+_LONG: Final = 16 << 10  # bytes of a value on average, from which only lengths are read
 _USUAL_LEVELS: Final = 64  # bytes; a page without nulls takes six
 _LARGEST_PAGE: Final = 512 << 20  # bytes, that are read or made at once
 _MOST_VALUES: Final = 1 << 24  # of a page; runs make many of few bytes

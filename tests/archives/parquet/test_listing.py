@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tests.helpers.parquet import image_table, write_images
 from transforms import storage
-from transforms.archives.parquet.form import list_images, read_image
+from transforms.archives.parquet.listing import first_paths, list_images, read_image
 from transforms.archives.parquet.pages import Range
 from transforms.errors import ArchiveError
 
@@ -124,6 +124,14 @@ def test_large_types_and_other_columns_do_not_matter(tmp_path: Path) -> None:
     table = pa.table({"label": [[1, 2]], "image": image, "more": [b"2"]})
     pq.write_table(table, tmp_path / "images.parquet")
     assert read_all(tmp_path / "images.parquet") == [("n1.JPEG", b"1")]
+
+
+def test_the_first_paths_are_those_of_the_first_row_group(tmp_path: Path) -> None:
+    path = write_images(tmp_path / "images.parquet", PHOTOS[:5], row_group_size=3)
+    reader = Counted(path)
+    assert first_paths(reader, reader.file) == ["0.JPEG", "1.JPEG", "2.JPEG"]
+    reader = Counted(write_images(tmp_path / "images.parquet", []))
+    assert first_paths(reader, reader.file) == []
 
 
 def test_a_file_without_rows_has_no_images(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Images in Parquet files: where each lies, and how it is read.
+"""Where each image of a Parquet file lies, and how its bytes are read.
 
 The files are those of ``ILSVRC/imagenet-1k`` on the Hugging Face hub: a column
 ``image`` of structs, with an image's file in ``bytes`` and its name in ``path``. A row
@@ -9,6 +9,7 @@ that decompresses to them.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final, NamedTuple, TypeVar
 
 from transforms.archives.parquet.footer import PATH, read_footer
@@ -57,6 +58,18 @@ class Image(NamedTuple):
     spot: Spot
 
 
+def first_paths(reader: RangeReader, file: FileInfo) -> list[str]:
+    """Returns the paths of the images of the first row group.
+
+    Raises:
+        ArchiveError: As ``list_images``.
+        StorageError: It can't be read.
+    """
+    footer = read_footer(reader, file)
+    with _faults_named(file):
+        return _read_paths(reader, footer.paths[:1])
+
+
 def list_images(reader: RangeReader, file: FileInfo) -> list[Image]:
     """Returns the images of a file, in its order.
 
@@ -66,29 +79,10 @@ def list_images(reader: RangeReader, file: FileInfo) -> list[Image]:
         StorageError: It can't be read.
     """
     footer = read_footer(reader, file)
-    try:
-        paths = _read_column(reader, footer.paths, read_values)
-        if b"" in paths:
-            raise NullValueError(paths.index(b""), PATH)
+    with _faults_named(file):
+        paths = _read_paths(reader, footer.paths)
         spots = _read_column(reader, footer.images, locate_values)
-    except NullValueError as error:
-        raise ArchiveError(
-            f"{file.uri} has nothing in {error.column} of row {error.row:,}. Every "
-            "image needs its bytes and its name, as in ILSVRC/imagenet-1k on the "
-            "Hugging Face hub. Give files that have them."
-        ) from None
-    except UnsupportedParquetError as error:
-        raise ArchiveError(
-            f"{file.uri} is written in a way that is not read here: {error.reason} "
-            f"(at byte {error.offset:,}). Write it again, as datasets or pyarrow do "
-            "by default."
-        ) from None
-    except ParquetFormatError as error:
-        raise _damaged(file, error) from None
-    return [
-        Image(path.decode("utf-8", "backslashreplace"), spot)
-        for path, spot in zip(paths, spots, strict=True)
-    ]
+    return [Image(*row) for row in zip(paths, spots, strict=True)]
 
 
 def read_range(spot: Spot) -> Range:
@@ -108,17 +102,42 @@ def read_image(reader: RangeReader, file: FileInfo, spot: Spot) -> bytes:
     data = reader.read(*read_range(spot))
     if not spot.detail:
         return data
+    with _faults_named(file):
+        try:
+            return unpack(parse_detail(spot.detail), data, spot.size)
+        except DamagedBytesError as error:
+            raise ParquetFormatError(spot.offset, str(error)) from None
+
+
+@contextmanager
+def _faults_named(file: FileInfo) -> Iterator[None]:
+    """Raises what is wrong with a column as an error that names the file."""
     try:
-        return unpack(parse_detail(spot.detail), data, spot.size)
-    except DamagedBytesError as error:
-        raise _damaged(file, ParquetFormatError(spot.offset, str(error))) from None
+        yield
+    except NullValueError as error:
+        raise ArchiveError(
+            f"{file.uri} has nothing in {error.column} of row {error.row:,}. Every "
+            "image needs its bytes and its name, as in ILSVRC/imagenet-1k on the "
+            "Hugging Face hub. Give files that have them."
+        ) from None
+    except UnsupportedParquetError as error:
+        raise ArchiveError(
+            f"{file.uri} is written in a way that is not read here: {error.reason} "
+            f"(at byte {error.offset:,}). Write it again, as datasets or pyarrow do "
+            "by default."
+        ) from None
+    except ParquetFormatError as error:
+        raise ArchiveError(
+            f"{file.uri} is damaged at byte {error.offset:,}: {error.reason}. Get the "
+            "file again and rerun."
+        ) from None
 
 
-def _damaged(file: FileInfo, error: ParquetFormatError) -> ArchiveError:
-    return ArchiveError(
-        f"{file.uri} is damaged at byte {error.offset:,}: {error.reason}. Get the file "
-        "again and rerun."
-    )
+def _read_paths(reader: RangeReader, chunks: Sequence[Chunk]) -> list[str]:
+    paths = _read_column(reader, chunks, read_values)
+    if b"" in paths:
+        raise NullValueError(paths.index(b""), PATH)
+    return [path.decode("utf-8", "backslashreplace") for path in paths]
 
 
 class _Task(NamedTuple):
