@@ -324,7 +324,7 @@ def test_other_encodings_are_refused(tmp_path: Path) -> None:
         column_encoding={"image.bytes": "DELTA_LENGTH_BYTE_ARRAY"},
     )
     assert fault(path) == (
-        " is written in a way that is not read here: a page's values are encoded as "
+        " is written in a way that is not read here: image.bytes has values encoded as "
         "DELTA_LENGTH_BYTE_ARRAY (at byte 4). Write it again, as datasets or pyarrow "
         "do by default."
     )

@@ -155,10 +155,10 @@ def test_what_no_column_has_is_refused(data: bytes, offset: int, reason: str) ->
     [
         (
             {1: 1, 2: 6, 3: 3, 4: 3},
-            "a page's values are encoded as DELTA_LENGTH_BYTE_ARRAY",
+            "image.bytes has values encoded as DELTA_LENGTH_BYTE_ARRAY",
         ),
-        ({1: 1, 2: 99, 3: 3, 4: 3}, "a page's values are encoded as number 99"),
-        ({1: 1, 2: 0, 3: 4, 4: 3}, "the levels of a page are encoded as BIT_PACKED"),
+        ({1: 1, 2: 99, 3: 3, 4: 3}, "image.bytes has values encoded as number 99"),
+        ({1: 1, 2: 0, 3: 4, 4: 3}, "image.bytes has levels encoded as BIT_PACKED"),
     ],
 )
 def test_what_is_not_read_here_is_named(fields: dict[int, int], reason: str) -> None:

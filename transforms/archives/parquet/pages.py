@@ -175,7 +175,7 @@ def walk_pages(chunk: Chunk) -> Walk[list[Page]]:
             stored = number(fields, 3)
             page = _page(fields, at + length, chunk)
         except _UnsupportedError as error:
-            raise UnsupportedParquetError(at, str(error)) from None
+            raise UnsupportedParquetError(at, f"{chunk.column} has {error}") from None
         except ValueError as error:
             raise ParquetFormatError(at, f"{_DAMAGED}: {error}") from None
         if at + length + stored > end:
@@ -230,7 +230,7 @@ def _page(fields: Fields, offset: int, chunk: Chunk) -> Page | None:
         header = struct(fields, 5)
         encoding = number(header, 2)
         if chunk.deepest and number(header, 3) != _LEVELS:
-            raise _UnsupportedError("the levels of a page are encoded as BIT_PACKED")
+            raise _UnsupportedError("levels encoded as BIT_PACKED")
     elif kind == _DICTIONARY:
         version = 0
         header = struct(fields, 7)
@@ -249,7 +249,7 @@ def _page(fields: Fields, offset: int, chunk: Chunk) -> Page | None:
         raise ValueError(f"its page is of the unknown type {kind}")
     if encoding != _PLAIN and encoding not in _INDICES:
         name = _ENCODINGS.get(encoding, f"number {encoding}")
-        raise _UnsupportedError(f"a page's values are encoded as {name}")
+        raise _UnsupportedError(f"values encoded as {name}")
     if lead > min(stored, whole) or (codec == PLAIN_BYTES and stored != whole):
         raise ValueError(
             f"it has {stored:,} bytes, {lead:,} of them levels, for {whole:,}"
