@@ -11,6 +11,13 @@ from transforms.archives.containers import (
     ContainerBatch,
     MemberTable,
 )
+from transforms.archives.parquet.form import (
+    ParquetMembers,
+    find_in_parquet,
+    is_parquet,
+    sample_parquet,
+    walk_in_parquet,
+)
 from transforms.archives.sources import MemberSource, StoredMembers
 from transforms.archives.tar.form import (
     find_in_tar,
@@ -64,6 +71,14 @@ FORMS: Final[Mapping[str, Form]] = {
         find=find_in_tar,
         walk=walk_in_tar,
         open=StoredMembers,
+    ),
+    "parquet": Form(
+        noun="a Parquet file",
+        begins=is_parquet,
+        sample=sample_parquet,
+        find=find_in_parquet,
+        walk=walk_in_parquet,
+        open=ParquetMembers,
     ),
 }
 
