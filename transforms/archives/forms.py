@@ -19,6 +19,13 @@ from transforms.archives.folder import (
     open_folder,
     sample_folder,
 )
+from transforms.archives.parquet.form import (
+    ParquetMembers,
+    find_in_parquet,
+    is_parquet,
+    sample_parquet,
+    walk_in_parquet,
+)
 from transforms.archives.sources import MemberSource, StoredMembers
 from transforms.archives.tar.class_tars import (
     find_class_tars,
@@ -101,6 +108,14 @@ FORMS: Final[Mapping[str, Form]] = {
         walk=walk_class_tars,
         open=open_class_tars,
         offsets="folder",
+    ),
+    "parquet": Form(
+        noun="a Parquet file",
+        begins=is_parquet,
+        sample=sample_parquet,
+        find=find_in_parquet,
+        walk=walk_in_parquet,
+        open=ParquetMembers,
     ),
 }
 
