@@ -1,6 +1,6 @@
 """What a user can get wrong: one clear message each, and nothing that looks whole."""
 
-import gzip
+import bz2
 import hashlib
 import json
 import os
@@ -130,10 +130,15 @@ CASES = {
         f"wrong. {GET_AGAIN}",
         train=flipped(TRAIN, 512 + 10),
     ),
-    "gzipped train": Case(
-        "{train} is compressed with gzip. Members of a compressed archive can't be "
-        "read in place; decompress it first.",
-        train=gzip.compress(TRAIN),
+    "train compressed with bzip2": Case(
+        "The archive of the train split is missing: nothing in {directory} has images "
+        "called n*_*. What is there: a tar {validation} of "
+        "ILSVRC2012_val_00000003.JPEG. {train} is compressed with bzip2, of which no "
+        "part can be read by itself. Unpack it (bzip2 -dc ILSVRC2012_img_train.tar > "
+        "ILSVRC2012_img_train.unpacked.tar) and rerun. Get it from "
+        "https://image-net.org/download-images (you need to register), or say with "
+        "--manual_dir where it is.",
+        train=bz2.compress(TRAIN),
     ),
     "list with names that are not there": Case(
         "{train} lacks 7 of the 9 images that {list} names: n01440764_9.JPEG, "
@@ -228,6 +233,7 @@ def test_a_bad_archive_or_list_is_told(
         train=archives / TRAIN_ARCHIVE,
         validation=archives / VALIDATION_ARCHIVE,
         list=archives / SUBSET_LIST,
+        directory=archives,
     )
     message = error_of(outcome, tmp_path / "data")
     if expected.endswith(" "):  # the rest is another library's, or a number
