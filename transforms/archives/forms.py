@@ -11,6 +11,13 @@ from transforms.archives.containers import (
     ContainerBatch,
     MemberTable,
 )
+from transforms.archives.gzip.form import (
+    GzipMembers,
+    find_in_gzip,
+    is_gzip,
+    sample_gzip,
+    walk_in_gzip,
+)
 from transforms.archives.sources import MemberSource, StoredMembers
 from transforms.archives.tar.form import (
     find_in_tar,
@@ -64,6 +71,15 @@ FORMS: Final[Mapping[str, Form]] = {
         find=find_in_tar,
         walk=walk_in_tar,
         open=StoredMembers,
+    ),
+    "tar.gz": Form(
+        noun="a tar in a gzip file",
+        begins=is_gzip,
+        sample=sample_gzip,
+        find=find_in_gzip,
+        walk=walk_in_gzip,
+        open=GzipMembers,
+        offsets="stream",
     ),
 }
 
