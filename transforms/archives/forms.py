@@ -19,6 +19,13 @@ from transforms.archives.folder import (
     open_folder,
     sample_folder,
 )
+from transforms.archives.gzip.form import (
+    GzipMembers,
+    find_in_gzip,
+    is_gzip,
+    sample_gzip,
+    walk_in_gzip,
+)
 from transforms.archives.parquet.form import (
     ParquetMembers,
     find_in_parquet,
@@ -116,6 +123,15 @@ FORMS: Final[Mapping[str, Form]] = {
         find=find_in_parquet,
         walk=walk_in_parquet,
         open=ParquetMembers,
+    ),
+    "tar.gz": Form(
+        noun="a tar in a gzip file",
+        begins=is_gzip,
+        sample=sample_gzip,
+        find=find_in_gzip,
+        walk=walk_in_gzip,
+        open=GzipMembers,
+        offsets="stream",
     ),
 }
 
