@@ -14,9 +14,9 @@ from beam_pipeline.config.checks import (
 )
 from beam_pipeline.config.limits import file_limits
 from transforms import storage
-from transforms.documents import License
+from transforms.documents import Description
 from transforms.errors import ConfigError, printable
-from transforms.fields import require_known
+from transforms.fields import BESIDE, require_known
 from transforms.formats import FORMATS
 from transforms.images import ImagePolicy
 from transforms.planning import LabelFile, LabelFormat, SubsetFile
@@ -115,23 +115,13 @@ class BuildConfig:
 
     Attributes:
         name: Name of the dataset.
-        title: The name that people read.
+        about: Its description; its keys stand beside the others.
         config: Name of the configuration.
         version: Version to build, a key of ``versions``.
         versions: The splits of each version, in order.
         splits: The splits there can be.
         class_names: File with one class name on a line.
-        description: A few sentences on the dataset.
-        config_description: A sentence on the configuration.
-        homepage: The dataset's web page.
         citation: File with BibTeX entries.
-        license: The terms of use.
-        creators: Who made the dataset.
-        published: The day it was published, ``YYYY-MM-DD``.
-        manual_download: What to get by hand, from where.
-        module: The TFDS module that builds the dataset too.
-        release_notes: A note by version.
-        default_config: The configuration that the dataset's bare name stands for.
         data_dir: Directory of datasets.
         manual_dir: Directory of archives; ``<data_dir>/downloads/manual`` if unset.
         index_dir: Directory of saved indexes; below ``<data_dir>/downloads`` if unset.
@@ -149,23 +139,13 @@ class BuildConfig:
     """
 
     name: str
-    title: str
     config: str
     version: str
     versions: Mapping[str, tuple[str, ...]]
     splits: Mapping[str, SplitConfig]
     class_names: str
-    description: str
-    config_description: str
-    homepage: str
+    about: Description = field(metadata=BESIDE)
     citation: str
-    license: License
-    creators: tuple[str, ...]
-    published: str
-    manual_download: str
-    module: str
-    release_notes: Mapping[str, str] = field(default_factory=dict)
-    default_config: str = ""
     data_dir: str = field(
         default_factory=lambda: (
             os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"

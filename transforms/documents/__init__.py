@@ -3,6 +3,7 @@
 from transforms.documents.card import size_text
 from transforms.documents.facts import (
     DatasetFacts,
+    Description,
     License,
     config_facts,
     document_facts,
@@ -14,6 +15,7 @@ from transforms.documents.tfds import split_documents
 __all__ = [
     "SHARED",
     "DatasetFacts",
+    "Description",
     "License",
     "Manifest",
     "config_facts",

@@ -198,7 +198,7 @@ def _manifest(
             dataset=facts.name,
             config=facts.config,
             version=facts.version,
-            description=facts.config_description,
+            description=facts.about.config_description,
             download_size=facts.download_size,
             images={split: output.images[split] for split in facts.splits},
             class_names=facts.schema.class_names,
