@@ -131,7 +131,7 @@ def cut(examples: Sequence[Example], shards: int) -> list[list[Example]]:
 
 def reread(directory: Path, split: str) -> list[list[Example]]:
     return [
-        list(FORMATS["tfrecord"].read(str(path)))
+        list(FORMATS["tfrecord"].codec.read(str(path)))
         for path in sorted(directory.glob(f"*-{split}.tfrecord-*"))
     ]
 

@@ -4,14 +4,35 @@ from dataclasses import replace
 
 from beam_pipeline.config import BuildConfig
 from beam_pipeline.console.summary import loader_line_of
-from beam_pipeline.inputs import config_settings, find_inputs, setting_changes
+from beam_pipeline.inputs import (
+    BuildInputs,
+    config_settings,
+    find_inputs,
+    find_output,
+    setting_changes,
+)
 from transforms import storage
 from transforms.documents import Manifest, decode_manifest
 from transforms.errors import ArchiveError, StorageError
 from transforms.shards import ShardOutput
 
 
-def without_finished(config: BuildConfig, output: ShardOutput) -> ShardOutput:
+def find_unfinished(config: BuildConfig) -> BuildInputs | None:
+    """Returns what a build reads and writes; None where all of it is finished.
+
+    Raises:
+        BuildError: What is there is another dataset, or a file that the build reads is
+            missing or not the one described.
+    """
+    output = find_output(config)
+    if not config.overwrite:
+        output = _without_finished(config, output)
+        if not output.formats:
+            return None
+    return find_inputs(config, output)
+
+
+def _without_finished(config: BuildConfig, output: ShardOutput) -> ShardOutput:
     """Leaves out the formats in which the dataset is there, and says so.
 
     Args:

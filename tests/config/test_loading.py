@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
+from beam_pipeline.config import load_config, parse_assignment, shipped_configs
 from beam_pipeline.config.config import BuildConfig, KnownArchive, SplitConfig
-from beam_pipeline.config.loading import load_config, parse_assignment, shipped_configs
 from transforms.documents.facts import Description, License
 from transforms.errors import ConfigError
 from transforms.fields import nearest

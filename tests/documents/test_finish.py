@@ -103,7 +103,7 @@ def write_shard(output: ShardOutput, format_name: str, name: str) -> None:
     """Writes a shard of one record, for the figure; no matter what is reported."""
     path = Path(output.places.directory(format_name), name)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with FORMATS[format_name].publish(str(path), output.schema) as file:
+    with FORMATS[format_name].codec.publish(str(path), output.schema) as file:
         file.writer.write(Example("n01440764_1.JPEG", image(1), 0))
 
 

@@ -16,9 +16,9 @@ from transforms.formats.listing import ConfigFacts, FileFacts, SplitFacts
 from transforms.formats.records import Example, Schema
 from transforms.formats.webdataset import (
     WebDatasetWriter,
+    companions,
     read_webdataset,
     record_key,
-    webdataset_companions,
 )
 
 PLAIN = Schema(("n01", "n02"))
@@ -445,13 +445,13 @@ TRAIN_INDEX = """\
 
 
 def test_companions_of_the_tars() -> None:
-    small = webdataset_companions("d", ConfigFacts("small", "", 0, (TRAIN, TEST)))
+    small = companions("d", ConfigFacts("small", "", 0, (TRAIN, TEST)))
     assert list(small) == ["_info.json", "train-index.json", "test-index.json"]
     assert f"{json.dumps(small['_info.json'], indent=2)}\n" == INFO
     assert f"{json.dumps(small['train-index.json'], indent=2)}\n" == TRAIN_INDEX
     assert small["test-index.json"]["shardlist"] == [
         {"url": "test-000000.tar", "nsamples": 1, "filesize": 30720}
     ]
-    large = webdataset_companions("d", ConfigFacts("large", "", 0, (TRAIN,)))
+    large = companions("d", ConfigFacts("large", "", 0, (TRAIN,)))
     assert large["train-index.json"]["name"] == "d/large/train"
     assert set(large["_info.json"]["splits"]) == {"train"}

@@ -107,7 +107,7 @@ def test_a_repeated_record_is_found_by_its_name(
             directory,
             name,
             other,
-            lambda records: [list(FORMATS[name].read(str(one)))[-1], *records],
+            lambda records: [list(FORMATS[name].codec.read(str(one)))[-1], *records],
         )
         path, record = other, 0
     else:
@@ -241,7 +241,7 @@ def names_and_labels(directory: Path, split: str) -> dict[str, int]:
     return {
         record.file_name: record.label
         for path in shards(directory, "tfrecord", split)
-        for record in FORMATS["tfrecord"].read(str(path))
+        for record in FORMATS["tfrecord"].codec.read(str(path))
     }
 
 

@@ -16,9 +16,9 @@ from transforms.formats.table import FORMATS
 from transforms.images.policy import ImagePolicy
 from transforms.planning.order import order_keys
 from transforms.statistics.duplicates import content_hash
-from transforms.verification.files import FileCheck, ImageCheck, check_file, image_fault
+from transforms.verification.files import FileCheck, check_file, image_fault
 from transforms.verification.findings import MOST_LISTED, Problem
-from transforms.verification.inventory import ShardFile
+from transforms.verification.inventory import ImageCheck, ShardFile
 from transforms.verification.steps import CheckFiles
 
 SCHEMA = Schema(("n01440764", "n01443537"))
@@ -38,7 +38,7 @@ RECORDS = [
 
 def write(path: Path, format_name: str, records: list[Example]) -> ShardFile:
     """Writes a file, and returns what a manifest would say of it."""
-    with FORMATS[format_name].publish(str(path), SCHEMA) as file:
+    with FORMATS[format_name].codec.publish(str(path), SCHEMA) as file:
         for record in records:
             file.writer.write(record)
     return ShardFile(

@@ -146,7 +146,10 @@ def _built_earlier(
 
 def _hash_files(places: Places, format_name: str, splits: Splits) -> Splits:
     """Returns splits with the files that they have in another format of TFDS's."""
-    name, directory = FORMATS[format_name].file_name, places.directory(format_name)
+    name, directory = (
+        FORMATS[format_name].codec.file_name,
+        places.directory(format_name),
+    )
     return tuple(
         replace(
             split,

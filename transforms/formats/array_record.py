@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from transforms.errors import FormatError, StorageError
+from transforms.formats.format import from_path, in_tfds_style, to_path
 from transforms.formats.records import DamagedRecords, Example, undamaged
 from transforms.formats.tf_example import decode_example, encode_example
 
@@ -126,3 +127,9 @@ def _os_error(error: RuntimeError, path: str) -> OSError:
     """
     words = str(error).partition("() failed: ")[2].partition(";")[0]
     return OSError(_CODES.get(words, errno.EIO), str(error), path)
+
+
+file_name = in_tfds_style("array_record")
+publish = to_path(ArrayRecordWriter)
+read = from_path(read_array_record)
+scan = from_path(scan_array_record)

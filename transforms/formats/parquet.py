@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from transforms.errors import FormatError
+from transforms.formats.format import from_stream, to_stream
 from transforms.formats.kinds import KINDS
 from transforms.formats.records import DamagedRecords, Example, Schema, undamaged
 from transforms.images import read_header
@@ -148,7 +149,7 @@ def _format_error(error: Exception) -> FormatError:
     return FormatError(f"Damaged, or no Parquet file: {error}")
 
 
-def parquet_file_name(dataset: str, split: str, index: int, count: int) -> str:
+def file_name(dataset: str, split: str, index: int, count: int) -> str:
     """Returns a file's name as the hub expects it."""
     return f"{split}-{index:05d}-of-{count:05d}.parquet"
 
@@ -190,3 +191,8 @@ def _check_columns(found: pa.Schema) -> None:
             "struct<bytes: binary, path: string>, label: int64, and perhaps width: "
             "int32, height: int32, all nullable."
         )
+
+
+publish = to_stream(ParquetWriter)
+read = from_stream(read_parquet)
+scan = from_stream(scan_parquet)

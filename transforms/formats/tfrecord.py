@@ -16,6 +16,7 @@ from typing import BinaryIO, Final
 import google_crc32c
 
 from transforms.errors import FormatError
+from transforms.formats.format import from_stream, in_tfds_style, to_stream
 from transforms.formats.records import DamagedRecords, Example, Schema, undamaged
 from transforms.formats.tf_example import decode_example, encode_example
 from transforms.storage import Sink
@@ -98,3 +99,9 @@ def frame_head(size: int) -> bytes:
 def mask(crc: int) -> int:
     """Returns a CRC-32C as TFRecord stores it."""
     return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFF_FFFF
+
+
+file_name = in_tfds_style("tfrecord")
+publish = to_stream(TFRecordWriter)
+read = from_stream(read_tfrecord)
+scan = from_stream(scan_tfrecord)

@@ -18,6 +18,7 @@ from itertools import groupby, islice
 from typing import BinaryIO, Final
 
 from transforms.errors import FormatError, printable, sample
+from transforms.formats.format import from_stream, to_stream
 from transforms.formats.listing import ConfigFacts, SplitFacts
 from transforms.formats.records import DamagedRecords, Example, Schema, undamaged
 from transforms.images import read_header
@@ -114,14 +115,12 @@ def record_key(file_name: str) -> str:
     return posixpath.splitext(file_name)[0].replace(".", "_")
 
 
-def webdataset_file_name(dataset: str, split: str, index: int, count: int) -> str:
+def file_name(dataset: str, split: str, index: int, count: int) -> str:
     """Returns a tar's name as WebDataset's brace notation expects it."""
     return f"{split}-{index:06d}.tar"
 
 
-def webdataset_companions(
-    dataset: str, config: ConfigFacts
-) -> Mapping[str, Mapping[str, object]]:
+def companions(dataset: str, config: ConfigFacts) -> Mapping[str, Mapping[str, object]]:
     """Returns what loaders read beside a configuration's tars, by name.
 
     An ``_info.json`` as timm's ``reader_wds.py`` reads it, and for each split an index
@@ -206,3 +205,8 @@ def _wids_index(name: str, split: SplitFacts) -> dict[str, object]:
             for file in split.files
         ],
     }
+
+
+publish = to_stream(WebDatasetWriter)
+read = from_stream(read_webdataset)
+scan = from_stream(scan_webdataset)

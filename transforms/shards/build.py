@@ -134,7 +134,7 @@ def _files(
     ends = shard_ends(spec.members.num_rows, files)
     return [
         (
-            FORMATS[format_name].file_name(
+            FORMATS[format_name].codec.file_name(
                 output.places.dataset,
                 spec.split,
                 spec.index * files + position,
@@ -195,7 +195,7 @@ class _ShardFiles:
     def _open_next(self) -> None:
         name, self._left = self.planned[len(self._written)]
         self._written.append(0)
-        file = FORMATS[self.format_name].publish(
+        file = FORMATS[self.format_name].codec.publish(
             storage.join(self.directory, name), self.schema
         )
         self._files.append(self._open.enter_context(file))

@@ -8,7 +8,7 @@ by the rows that are kept of its records.
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 import pyarrow as pa
 
@@ -25,9 +25,7 @@ from transforms.images import (
 from transforms.planning import order_keys
 from transforms.statistics import content_hash
 from transforms.verification.findings import Findings, FindingsBuilder
-from transforms.verification.inventory import ShardFile
-
-ImageCheck = Literal["none", "header", "decode"]
+from transforms.verification.inventory import ImageCheck, ShardFile
 
 RECORDS: Final = pa.schema(
     [
@@ -157,7 +155,7 @@ def _check_records(
     encodings: Counter[str] = Counter()
     number, whole = 0, True
     try:
-        for item in FORMATS[file.format].scan(path):
+        for item in FORMATS[file.format].codec.scan(path):
             if isinstance(item, DamagedRecords):
                 _tell_damage(file, item, number, findings)
                 whole = False

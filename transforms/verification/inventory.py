@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from transforms.formats import SplitCounts
 from transforms.images import ImagePolicy
 from transforms.verification.findings import Findings
+
+# How far images are looked at: not at all, their headers, or all of them decoded.
+ImageCheck = Literal["none", "header", "decode"]
 
 
 @dataclass(frozen=True, slots=True)

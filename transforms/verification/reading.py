@@ -261,13 +261,7 @@ def _take_unhashed(here: Documents, info: Mapping[str, Any]) -> Holding | None:
                 config,
                 (format_name, split),
                 [
-                    (
-                        FORMATS[format_name].file_name(dataset, split, index, number),
-                        length,
-                        None,
-                        None,
-                    )
-                    for number in [len(lengths)]
+                    (file_name(dataset, split, index, len(lengths)), length, None, None)
                     for index, length in enumerate(lengths)
                 ],
                 ImagePolicy(),  # what TFDS does
@@ -276,6 +270,7 @@ def _take_unhashed(here: Documents, info: Mapping[str, Any]) -> Holding | None:
             statistics={},
         )
         for format_name in formats
+        for file_name in [FORMATS[format_name].codec.file_name]
         for split, lengths, size in counted
     )
     _tell_strangers(here, dataset, formats, splits)

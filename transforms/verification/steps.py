@@ -12,8 +12,8 @@ from transforms.planning import ShardSpec
 from transforms.verification.against_archives import ArchivedImages, hash_members
 from transforms.verification.conclusion import conclude_split, conclusion_uri
 from transforms.verification.expectations import Expectations
-from transforms.verification.files import FileCheck, ImageCheck, check_file
-from transforms.verification.inventory import Holding, ShardFile
+from transforms.verification.files import FileCheck, check_file
+from transforms.verification.inventory import Holding, ImageCheck, ShardFile
 
 
 @dataclass

@@ -49,7 +49,7 @@ def first_examples(output: ShardOutput, tally: Tally, split: str) -> Iterator[Ex
     name, splits = next(iter(tally.splits.items()))
     (files,) = (facts.files for facts in splits if facts.name == split)
     uris = (storage.join(output.places.directory(name), file.name) for file in files)
-    return chain.from_iterable(map(FORMATS[name].read, uris))
+    return chain.from_iterable(map(FORMATS[name].codec.read, uris))
 
 
 def review_dataset(
