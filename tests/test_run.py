@@ -173,10 +173,7 @@ def said(pattern: str, text: str) -> bool:
 
 def test_a_build_succeeds_without_complaint(built: Built) -> None:
     assert built.outcome.code == 0
-    assert sorted(built.outcome.err.splitlines()) == [
-        "train: 18 examples in 4 shards",
-        "validation: 20 examples in 2 shards",
-    ]
+    assert built.outcome.err == ""
 
 
 @pytest.mark.parametrize(
@@ -361,8 +358,6 @@ def test_a_build_goes_on_from_the_shards_that_are_there(
         f"{shards[1]} is not as it was written: it is built anew.",
         "tfrecord: going on behind an earlier run: 3 of 4 train, 2 of 2 validation "
         "shards are there.",
-        "train: 18 examples in 4 shards",
-        "validation: 20 examples in 2 shards",
     ]
 
 

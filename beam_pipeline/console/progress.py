@@ -157,17 +157,20 @@ def shown_progress(console: Console) -> Iterator[str]:
 
 
 @contextmanager
-def counted_progress(console: Console, count: Callable[[], str]) -> Iterator[None]:
+def counted_progress(
+    console: Console, count: Callable[[], str], every: float = _COUNT_EVERY
+) -> Iterator[None]:
     """Shows the progress of a build elsewhere, by what it has published.
 
     Args:
         console: Where to.
         count: Returns in words what is there.
+        every: Seconds between two looks.
     """
 
     def watch(stop: threading.Event) -> None:
         said = ""
-        while not stop.wait(_COUNT_EVERY):
+        while not stop.wait(every):
             with suppress(BuildError):  # the storage's; the next look may succeed
                 now = count()
                 if now != said:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
         DatasetFacts,
         Description,
         License,
+        class_text,
         config_facts,
         document_facts,
     )
@@ -25,6 +26,7 @@ __all__ = [
     "Description",
     "License",
     "Manifest",
+    "class_text",
     "config_facts",
     "config_sizes",
     "data_files",

@@ -6,7 +6,7 @@ they cannot disagree.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from transforms.formats import ConfigFacts, DocumentFacts, Schema, SplitFacts
@@ -100,3 +100,11 @@ def config_facts(facts: DatasetFacts, splits: tuple[SplitFacts, ...]) -> ConfigF
     return ConfigFacts(
         facts.config, facts.about.config_description, facts.download_size, splits
     )
+
+
+def class_text(label: int, class_names: Sequence[str]) -> str:
+    """Returns how a label is shown, such as ``n01440764 (0)``."""
+    if label < 0:
+        return "no label"
+    known = label < len(class_names)
+    return f"{class_names[label]} ({label})" if known else f"class {label}"

@@ -38,13 +38,17 @@ _IMAGE_LEAVES: Final = ("image.bytes", "image.path")
 class ParquetWriter:
     """Writes Examples to a Parquet file."""
 
-    def __init__(self, file: Sink, schema: Schema) -> None:
+    def __init__(
+        self, file: Sink, schema: Schema, group_bytes: int = _GROUP_BYTES
+    ) -> None:
         """Writes to ``file``, which stays open.
 
         Args:
             file: An empty file.
             schema: The columns and the names of the classes.
+            group_bytes: Most bytes of images in a row group of several rows.
         """
+        self._group_bytes = group_bytes
         self._file = file
         self._schema = arrow_schema(schema)
         self._examples: list[Example] = []
@@ -67,7 +71,7 @@ class ParquetWriter:
     def write(self, example: Example) -> None:
         """Appends an Example."""
         full = len(self._examples) == _GROUP_ROWS
-        if full or self._image_bytes + len(example.image) > _GROUP_BYTES:
+        if full or self._image_bytes + len(example.image) > self._group_bytes:
             self._write_group()
         self._examples.append(example)
         self._image_bytes += len(example.image)

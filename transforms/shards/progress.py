@@ -46,14 +46,18 @@ class ShardProgress:
 class ShardMeter:
     """Counts a shard's members as they are written, and tells of it now and then."""
 
-    def __init__(self, address: str, progress: ShardProgress) -> None:
+    def __init__(
+        self, address: str, progress: ShardProgress, interval: float = _INTERVAL
+    ) -> None:
         """Begins with what is known of the shard.
 
         Args:
             address: Path of the socket that is listened to; empty for none.
             progress: How far the shard is.
+            interval: Least seconds between two datagrams.
         """
         self._address = address
+        self._interval = interval
         self._progress = progress
         self._told = 0.0
         self._tell()
@@ -71,7 +75,7 @@ class ShardMeter:
         progress.rejected += rejected
         if progress.done % _LOOK_EVERY == 0:
             now = time.monotonic()
-            if now - self._told >= _INTERVAL:
+            if now - self._told >= self._interval:
                 self._told = now
                 self._tell()
 

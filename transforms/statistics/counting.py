@@ -110,15 +110,20 @@ class Statistics:
 class StatisticsBuilder:
     """Collects the observations of a shard; for one thread at a time."""
 
-    def __init__(self) -> None:
-        """Begins with no image."""
+    def __init__(self, batch: int = _BATCH) -> None:
+        """Begins with no image.
+
+        Args:
+            batch: Most observations that are kept to be summarised at once.
+        """
+        self._batch = batch
         self._observations: list[Observation] = []
         self._parts: list[Statistics] = []
 
     def add(self, observation: Observation) -> None:
         """Counts an image."""
         self._observations.append(observation)
-        if len(self._observations) == _BATCH:
+        if len(self._observations) == self._batch:
             self._parts.append(summarize(self._observations))
             self._observations.clear()
 

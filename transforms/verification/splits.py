@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from transforms.errors import BuildError
+from transforms.errors import require_whole
 from transforms.formats import MANIFEST, example_sizes
 from transforms.planning import (
     UNLABELLED,
@@ -68,11 +68,9 @@ def gather_checks(
     tables, checks = [], []
     for index, file in enumerate(split.files):
         arrived = by_path.get(file.path, [])
-        if len(arrived) != 1:
-            raise BuildError(
-                f"{file.path} was checked {len(arrived)} times. The engine lost or "
-                "repeated it; rerun, and report it if it happens again."
-            )
+        require_whole(
+            len(arrived) == 1, f"{file.path} was checked {len(arrived)} times."
+        )
         checks.append(arrived[0])
         position = np.full(arrived[0].records.num_rows, index, np.int32)
         tables.append(arrived[0].records.append_column("file", pa.array(position)))
