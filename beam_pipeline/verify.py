@@ -102,7 +102,7 @@ def make_parser() -> argparse.ArgumentParser:
         "--max_examples_per_split",
         type=int,
         metavar="N",
-        help="as it was built with, where its manifest does not tell",
+        help="as it was built with, where its manifest does not say",
     )
     parser.add_argument(
         "--allow_missing",

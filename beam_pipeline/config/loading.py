@@ -2,8 +2,8 @@
 
 A config file is a mapping whose keys are the fields of ``BuildConfig``. Its key
 ``base`` names another one, shipped or beside it, whose keys it overrides one by one.
-Flags override files. A key that no field has is refused, with the nearest one that
-there is: a typo must not build another dataset than the one asked for.
+Flags override files. An unknown key is refused, with the nearest known one: a typo must
+not build another dataset than the one asked for.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""A config as YAML gives it, before it is checked: put together of several."""
+"""Configs as YAML gives them, before they are checked: merged and changed."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""What is there already, finished: left as it is, or told to be another dataset."""
+"""Finds formats that are finished already, and refuses those of another build."""
 
 from dataclasses import replace
 
@@ -42,7 +42,7 @@ def _without_finished(config: BuildConfig, output: ShardOutput) -> ShardOutput:
     Raises:
         StorageError: What is there was built with other settings.
         LabelError: A file of labels is malformed.
-        SubsetError: A subset list can't be had or is not the one described.
+        SubsetError: A subset list cannot be found or is not the one described.
     """
     there = {name: output.places.finished_formats(name) for name in output.formats}
     if not any(there.values()):
@@ -64,7 +64,7 @@ def _without_finished(config: BuildConfig, output: ShardOutput) -> ShardOutput:
         storage.remove_tree(output.places.reports(name))
         print(
             f"{output.places.directory(name)} is complete as {name} and left as it is; "
-            "--overwrite builds it anew."
+            "--overwrite builds it again."
         )
         if manifest is None or not manifest.settings:
             print("With which list and which numbers it was built is not known.")

@@ -74,7 +74,7 @@ def find_demands(options: VerifyOptions) -> VerifyInputs:
         ConfigError: The configuration is wrong, or not the dataset's.
         ArchiveError: An archive is not there.
         LabelError: A file of class names or labels is malformed.
-        SubsetError: A subset list can't be had or is not the one described.
+        SubsetError: A subset list cannot be found or is not the one described.
         StorageError: A file can't be read.
     """
     inventory = take_inventory(options.directory)
@@ -226,7 +226,7 @@ def _find_archives(
     holding: Holding, config: BuildConfig, output: ShardOutput
 ) -> BuildInputs:
     """Returns how the archives are read to be compared with a dataset."""
-    # What a list names and the archives lack is told with all other problems.
+    # What a list names and the archives lack is reported with all other problems.
     inputs = find_inputs(replace(config, allow_missing=True), output)
     there = {split.name for split in holding.splits}
     images: dict[str, ImagePolicy] = {

@@ -249,7 +249,7 @@ def test_what_is_lost_behind_a_damaged_row_group_is_counted(tmp_path: Path) -> N
     found = check_file(file, "header")
     (problem,) = found.findings.listed
     assert (problem.check, problem.record) == ("framing", 100)
-    assert problem.message.endswith(" 99 records behind it can't be read either.")
+    assert problem.message.endswith(" 99 records after it can't be read either.")
     assert found.records["record"].to_pylist() == [*range(100), *range(200, 230)]
 
 
@@ -273,7 +273,7 @@ def test_swapped_records_are_out_of_order(tmp_path: Path) -> None:
         Problem(
             "file",
             "order",
-            f"{name} stands behind {before} and belongs before it: the order is that "
+            f"{name} comes after {before} and belongs before it: the order is that "
             "of the MD5 of split and name.",
             4,
         ),

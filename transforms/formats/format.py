@@ -86,12 +86,12 @@ class Format:
             dataset's name. In a folder for the hub, those of a split begin with its
             name and a hyphen.
         loader: The line that loads it; see ``loader_line``.
-        needs: The package, and the extra of ours, that it takes; None for neither.
+        needs: The package that it needs, and the name of our extra; None for neither.
         max_bytes: Most bytes of a file; None where TFDS's formula decides.
         record_overhead: Most bytes that a record takes besides its image.
         file_overhead: Most bytes that a file takes besides its records.
-        typed: Whether the hub and Croissant are told its columns; else loaders find
-            them out.
+        typed: Whether documents for the hub and Croissant list its columns; else
+            loaders find them out.
         image_per_file: Whether each image is a file of its own, with an extension.
     """
 
@@ -119,7 +119,7 @@ class Format:
         return getattr(self.codec, "companions", None)
 
     def is_data_file(self, dataset: str, name: str) -> bool:
-        """Returns whether a file of that name is taken for one of a dataset's."""
+        """Returns whether a file of that name counts as one of a dataset's."""
         return fnmatchcase(name, self.pattern.format(dataset=glob.escape(dataset)))
 
 
@@ -134,7 +134,7 @@ def in_tfds_style(suffix: str) -> FileName:
 
 
 def to_stream(make: Callable[[Publication, Schema], ExampleWriter]) -> Publisher:
-    """Publishes by way of a writer to an open file."""
+    """Returns a publisher for a writer to an open file."""
 
     @contextmanager
     def publish(uri: str, schema: Schema) -> Iterator[OpenFile]:
@@ -147,7 +147,7 @@ def to_stream(make: Callable[[Publication, Schema], ExampleWriter]) -> Publisher
 
 
 def to_path(make: Callable[[str], ExampleWriter]) -> Publisher:
-    """Publishes by way of a writer that opens its file itself, a local one."""
+    """Returns a publisher for a writer that opens its local file itself."""
 
     @contextmanager
     def publish(uri: str, schema: Schema) -> Iterator[OpenFile]:

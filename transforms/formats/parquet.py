@@ -9,7 +9,7 @@ with an index let a reader find one image.
 
 Encodings are those of ``datasets.arrow_writer``, but for its content-defined chunking:
 that makes uploads of changed files cheaper, and a file of these never changes. Pages
-have checksums, as no other trace of damage to an image would be.
+have checksums: nothing else would show damage to an image.
 """
 
 import json
@@ -28,7 +28,7 @@ from transforms.images import read_header
 from transforms.storage import Pieces, Sink
 
 _GROUP_ROWS: Final = 100
-_GROUP_BYTES: Final = 5_000_000  # of images; more outgrow the caches
+_GROUP_BYTES: Final = 5_000_000  # of images; more do not fit into the caches
 
 # What pyarrow raises for bytes that are not what they should be.
 _DAMAGE: Final = (pa.ArrowException, UnicodeDecodeError, OSError)
@@ -117,7 +117,7 @@ def read_parquet(file: BinaryIO) -> Iterator[Example]:
 
 
 def scan_parquet(file: BinaryIO) -> Iterator[Example | DamagedRecords]:
-    """Yields the Examples of a Parquet file, and goes on behind damaged row groups.
+    """Yields the Examples of a Parquet file, and goes on after damaged row groups.
 
     Raises:
         FormatError: Its footer is damaged, or it has other columns than ours.

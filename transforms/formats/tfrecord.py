@@ -60,7 +60,7 @@ def read_tfrecord(file: BinaryIO) -> Iterator[Example]:
 
 
 def scan_tfrecord(file: BinaryIO) -> Iterator[Example | DamagedRecords]:
-    """Yields the Examples of a TFRecord file, and goes on behind damaged ones.
+    """Yields the Examples of a TFRecord file, and goes on after damaged ones.
 
     Raises:
         FormatError: A record is cut off, or its length fails its checksum.

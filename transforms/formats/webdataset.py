@@ -91,7 +91,7 @@ def read_webdataset(file: BinaryIO) -> Iterator[Example]:
 
 
 def scan_webdataset(file: BinaryIO) -> Iterator[Example | DamagedRecords]:
-    """Yields the Examples of a tar, and goes on behind damaged ones.
+    """Yields the Examples of a tar, and goes on after damaged ones.
 
     Raises:
         FormatError: It is no tar or is cut off.
@@ -100,7 +100,7 @@ def scan_webdataset(file: BinaryIO) -> Iterator[Example | DamagedRecords]:
         with tarfile.open(fileobj=file, mode="r|") as tar:
             records = groupby(_members(tar), lambda member: member[0].partition(".")[0])
             for key, group in records:
-                # One more than a record can have tells that there are too many.
+                # One more than a record can have shows that there are too many.
                 members = list(islice(group, _MEMBERS + 1))
                 try:
                     yield _example(key, members)

@@ -19,7 +19,7 @@ class Quantity:
         title: What it is, in words.
         unit: Its unit, in words.
         values: Gives it, in parts, from images' widths, heights and bytes.
-        shaped: Whether it needs width and height, which not every header tells.
+        shaped: Whether it needs width and height, which not every header gives.
     """
 
     parts: int

@@ -1,4 +1,4 @@
-"""Reread a dataset and hold it against its documents and its archives."""
+"""Reread a dataset, and compare it with its documents and its archives."""
 
 from typing import TYPE_CHECKING
 
