@@ -1,8 +1,8 @@
 """Jobs on Dataflow: what they need before they start, and how they end.
 
 A job runs on machines that have none of this one's files, and outlives the command
-that submits it. So what it lacks is reported before anything is staged, and its page and
-the way to stop it as soon as it exists.
+that submits it. What it lacks is reported before anything is staged; its page, and the
+way to stop it, as soon as it exists.
 """
 
 import logging

@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from transforms.documents.facts import DatasetFacts, Description, License
 from transforms.errors import FormatError
 from transforms.formats.listing import ConfigFacts, FileFacts, SplitFacts
 from transforms.formats.records import Example, Schema
@@ -359,28 +358,6 @@ def test_a_changed_byte_is_an_error_or_does_no_harm_but_in_an_image() -> None:
 
 
 # --- The documents --------------------------------------------------------------------
-
-FACTS = DatasetFacts(
-    name="d",
-    config="small",
-    version="1.0.0",
-    about=Description(
-        title="D",
-        description="",
-        config_description="",
-        homepage="",
-        license=License("", ""),
-        creators=(),
-        published="2020-01-01",
-        manual_download="",
-        release_notes={},
-        module="",
-    ),
-    citation="",
-    schema=PLAIN,
-    download_size=0,
-    splits=("train", "test"),
-)
 
 
 def split(name: str, *files: FileFacts) -> SplitFacts:

@@ -5,12 +5,9 @@ from typing import TYPE_CHECKING
 from transforms.doors import lazy
 
 if TYPE_CHECKING:
-    from transforms.documents.card import size_text
     from transforms.documents.facts import (
         DatasetFacts,
         Description,
-        License,
-        class_text,
         config_facts,
         document_facts,
     )
@@ -24,14 +21,11 @@ __all__ = [
     "SHARED",
     "DatasetFacts",
     "Description",
-    "License",
     "Manifest",
-    "class_text",
     "config_facts",
     "config_sizes",
     "data_files",
     "decode_manifest",
     "document_facts",
-    "size_text",
     "split_documents",
 ]

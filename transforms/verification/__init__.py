@@ -18,7 +18,6 @@ if TYPE_CHECKING:
         HeldSplit,
         Holding,
         ImageCheck,
-        Inventory,
         ShardFile,
     )
     from transforms.verification.reading import take_inventory
@@ -34,7 +33,6 @@ __all__ = [
     "HeldSplit",
     "Holding",
     "ImageCheck",
-    "Inventory",
     "Problem",
     "ShardFile",
     "Total",

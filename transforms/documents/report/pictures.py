@@ -14,7 +14,7 @@ from itertools import chain, islice
 from typing import Any, Final
 
 from transforms import storage
-from transforms.documents import DatasetFacts, class_text, config_facts
+from transforms.documents.facts import DatasetFacts, class_text, config_facts
 from transforms.documents.report.plots import number_text
 from transforms.documents.report.report import (
     Gallery,
