@@ -196,7 +196,7 @@ from typing import TYPE_CHECKING
 from transforms\.doors import lazy
 
 if TYPE_CHECKING:
-(    from %s\.\w+ import (\w+(, \w+)*|\(
+(    from %s\.[\w.]+ import (\w+(, \w+)*|\(
 (        \w+,
 )+    \))
 )+else:
