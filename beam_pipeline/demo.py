@@ -1,6 +1,6 @@
 """Makes small ILSVRC-shaped archives: ``python -m beam_pipeline.demo DIR``.
 
-The real archives can't be had without registering, so the demo and the tests draw
+The real archives are not available without registering, so the demo and the tests draw
 their own: a tar of one tar per class, a flat validation tar and a subset list, with the
 real names and the oddities of the real ones among them. The same seed draws the same
 pictures.

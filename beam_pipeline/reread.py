@@ -1,6 +1,5 @@
 """A verification from the flags of Beam's to what each split came to."""
 
-import logging
 import secrets
 import tempfile
 from collections.abc import Callable, Iterator
@@ -51,8 +50,6 @@ def reread(
     splits = dict.fromkeys((file.config, file.split) for file in inputs.files)
     if not splits:
         return []
-    # What it says of shards would be about shards that nobody builds.
-    logging.getLogger("transforms.planning.steps").setLevel(logging.WARNING)
     with ExitStack() as stack:
         directory = stack.enter_context(_scratch(options))
         pipeline = make_pipeline(options)

@@ -1,10 +1,11 @@
-"""A config as YAML gives it, before it is checked: put together of several."""
+"""Configs as YAML gives them, before they are checked: merged and changed."""
 
 from pathlib import Path
 from typing import Any
 
+from beam_pipeline.config.plain_yaml import read_yaml
 from transforms import storage
-from transforms.errors import ConfigError
+from transforms.errors import ConfigError, printable
 
 
 def make_paths_absolute(mapping: dict[str, Any], directory: Path) -> None:
@@ -45,3 +46,15 @@ def set_dotted(mapping: dict[str, Any], key: str, value: Any) -> None:
             raise ConfigError(f"--set {key}: {parent} has no keys of its own.")
         mapping = below
     mapping[last] = value
+
+
+def parse_assignment(text: str) -> tuple[str, Any]:
+    """Returns the key and the YAML value of ``key=value``.
+
+    Raises:
+        ConfigError: There is no equals sign, or the value is no YAML.
+    """
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise ConfigError(f"--set {text}: expected key=value.")
+    return key, read_yaml(value, f"--set {printable(text)}: the value")

@@ -1,4 +1,4 @@
-"""What the command lines share: exit codes, logging, and errors told in one line."""
+"""What the command lines share: exit codes, logging, and errors in one line."""
 
 import argparse
 import io
@@ -21,7 +21,7 @@ INTERRUPTED: Final = 130
 def run_command(
     work: Callable[[Console], int], *, verbose: bool, quiet: bool = False
 ) -> int:
-    """Runs a command, and tells an error of the user's or the world's in one line.
+    """Runs a command, and reports an error in one line.
 
     Args:
         work: Does it; returns the exit code. It is given the console for what is said

@@ -1,17 +1,38 @@
-"""What is there already, finished: left as it is, or told to be another dataset."""
+"""Finds formats that are finished already, and refuses those of another build."""
 
 from dataclasses import replace
 
 from beam_pipeline.config import BuildConfig
 from beam_pipeline.console.summary import loader_line_of
-from beam_pipeline.inputs import config_settings, find_inputs, setting_changes
+from beam_pipeline.inputs import (
+    BuildInputs,
+    config_settings,
+    find_inputs,
+    find_output,
+    setting_changes,
+)
 from transforms import storage
 from transforms.documents import Manifest, decode_manifest
 from transforms.errors import ArchiveError, StorageError
 from transforms.shards import ShardOutput
 
 
-def without_finished(config: BuildConfig, output: ShardOutput) -> ShardOutput:
+def find_unfinished(config: BuildConfig) -> BuildInputs | None:
+    """Returns what a build reads and writes; None where all of it is finished.
+
+    Raises:
+        BuildError: What is there is another dataset, or a file that the build reads is
+            missing or not the one described.
+    """
+    output = find_output(config)
+    if not config.overwrite:
+        output = _without_finished(config, output)
+        if not output.formats:
+            return None
+    return find_inputs(config, output)
+
+
+def _without_finished(config: BuildConfig, output: ShardOutput) -> ShardOutput:
     """Leaves out the formats in which the dataset is there, and says so.
 
     Args:
@@ -21,7 +42,7 @@ def without_finished(config: BuildConfig, output: ShardOutput) -> ShardOutput:
     Raises:
         StorageError: What is there was built with other settings.
         LabelError: A file of labels is malformed.
-        SubsetError: A subset list can't be had or is not the one described.
+        SubsetError: A subset list cannot be found or is not the one described.
     """
     there = {name: output.places.finished_formats(name) for name in output.formats}
     if not any(there.values()):
@@ -43,7 +64,7 @@ def without_finished(config: BuildConfig, output: ShardOutput) -> ShardOutput:
         storage.remove_tree(output.places.reports(name))
         print(
             f"{output.places.directory(name)} is complete as {name} and left as it is; "
-            "--overwrite builds it anew."
+            "--overwrite builds it again."
         )
         if manifest is None or not manifest.settings:
             print("With which list and which numbers it was built is not known.")

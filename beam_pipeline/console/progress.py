@@ -1,7 +1,7 @@
 """Shows how far a build is: live on a terminal, as a line now and then elsewhere.
 
-On this machine workers tell of their shards (``transforms.progress``). On a cluster
-nobody does, but what they have published can be counted.
+On this machine workers report their shards (``shards.progress``). On a cluster they do
+not, but what they have published can be counted.
 """
 
 import json
@@ -146,7 +146,7 @@ def shown_progress(console: Console) -> Iterator[str]:
         console: Where to.
 
     Yields:
-        The address that workers are to tell.
+        The address that workers report to.
     """
     # A name that begins with a null is no file, so that none is ever left.
     address = f"\0imagenet2012-subset-{secrets.token_hex(8)}"
@@ -157,17 +157,20 @@ def shown_progress(console: Console) -> Iterator[str]:
 
 
 @contextmanager
-def counted_progress(console: Console, count: Callable[[], str]) -> Iterator[None]:
+def counted_progress(
+    console: Console, count: Callable[[], str], every: float = _COUNT_EVERY
+) -> Iterator[None]:
     """Shows the progress of a build elsewhere, by what it has published.
 
     Args:
         console: Where to.
         count: Returns in words what is there.
+        every: Seconds between two looks.
     """
 
     def watch(stop: threading.Event) -> None:
         said = ""
-        while not stop.wait(_COUNT_EVERY):
+        while not stop.wait(every):
             with suppress(BuildError):  # the storage's; the next look may succeed
                 now = count()
                 if now != said:
@@ -244,13 +247,13 @@ class _Bars:
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=30),
-            TextColumn("{task.fields[told]}"),
+            TextColumn("{task.fields[text]}"),
             console=console,
             refresh_per_second=1 / _DRAW_EVERY,
             transient=True,
         )
         self._tasks: dict[str, TaskID] = {}
-        self._line = self._progress.add_task("reading headers", total=None, told="")
+        self._line = self._progress.add_task("reading headers", total=None, text="")
 
     def __enter__(self) -> None:
         self._progress.start()
@@ -263,13 +266,13 @@ class _Bars:
         for split in splits:
             if split.split not in self._tasks:
                 self._tasks[split.split] = self._progress.add_task(
-                    split.split, total=split.wanted, told=""
+                    split.split, total=split.wanted, text=""
                 )
             self._progress.update(
                 self._tasks[split.split],
                 completed=split.done,
                 total=split.wanted,
-                told=f"{split.done:,}/{split.wanted:,} images, "
+                text=f"{split.done:,}/{split.wanted:,} images, "
                 f"{split.published:,}/{split.shards:,} shards",
             )
         if splits:
@@ -278,5 +281,5 @@ class _Bars:
                 description="all",
                 completed=sum(split.done for split in splits),
                 total=sum(split.wanted for split in splits),
-                told=speed_in_words(splits, pace),
+                text=speed_in_words(splits, pace),
             )

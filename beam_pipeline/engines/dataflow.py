@@ -1,8 +1,8 @@
 """Jobs on Dataflow: what they need before they start, and how they end.
 
 A job runs on machines that have none of this one's files, and outlives the command
-that submits it. So what it lacks is said before anything is staged, and where it can be
-watched and stopped as soon as there is one.
+that submits it. What it lacks is reported before anything is staged; its page, and the
+way to stop it, as soon as it exists.
 """
 
 import logging
@@ -148,7 +148,7 @@ def wait_for_job(result: DataflowPipelineResult, options: PipelineOptions) -> bo
         ``--no_wait_until_finish`` has it go on by itself.
 
     Raises:
-        BuildError: The job failed or was cancelled, or is lost sight of.
+        BuildError: The job failed or was cancelled, or its state cannot be found out.
         KeyboardInterrupt: The user does not want to wait; it says what that means.
     """
     google_options = options.view_as(GoogleCloudOptions)
@@ -182,6 +182,6 @@ def _failure(error: DataflowRuntimeException, job: Job) -> BuildError:
 
 def _reason(error: DataflowRuntimeException) -> str:
     said = str(error).partition("Error:\n")[2].strip()
-    if not said or said == "None":  # nobody has to explain why a job was cancelled
+    if not said or said == "None":  # a job that was cancelled has no message
         return "The job did not finish."
     return said.splitlines()[-1] if "Traceback" in said else said

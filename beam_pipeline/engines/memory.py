@@ -18,7 +18,7 @@ _M_MMAP_THRESHOLD: Final = -3
 _M_ARENA_MAX: Final = -8
 # The most that glibc takes. What is larger, and what is freed beyond it, goes back to
 # the system, and costs page faults when it is needed again: with 4 MB a resize build
-# had ten times as many, and took a twentieth longer.
+# showed ten times as many, and took a twentieth longer.
 _LARGE: Final = 32 << 20
 
 # Objects made, and collections of the younger, before the next collection: what is
@@ -27,7 +27,7 @@ _GC_THRESHOLDS: Final = (50_000, 20, 100)
 
 
 def spare_memory() -> None:
-    """Has what is freed used by other threads, or returned to the system.
+    """Has freed memory used by other threads, or returned to the system.
 
     To be called before there are threads. It changes no result, and does nothing where
     another library than glibc allots memory.

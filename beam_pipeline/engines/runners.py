@@ -1,7 +1,7 @@
 """Pipelines and the runners they run on.
 
 Locally that is Beam's FnApiRunner (``local_runner``), with threads, not processes: what
-takes time releases the GIL. What other engines are told stands in ``engines``.
+takes time releases the GIL. The flags of other engines are in ``engines``.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""A worker process of a local run: Beam's own, but that it dies with the run.
+"""A worker process of a local run: Beam's own, but it ends with the run.
 
 Beam's workers outlive a run that is killed: they wait for it, for ever.
 """

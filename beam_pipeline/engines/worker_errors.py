@@ -1,4 +1,4 @@
-"""What made a worker fail, from what its runner quotes."""
+"""The error that made a worker fail, out of its runner's message."""
 
 import re
 from typing import Final

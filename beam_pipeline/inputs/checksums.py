@@ -22,7 +22,7 @@ def verify_archives(
         known: The published ones, by name.
 
     Raises:
-        ArchiveError: Some are not as published; all that is wrong is told.
+        ArchiveError: Some are not as published; all that is wrong is reported.
         StorageError: One can't be read.
     """
     archives = list(archives)
@@ -99,4 +99,4 @@ def _identify(file: FileInfo, known: Mapping[str, KnownArchive]) -> str:
         name = candidates[digest]
         remark = known[name].remark
         return f"It is {name}{f', {remark}' if remark else ''}. Get the other one."
-    return "It is cut off, damaged or packed anew; get it again."
+    return "It is cut off, damaged or was packed again; download it once more."

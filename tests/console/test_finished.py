@@ -66,7 +66,7 @@ def test_the_same_in_every_format_is_left_as_it_is(
     assert (outcome.code, outcome.err) == (0, "")
     lines = outcome.out.splitlines()
     assert [line.partition(" is complete ")[2] for line in lines[::2]] == [
-        f"as {name} and left as it is; --overwrite builds it anew."
+        f"as {name} and left as it is; --overwrite builds it again."
         for name in ALL.split(",")
     ]
     assert all(line.startswith("Load it: ") for line in lines[1::2])

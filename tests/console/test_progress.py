@@ -13,12 +13,11 @@ from beam_pipeline.console.progress import Pace, SplitProgress, add_up, in_words
 from transforms.shards.progress import ShardMeter, ShardProgress
 
 
-def test_a_meter_tells_of_its_shard(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("transforms.shards.progress._INTERVAL", 0)
+def test_a_meter_reports_its_shard() -> None:
     address = "\0test-progress"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         listener.bind(address)
-        meter = ShardMeter(address, ShardProgress("train", 3, 8, 20))
+        meter = ShardMeter(address, ShardProgress("train", 3, 8, 20), interval=0)
         for number in range(20):
             meter.count(100, rejected=number == 5)
         meter.publish(resumed=False)
@@ -139,8 +138,7 @@ def test_bars_are_drawn_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     assert out.getvalue().endswith("\x1b[2K")  # and taken away again
 
 
-def test_what_a_cluster_published_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(progress, "_COUNT_EVERY", 0.001)
+def test_what_a_cluster_published_is_counted() -> None:
     counts = iter(["none", "none", "1 of 2", "2 of 2"])
     done = threading.Event()
 
@@ -152,6 +150,6 @@ def test_what_a_cluster_published_is_counted(monkeypatch: pytest.MonkeyPatch) ->
             return "2 of 2"
 
     out = io.StringIO()
-    with progress.counted_progress(Console(file=out), count):
+    with progress.counted_progress(Console(file=out), count, every=0.001):
         assert done.wait(30)
     assert out.getvalue() == "none\n1 of 2\n2 of 2\n"

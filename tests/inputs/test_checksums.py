@@ -111,7 +111,7 @@ def test_a_damaged_archive_is_told_by_its_hash(tmp_path: Path) -> None:
     digest, wanted = (hashlib.sha256(data).hexdigest() for data in (damaged, TRAIN))
     assert problem(tmp_path, train=damaged) == (
         f"train.tar is not the published train.tar: its sha256 is {digest} instead of "
-        f"{wanted}. It is cut off, damaged or packed anew; get it again."
+        f"{wanted}. It is cut off, damaged or was packed again; download it once more."
     )
 
 
@@ -140,6 +140,6 @@ def test_a_build_verifies_when_asked(small_archives: Path, tmp_path: Path) -> No
     assert (
         f"error: {train} is not the published ILSVRC2012_img_train.tar: it has "
         f"{train.stat().st_size:,} bytes instead of 147,897,477,120. It is cut off, "
-        "damaged or packed anew; get it again."
+        "damaged or was packed again; download it once more."
     ) in outcome.err
     assert list(tmp_path.iterdir()) == []

@@ -565,7 +565,7 @@ def test_the_shard_reads_back_with_its_own_format(
     make_spec: MakeSpec, output: ShardOutput
 ) -> None:
     build_shard(make_spec(), output)
-    records = FORMATS["tfrecord"].read(str(shard_path(output)))
+    records = FORMATS["tfrecord"].codec.read(str(shard_path(output)))
     assert [(example.file_name, example.label) for example in records] == [
         (IMAGES[position][0], label) for position, label in ROWS
     ]
@@ -573,7 +573,7 @@ def test_the_shard_reads_back_with_its_own_format(
 
 def read_back(output: ShardOutput, format_name: str, name: str) -> list[Example]:
     path = Path(output.places.directory(format_name), name)
-    return list(FORMATS[format_name].read(str(path)))
+    return list(FORMATS[format_name].codec.read(str(path)))
 
 
 ALL = ("tfrecord", "array_record", "parquet", "webdataset")

@@ -88,10 +88,10 @@ def card_markdown(
     ]
     one = f"/{configs[0].name}" if len(configs) == 1 else ""
     blocks = [
-        f"# {_line(facts.title)}",
+        f"# {_line(facts.about.title)}",
         f"`{facts.name}{one}`, version `{facts.version}`",
     ]
-    if facts.manual_download:
+    if facts.about.manual_download:
         blocks.append(
             "> **Warning:** this dataset's archives have to be downloaded by hand. "
             "See the manual download instructions below."
@@ -135,7 +135,7 @@ def card_html(
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8" />\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1" />\n'
-        f"<title>{html.escape(facts.title)}</title>\n"
+        f"<title>{html.escape(facts.about.title)}</title>\n"
         f"<style>\n{_STYLE}</style>\n"
         '<script type="application/ld+json">\n'
         f"{_json_in_html(_schema_org(facts))}\n</script>\n"
@@ -147,13 +147,13 @@ def description_of(facts: DatasetFacts) -> dict[str, Any]:
     """Returns what schema.org has words for: a JSON-LD object without its context."""
     return {
         "name": facts.name,
-        "description": _paragraphs(facts.description),
-        "url": facts.homepage,
+        "description": _paragraphs(facts.about.description),
+        "url": facts.about.homepage,
         "version": facts.version,
-        "license": facts.license.url,
-        "creator": [{"@type": "Person", "name": name} for name in facts.creators],
+        "license": facts.about.license.url,
+        "creator": [{"@type": "Person", "name": name} for name in facts.about.creators],
         "keywords": [facts.name, "images", "image classification"],
-        "datePublished": facts.published,
+        "datePublished": facts.about.published,
     }
 
 
@@ -172,13 +172,13 @@ def _sections(
 ) -> dict[str, str]:
     """Returns the Markdown of a configuration's sections by their titles."""
     sections = {
-        "Description": _text(facts.description),
+        "Description": _text(facts.about.description),
         "Config description": _text(config.description),
-        "Homepage": _text(facts.homepage),
+        "Homepage": _text(facts.about.homepage),
         "Versions": _versions(facts),
         "Download size": f"`{size_text(config.download_size)}`",
         "Dataset size": _dataset_size(config),
-        "Manual download instructions": _text(facts.manual_download),
+        "Manual download instructions": _text(facts.about.manual_download),
         "Auto-cached": _autocached(config),
         "Splits": _table(
             ("Split", "Examples", "Size", "Files"),
@@ -208,7 +208,7 @@ def _sections(
         "Supervised keys": "`('image', 'label')`",
         "Figure": f"![{_FIGURE_ALT}](<{figure}>)" if figure else "",
         "How to load": _code("python", "\n".join(loader)),
-        "License": f"[{_line(facts.license.name)}](<{facts.license.url}>)",
+        "License": f"[{_line(facts.about.license.name)}](<{facts.about.license.url}>)",
         "Citation": _code("bibtex", facts.citation.strip()),
     }
     return {title: body for title, body in sections.items() if body}
@@ -216,7 +216,7 @@ def _sections(
 
 def _versions(facts: DatasetFacts) -> str:
     """Returns a list of the versions with their notes, the built one in bold."""
-    notes = dict(facts.release_notes)
+    notes = dict(facts.about.release_notes)
     notes.setdefault(facts.version, "")
     lines = []
     for version, note in notes.items():

@@ -1,12 +1,12 @@
-"""What there is to say of a finished dataset: the one source of all its documents.
+"""The facts of a finished dataset: the one source of all its documents.
 
 ``DatasetFacts`` is what somebody decided or wrote; ``ConfigFacts`` is what was counted.
 TFDS's metadata, the card, Croissant and the loaders' indexes are made of the two, so
-they can't disagree.
+they cannot disagree.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from transforms.formats import ConfigFacts, DocumentFacts, Schema, SplitFacts
@@ -25,26 +25,48 @@ class License:
     url: str
 
 
-@dataclass(frozen=True, slots=True)
-class DatasetFacts:
-    """What is said of a dataset besides what is counted.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Description:
+    """What a configuration states of the dataset, for people and for TFDS.
 
     Attributes:
-        name: The dataset's name.
         title: The name that people read.
-        config: The configuration's name.
-        version: ``major.minor.patch``.
         description: A few sentences on the dataset.
         config_description: A sentence on the configuration.
-        homepage: Its web page.
-        citation: BibTeX entries.
+        homepage: The dataset's web page.
         license: The terms of use.
         creators: Who made the dataset.
         published: The day it was published, ``YYYY-MM-DD``.
         manual_download: What to get by hand, from where, and where to put it.
+        module: The TFDS module that builds the dataset too.
         release_notes: A note by version.
-        module: The TFDS module that ``tfds.load`` would use for the name.
-        default_config: The configuration that the bare name stands for.
+        default_config: The configuration that the dataset's bare name stands for; the
+            one that is built if empty.
+    """
+
+    title: str
+    description: str
+    config_description: str
+    homepage: str
+    license: License
+    creators: tuple[str, ...]
+    published: str
+    manual_download: str
+    module: str
+    release_notes: Mapping[str, str] = field(default_factory=dict)
+    default_config: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetFacts:
+    """What is known of a dataset besides what is counted.
+
+    Attributes:
+        name: The dataset's name.
+        config: The configuration's name.
+        version: ``major.minor.patch``.
+        about: Its description.
+        citation: BibTeX entries.
         schema: What its records have.
         download_size: Bytes downloaded, which is the subset list's length.
         splits: The splits in the order they are listed.
@@ -53,33 +75,36 @@ class DatasetFacts:
     """
 
     name: str
-    title: str
     config: str
     version: str
-    description: str
-    config_description: str
-    homepage: str
+    about: Description
     citation: str
-    license: License
-    creators: tuple[str, ...]
-    published: str
-    manual_download: str
-    release_notes: Mapping[str, str]
-    module: str
-    default_config: str
     schema: Schema
     download_size: int
     splits: tuple[str, ...]
     settings: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def default_config(self) -> str:
+        """The configuration that the dataset's bare name stands for."""
+        return self.about.default_config or self.config
+
 
 def document_facts(data: bytes) -> DocumentFacts:
-    """Returns what there is to say of a document's bytes."""
+    """Returns the size and the digest of a document."""
     return DocumentFacts(len(data), hashlib.sha256(data).hexdigest())
 
 
 def config_facts(facts: DatasetFacts, splits: tuple[SplitFacts, ...]) -> ConfigFacts:
-    """Returns what there is to say of the configuration that was built."""
+    """Returns the facts of the configuration that was built."""
     return ConfigFacts(
-        facts.config, facts.config_description, facts.download_size, splits
+        facts.config, facts.about.config_description, facts.download_size, splits
     )
+
+
+def class_text(label: int, class_names: Sequence[str]) -> str:
+    """Returns how a label is shown, such as ``n01440764 (0)``."""
+    if label < 0:
+        return "no label"
+    known = label < len(class_names)
+    return f"{class_names[label]} ({label})" if known else f"class {label}"

@@ -11,6 +11,7 @@ from typing import Final
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
+from transforms.documents.facts import class_text
 from transforms.formats import Example
 from transforms.images import decode_small
 
@@ -42,7 +43,7 @@ def draw_figure(
         The encoded RGB picture; None where no image decodes.
     """
     decoded = (
-        (cell, _caption(example.label, class_names))
+        (cell, class_text(example.label, class_names))
         for example in islice(examples, MOST_EXAMPLES)
         if (cell := _draw_cell(example.image)) is not None
     )
@@ -67,10 +68,6 @@ def draw_figure(
     encoded = io.BytesIO()
     figure.save(encoded, "PNG", optimize=True)
     return encoded.getvalue()
-
-
-def _caption(label: int, class_names: Sequence[str]) -> str:
-    return "no label" if label < 0 else f"{class_names[label]} ({label})"
 
 
 def _draw_cell(data: bytes) -> Image.Image | None:

@@ -49,10 +49,10 @@ def hub_readme(
     largest = max(sum(split.examples for split in c.splits) for c in configs)
     default = default_config(facts, configs)
     head: dict[str, Any] = {
-        "pretty_name": facts.title,
+        "pretty_name": facts.about.title,
         "license": "other",
-        "license_name": _slug(facts.license.name),
-        "license_link": facts.license.url,
+        "license_name": _slug(facts.about.license.name),
+        "license_link": facts.about.license.url,
         "task_categories": ["image-classification"],
         "size_categories": [
             next(

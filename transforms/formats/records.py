@@ -92,10 +92,10 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class DamagedRecords:
-    """Records of a file that can't be read, while those behind them can.
+    """Records of a file that can't be read, while those after them can.
 
     Attributes:
-        count: Number of the records, one behind the other.
+        count: Number of the records, which are consecutive.
         reason: What is wrong with them, and where.
     """
 
@@ -104,7 +104,7 @@ class DamagedRecords:
 
 
 def undamaged(records: Iterable[Example | DamagedRecords]) -> Iterator[Example]:
-    """Yields records that are all expected to be whole.
+    """Yields records, all of which have to be whole.
 
     Raises:
         FormatError: One is not.

@@ -1,8 +1,8 @@
 """Resizes and turns decoded images, with fast_image_resize.
 
 A decoded image is an array of rows, columns and channels, of which one is grey, two
-grey and transparency, three RGB, and four RGB and transparency. Resizing lets other
-threads run meanwhile, and every processor gives the same pixels.
+grey and transparency, three RGB, and four RGB and transparency. Resizing releases the
+GIL, and every processor gives the same pixels.
 """
 
 from dataclasses import dataclass

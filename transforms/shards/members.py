@@ -36,7 +36,7 @@ class Accepted:
 
     Attributes:
         example: The record.
-        observation: What is seen of it.
+        observation: Its part of the statistics.
     """
 
     example: Example
@@ -61,7 +61,7 @@ class Rejected:
 def treated_members(
     spec: ShardSpec, policy: ImagePolicy, *, with_pixels: bool
 ) -> Iterator[Accepted | Rejected]:
-    """Yields what becomes of each of a shard's members, in order.
+    """Yields the result of treating each of a shard's members, in order.
 
     Args:
         spec: The shard.

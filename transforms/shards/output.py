@@ -17,7 +17,8 @@ class ShardOutput:
         schema: What the records have.
         images: What is done to the images of each split.
         pixels: Whether statistics cover the pixels too, which takes decoding.
-        overwrite: Whether what is complete in a directory of these formats goes.
+        overwrite: Whether finished datasets in the directories of these formats are
+            replaced.
     """
 
     places: Places

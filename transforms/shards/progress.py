@@ -1,8 +1,8 @@
-"""Tells whoever watches how far a shard is, without waiting and without promise.
+"""Sends the progress of a shard to the command, without waiting for it.
 
-A worker on the machine of the command sends small datagrams to a Unix socket, each with
-all that is known of one shard so far: one that is lost is made good by the next. No
-result depends on them. Where nobody listens, nothing is sent.
+A worker on the machine of the command sends small datagrams to a Unix socket. Each has
+the whole state of one shard, so a lost one does not matter. No result depends on them.
+Without a listener nothing is sent.
 """
 
 import json
@@ -44,19 +44,23 @@ class ShardProgress:
 
 
 class ShardMeter:
-    """Counts a shard's members as they are written, and tells of it now and then."""
+    """Counts a shard's members as they are written, and reports from time to time."""
 
-    def __init__(self, address: str, progress: ShardProgress) -> None:
-        """Begins with what is known of the shard.
+    def __init__(
+        self, address: str, progress: ShardProgress, interval: float = _INTERVAL
+    ) -> None:
+        """Reports the shard as it begins.
 
         Args:
             address: Path of the socket that is listened to; empty for none.
             progress: How far the shard is.
+            interval: Least seconds between two datagrams.
         """
         self._address = address
+        self._interval = interval
         self._progress = progress
-        self._told = 0.0
-        self._tell()
+        self._reported = 0.0
+        self._report()
 
     def count(self, size: int, *, rejected: bool) -> None:
         """Counts one member.
@@ -71,21 +75,21 @@ class ShardMeter:
         progress.rejected += rejected
         if progress.done % _LOOK_EVERY == 0:
             now = time.monotonic()
-            if now - self._told >= _INTERVAL:
-                self._told = now
-                self._tell()
+            if now - self._reported >= self._interval:
+                self._reported = now
+                self._report()
 
     def publish(self, *, resumed: bool) -> None:
-        """Tells that the shard's files are there.
+        """Reports that the shard's files are there.
 
         Args:
             resumed: Whether they were there before.
         """
         self._progress.published, self._progress.resumed = True, resumed
         self._progress.done = self._progress.wanted
-        self._tell()
+        self._report()
 
-    def _tell(self) -> None:
+    def _report(self) -> None:
         if self._address:
             data = json.dumps(asdict(self._progress)).encode()
             with (

@@ -16,7 +16,7 @@ from transforms.shards.report import ShardReport
 
 @dataclass
 class EstimateBuild(beam.PTransform):  # type: ignore[misc]
-    """Counts what a plan comes to, and samples the first shard of each split.
+    """Counts what is planned, and samples the first shard of each split.
 
     Attributes:
         output: Where shards would go and what they would be.
@@ -58,7 +58,7 @@ class BuildShards(beam.PTransform):  # type: ignore[misc]
 
     Attributes:
         output: Where shards go and what they are.
-        watched_at: Address that is told how far they are; empty for none.
+        watched_at: Address that progress is sent to; empty for none.
     """
 
     output: ShardOutput

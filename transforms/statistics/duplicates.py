@@ -73,7 +73,7 @@ _PLACE: Final = attrgetter("split", *(f"source.{each.name}" for each in fields(S
 
 
 def content_hash(data: bytes) -> bytes:
-    """Returns the hash by which images are told apart, 16 bytes."""
+    """Returns the hash by which images are compared, 16 bytes."""
     return xxhash.xxh3_128_digest(data)
 
 

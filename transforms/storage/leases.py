@@ -76,16 +76,18 @@ class Holder:
 class Lease:
     """A directory that this process has for itself; it is renewed by a thread."""
 
-    def __init__(self, directory: str) -> None:
+    def __init__(self, directory: str, renewed_every: float = _RENEWED_EVERY) -> None:
         """Takes the lease.
 
         Args:
             directory: A directory in object storage.
+            renewed_every: Seconds between two renewals.
 
         Raises:
             StorageError: Another run has it, or the storage fails.
         """
         self._directory = directory
+        self._renewed_every = renewed_every
         self._uri = files.join(directory, NAME)
         self._holder = _ourselves()
         self._generation = self._take()
@@ -172,7 +174,7 @@ class Lease:
         )
 
     def _keep(self) -> None:
-        while not self._ended.wait(_RENEWED_EVERY):
+        while not self._ended.wait(self._renewed_every):
             try:
                 ours = self.renew()
             except StorageError as error:

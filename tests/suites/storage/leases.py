@@ -161,16 +161,16 @@ def test_of_runs_that_find_a_dead_one_one_goes_on(place: str) -> None:
     lease.release()
 
 
-def test_a_lease_is_renewed(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(leases, "_RENEWED_EVERY", 0.02)
+def test_a_lease_is_renewed(place: str) -> None:
     storage.make_directory(place)
-    with exclusive(place):
-        first = held_by(place)
-        deadline = time.monotonic() + 30
-        while held_by(place).renewed == first.renewed:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-        assert replace(held_by(place), renewed=first.renewed) == first
+    lease = Lease(place, renewed_every=0.02)
+    first = held_by(place)
+    deadline = time.monotonic() + 30
+    while held_by(place).renewed == first.renewed:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert replace(held_by(place), renewed=first.renewed) == first
+    lease.release()
     assert storage.list_names(place) == []
 
 
@@ -179,9 +179,8 @@ def test_a_run_whose_lease_was_taken_ends(
 ) -> None:
     signals: list[tuple[int | None, int]] = []
     monkeypatch.setattr(signal, "pthread_kill", lambda *each: signals.append(each))
-    monkeypatch.setattr(leases, "_RENEWED_EVERY", 0.02)
     storage.make_directory(place)
-    lease = Lease(place)
+    lease = Lease(place, renewed_every=0.02)
     leave(place, 0)
     lease._thread.join(30)
     assert signals == [(threading.main_thread().ident, signal.SIGINT)]

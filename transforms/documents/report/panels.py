@@ -8,21 +8,14 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any, Final
 
-from transforms.documents import size_text
+from transforms.documents.card import size_text
+from transforms.documents.facts import class_text
 from transforms.documents.report.page import Section, table, terms
 from transforms.documents.report.plots import Plot, draw_plot, number_text, spread_plot
-from transforms.statistics import QUANTITIES
+from transforms.statistics import COUNTED, QUANTITIES
 
-# What is counted by name.
-_COUNTED: Final = {
-    "encodings": "File format",
-    "modes": "Colour mode",
-    "subsamplings": "Chroma subsampling",
-    "progressive": "Scans of JPEGs",
-    "orientations": "EXIF orientation",
-    "warnings": "Warnings",
-    "repaired": "Repaired",
-}
+# The first tables of what is counted by name; the others follow.
+_FIRST: Final = ("encodings", "modes", "subsamplings", "progressive")
 
 # How an image lies as it is stored (EXIF 2.32, 4.6.4 A).
 _ORIENTATIONS: Final = {
@@ -73,8 +66,9 @@ def panels(
         for key, item in QUANTITIES.items()
     ]
     counted = [
-        _count(statistics[key], title, statistics["examples"])
-        for key, title in _COUNTED.items()
+        _count(statistics[key], key, statistics["examples"])
+        for key in dict.fromkeys((*_FIRST, *COUNTED))
+        if key != "qualities"  # which has a plot
     ]
     quality = _qualities(statistics["qualities"], f"{name}-quality")
     sections = [
@@ -85,14 +79,6 @@ def panels(
     if statistics["pixels"] is not None:
         sections.append(Section("Pixels", _pixels(statistics["pixels"])))
     return tuple(sections)
-
-
-def class_text(label: int, class_names: Sequence[str]) -> str:
-    """Returns how a label is shown, such as ``n01440764 (0)``."""
-    if label < 0:
-        return "no label"
-    known = label < len(class_names)
-    return f"{class_names[label]} ({label})" if known else f"class {label}"
 
 
 def _labels(labels: Mapping[str, int], class_names: Sequence[str], name: str) -> str:
@@ -186,10 +172,11 @@ def _qualities(counts: Mapping[str, int], name: str) -> str:
     return _card(title, f"<p>{escape(text)}</p>\n{draw_plot(plot, name)}\n{numbers}")
 
 
-def _count(counts: Mapping[str, int], title: str, examples: int) -> str:
+def _count(counts: Mapping[str, int], key: str, examples: int) -> str:
+    title = COUNTED[key]
     if not counts:
         return _card(title, "<p>None.</p>\n")
-    words = _ORIENTATIONS if title == _COUNTED["orientations"] else {}
+    words = _ORIENTATIONS if key == "orientations" else {}
     rows = [
         (
             f"{escape(words.get(key, key.replace('_', ' ')))}"

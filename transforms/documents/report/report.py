@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from transforms.documents import DatasetFacts, size_text
+from transforms.documents.card import size_text
+from transforms.documents.facts import DatasetFacts
 from transforms.documents.report.page import Section, page_html, table, terms
 from transforms.documents.report.panels import key_numbers, panels
 from transforms.formats import ConfigFacts
@@ -90,7 +91,7 @@ def report_html(
             reasons without any may be left out.
     """
     return page_html(
-        f"{facts.title}: report",
+        f"{facts.about.title}: report",
         f"<code>{escape(facts.name)}/{escape(config.name)}</code>, version "
         f"<code>{escape(facts.version)}</code>",
         [
@@ -106,14 +107,14 @@ def report_html(
 
 
 def _overview(facts: DatasetFacts, config: ConfigFacts) -> str:
-    homepage = escape(facts.homepage)
-    if re.match(r"https?://", facts.homepage):
+    homepage = escape(facts.about.homepage)
+    if re.match(r"https?://", facts.about.homepage):
         homepage = f'<a href="{homepage}">{homepage}</a>'
     records = sum(split.example_bytes for split in config.splits)
     described = {
         "Configuration": escape(config.description),
         "Homepage": homepage,
-        "License": escape(facts.license.name),
+        "License": escape(facts.about.license.name),
         "Size of records": size_text(records),
     }
     rows = [
@@ -122,7 +123,7 @@ def _overview(facts: DatasetFacts, config: ConfigFacts) -> str:
     ]
     heads = ("Split", "Examples", "Size of records")
     return (
-        f"<p>{escape(' '.join(facts.description.split()))}</p>\n"
+        f"<p>{escape(' '.join(facts.about.description.split()))}</p>\n"
         f"{terms('facts', described)}{table('Splits', heads, rows, scrolls=True)}"
     )
 
