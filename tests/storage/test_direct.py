@@ -13,8 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transforms.storage.direct import DirectFile
-from transforms.storage.locks import stop_writing
+from transforms.storage.direct import DirectFile, stop_writing
 
 BLOCK = 4096
 
@@ -153,7 +152,7 @@ def test_new_files_have_the_mode_that_umask_leaves(tmp_path: Path) -> None:
 def test_a_run_that_is_stopped_begins_no_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("transforms.storage.locks._STOPPED", threading.Event())
+    monkeypatch.setattr("transforms.storage.direct._STOPPED", threading.Event())
     stop_writing()
     with pytest.raises(OSError, match="the run is being stopped"):
         DirectFile(tmp_path / "file")

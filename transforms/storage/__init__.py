@@ -2,6 +2,7 @@
 
 from transforms.storage.backend import Entry, FileInfo, FilesReader, RangeReader, Sink
 from transforms.storage.claims import exclusive, sweep
+from transforms.storage.direct import stop_writing
 from transforms.storage.files import (
     base_name,
     exists,
@@ -27,7 +28,6 @@ from transforms.storage.files import (
     sha256,
 )
 from transforms.storage.leases import release_all
-from transforms.storage.locks import stop_writing
 from transforms.storage.publication import Pieces, Publication
 from transforms.storage.uris import absolute, is_absolute, short_names
 
