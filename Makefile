@@ -49,7 +49,7 @@ test-container: .venv/ready build/container/ready  ## the image in podman, as ro
 
 constraints: build/container/ready  ## pin what the image installs, at the versions of Beam's image
 	$(PYTHON) -m venv --clear build/constraints
-	build/constraints/bin/pip install --quiet ".[array-record]" \
+	build/constraints/bin/pip install --quiet ".[array-record,gcp]" \
 		--constraint build/container/context/base_image_requirements.txt
 	echo "# Made by make constraints: the versions of Beam's image, and of what it lacks." > constraints.txt
 	build/constraints/bin/pip freeze --exclude imagenet2012-subset-beam >> constraints.txt

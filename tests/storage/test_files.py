@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -263,3 +264,16 @@ def test_a_full_disk_is_told(tmp_path: Path) -> None:
         "choose another --data_dir."
     )
     assert names_in(tmp_path) == ["full"]
+
+
+def test_a_scheme_whose_client_is_not_installed_names_the_extra(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delitem(sys.modules, "transforms.storage.gcs", raising=False)
+    monkeypatch.setitem(sys.modules, "google.auth", None)
+    with pytest.raises(StorageError) as caught:
+        storage.exists("gs://bucket/name")
+    assert str(caught.value) == (
+        "gs:// needs a package that is not installed (google.auth). Install it with "
+        "pip install 'imagenet2012-subset-beam[gcp]'."
+    )

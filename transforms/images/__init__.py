@@ -3,7 +3,7 @@
 from transforms.images.codecs import to_pillow
 from transforms.images.header import Header, read_header
 from transforms.images.policy import ImagePolicy, RejectedImage
-from transforms.images.resizing import turn_image
+from transforms.images.resizing import require_resizer, turn_image
 from transforms.images.small import PILLOW_ERRORS, decode_small
 from transforms.images.treatment import treat_image
 
@@ -14,6 +14,7 @@ __all__ = [
     "RejectedImage",
     "decode_small",
     "read_header",
+    "require_resizer",
     "to_pillow",
     "treat_image",
     "turn_image",

@@ -31,8 +31,8 @@ from transforms.storage.uris import require_text
 _COPY_SIZE: Final = 1 << 20  # bytes at a time
 
 
-# The module of each scheme; a path has none. They are imported when they are first
-# used, for a client takes a second. All others are Arrow's to open or to refuse.
+# The module of each scheme; a path has no scheme. Modules are imported when they are
+# first used, because a client takes a second. Arrow opens or refuses other schemes.
 _ARROW: Final = "transforms.storage.remote.arrow"
 SCHEMES: Final[Mapping[str, str]] = {
     "": "transforms.storage.local",
@@ -42,12 +42,28 @@ SCHEMES: Final[Mapping[str, str]] = {
     "abfs": _ARROW,
     "file": _ARROW,
 }
+# The extra of this project that a scheme needs.
+_EXTRAS: Final = {"gs": "gcp"}
 
 
 def storage_of(uri: str) -> Any:
-    """Returns the module of the storage that a URI or path lies in."""
+    """Returns the module of the storage that a URI or path lies in.
+
+    Raises:
+        StorageError: The packages are missing that a scheme needs.
+    """
     scheme, found, _ = uri.partition("://")
-    return import_module(SCHEMES.get(scheme if found else "", _ARROW))
+    scheme = scheme if found else ""
+    try:
+        return import_module(SCHEMES.get(scheme, _ARROW))
+    except ModuleNotFoundError as error:
+        if scheme not in _EXTRAS:
+            raise
+        extra = f"imagenet2012-subset-beam[{_EXTRAS[scheme]}]"
+        raise StorageError(
+            f"{scheme}:// needs a package that is not installed ({error.name}). "
+            f"Install it with pip install '{extra}'."
+        ) from error
 
 
 def _backend(uri: str) -> Backend:
