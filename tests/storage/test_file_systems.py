@@ -146,7 +146,7 @@ def test_a_file_system_that_can_not_rename_is_told(
 def refused(path: str) -> str:
     return (
         f"error: The path {path} is not UTF-8. Rename it, or make a link to it with "
-        "another name and give that.\n"
+        "another name and use that.\n"
     )
 
 

@@ -269,7 +269,7 @@ def test_a_full_disk_is_told(tmp_path: Path) -> None:
 def test_a_scheme_whose_client_is_not_installed_names_the_extra(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.delitem(sys.modules, "transforms.storage.gcs", raising=False)
+    monkeypatch.delitem(sys.modules, "transforms.storage.remote.gcs", raising=False)
     monkeypatch.setitem(sys.modules, "google.auth", None)
     with pytest.raises(StorageError) as caught:
         storage.exists("gs://bucket/name")
