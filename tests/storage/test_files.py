@@ -153,7 +153,7 @@ def test_a_file_that_is_written_over_is_noticed(tmp_path: Path) -> None:
         reader.read(file)
     assert str(caught.value) == (
         f"{path} has changed since the build began: it had 10 bytes, now 5, or was "
-        "modified. Rerun when it is at rest."
+        "modified. Rerun when nothing writes to it."
     )
 
 

@@ -250,7 +250,7 @@ def test_a_file_that_changed_since_it_was_listed_is_not_read(
     assert str(caught.value).startswith(
         f"{file.uri} has changed since the build began: it "
     )
-    assert str(caught.value).endswith(". Rerun when it is at rest.")
+    assert str(caught.value).endswith(". Rerun when nothing writes to it.")
 
 
 def test_threads_share_a_reader_of_files(place: str) -> None:
