@@ -4,12 +4,12 @@ FROM docker.io/apache/beam_python3.11_sdk:2.77.0
 
 LABEL org.opencontainers.image.title="imagenet2012-subset-beam" \
       org.opencontainers.image.description="Builds imagenet2012_subset from the ILSVRC2012 archives" \
-      org.opencontainers.image.version="0.1.0" \
+      org.opencontainers.image.version="0.2.0" \
       org.opencontainers.image.base.name="docker.io/apache/beam_python3.11_sdk:2.77.0"
 
 COPY . /opt/imagenet2012_subset
 RUN cd /opt/imagenet2012_subset \
-    && pip install --no-cache-dir --constraint constraints.txt '.[array-record]' \
+    && pip install --no-cache-dir --constraint constraints.txt '.[array-record,gcp]' \
     && rm -rf build *.egg-info \
     && pip check
 

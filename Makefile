@@ -7,7 +7,7 @@ BIN := .venv/bin
 FUZZ_SECONDS ?= 30
 
 .PHONY: demo test lint test-parity test-loaders test-report test-faults test-storage \
-	test-engines test-dataflow test-container constraints fuzz bench clean
+	test-engines test-dataflow test-container test-platforms constraints fuzz bench clean
 
 demo: .venv/ready  ## build a small dataset from generated archives
 	$(BIN)/python -m beam_pipeline.demo demo/archives
@@ -47,9 +47,13 @@ test-faults: .venv/ready  ## killed runs, full disks, changing files
 test-container: .venv/ready build/container/ready  ## the image in podman, as root
 	$(BIN)/python -m pytest -q -rs tests/suites/container
 
+test-platforms: .venv/ready .venv-uv/ready  ## a pretended macOS, the wheel, wheels of what it needs
+	$(BIN)/python -m pytest -q -rs tests/suites/platforms
+	$(BIN)/python -m tests.suites.platforms.wheels
+
 constraints: build/container/ready  ## pin what the image installs, at the versions of Beam's image
 	$(PYTHON) -m venv --clear build/constraints
-	build/constraints/bin/pip install --quiet ".[array-record]" \
+	build/constraints/bin/pip install --quiet ".[array-record,gcp]" \
 		--constraint build/container/context/base_image_requirements.txt
 	echo "# Made by make constraints: the versions of Beam's image, and of what it lacks." > constraints.txt
 	build/constraints/bin/pip freeze --exclude imagenet2012-subset-beam >> constraints.txt

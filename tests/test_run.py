@@ -399,7 +399,7 @@ def test_two_runs_do_not_write_to_one_directory(built: Built, tmp_path: Path) ->
     assert outcome.code == 1
     assert outcome.err == (
         f"error: Another run is writing to {directory}. Wait for it to end, or stop "
-        "it and rerun; what it has finished is kept.\n"
+        "it and rerun; the shards that it finished are kept.\n"
     )
     assert list(directory.iterdir()) == []
     assert build(built.archives, tmp_path).code == 0

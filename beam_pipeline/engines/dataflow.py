@@ -28,8 +28,6 @@ from beam_pipeline.engines.worker_errors import worker_error
 from transforms import storage
 from transforms.errors import BuildError, ConfigError
 
-_RUNNER: Final = "DataflowRunner"
-
 _LOGGER = logging.getLogger(__name__)
 
 _CONSOLE: Final = "https://console.cloud.google.com/dataflow/jobs"
@@ -69,12 +67,6 @@ class Job:
             f"Before the same build is started again, let it end or stop it:\n"
             f"{self.stop_command}"
         )
-
-
-def is_dataflow(options: PipelineOptions) -> bool:
-    """Returns whether a pipeline with these options becomes a job on Dataflow."""
-    runner = options.view_as(StandardOptions).runner or ""
-    return str(runner).rpartition(".")[2] == _RUNNER
 
 
 def prepare_job(options: PipelineOptions, directories: Mapping[str, str]) -> None:

@@ -12,9 +12,10 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from types import FrameType
 from typing import Final
+
+from beam_pipeline.engines.system import descendants
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
@@ -67,7 +68,7 @@ def _end(inform: Callable[[], None], code: int) -> None:
     # The threads that go on until the exit miss the processes that are killed here.
     logging.disable()
     threading.excepthook = lambda _: None
-    for process in _descendants(os.getpid()):
+    for process in descendants(os.getpid()):
         with suppress(ProcessLookupError):
             os.kill(process, signal.SIGKILL)
     try:
@@ -75,13 +76,3 @@ def _end(inform: Callable[[], None], code: int) -> None:
         sys.stdout.flush()
     finally:
         os._exit(code)
-
-
-def _descendants(process: int) -> list[int]:
-    """Returns the processes that a process started, and those that they started."""
-    found = []
-    for children in Path(f"/proc/{process}/task").glob("*/children"):
-        with suppress(OSError):
-            for child in map(int, children.read_text().split()):
-                found += [child, *_descendants(child)]
-    return found

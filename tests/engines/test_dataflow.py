@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from apache_beam.options.pipeline_options import SetupOptions
 
-from beam_pipeline.engines.dataflow import Job, is_dataflow, prepare_job
-from beam_pipeline.engines.runners import make_options
+from beam_pipeline.engines import runners
+from beam_pipeline.engines.dataflow import Job, prepare_job
+from beam_pipeline.engines.runners import is_dataflow, make_options
 from tests.helpers.archives import run
 from transforms.errors import ConfigError
 
@@ -28,6 +29,19 @@ OPTIONS = (
 )
 def test_dataflow_is_known_by_each_of_its_names(runner: str, expected: bool) -> None:
     assert is_dataflow(make_options([f"--runner={runner}"])) is expected
+
+
+def test_without_googles_libraries_the_extra_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(runners, "find_spec", lambda name: None)
+    make_options(["--runner=FlinkRunner"])
+    with pytest.raises(ConfigError) as refusal:
+        make_options(["--runner=DataflowRunner"])
+    assert str(refusal.value) == (
+        "Dataflow needs Google's libraries. Install them with pip install "
+        "'imagenet2012-subset-beam[gcp]'."
+    )
 
 
 def test_without_a_runner_nothing_goes_to_dataflow() -> None:

@@ -474,7 +474,7 @@ def test_an_archive_that_changed_since_it_was_indexed_is_refused(
         build_shard(spec, output)
     assert str(caught.value) == (
         f"{path} has changed since the build began: it had {size:,} bytes, now "
-        f"{size + 512:,}, or was modified. Rerun when it is at rest."
+        f"{size + 512:,}, or was modified. Rerun when nothing writes to it."
     )
     assert [path for path in directory(output).rglob("*") if path.is_file()] == []
 
@@ -556,8 +556,8 @@ def test_a_member_that_ends_behind_its_archive_is_refused(
         build_shard(too_long, output)
     assert str(caught.value) == (
         f"{spec.archives[0].file.uri} ends at byte {size:,}, but 10,000,000 bytes "
-        "from 512 were expected. The file is truncated or has changed; get "
-        "it whole and rerun."
+        "from 512 were expected. The file is truncated or has changed: get "
+        "it again and rerun."
     )
 
 

@@ -154,7 +154,7 @@ _STOPPED = """
 import sys
 from pathlib import Path
 from transforms.storage.direct import DirectFile
-from transforms.storage.locks import stop_writing
+from transforms.storage.direct import stop_writing
 stop_writing()
 DirectFile(Path(sys.argv[1]))
 """

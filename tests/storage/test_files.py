@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -154,7 +155,7 @@ def test_a_file_that_is_written_over_is_noticed(tmp_path: Path) -> None:
         reader.read(Part(file, 0, 10))
     assert str(caught.value) == (
         f"{path} has changed since the build began: it had 10 bytes, now 5, or was "
-        "modified. Rerun when it is at rest."
+        "modified. Rerun when nothing writes to it."
     )
 
 
@@ -267,3 +268,16 @@ def test_a_full_disk_is_told(tmp_path: Path) -> None:
         "choose another --data_dir."
     )
     assert names_in(tmp_path) == ["full"]
+
+
+def test_a_scheme_whose_client_is_not_installed_names_the_extra(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delitem(sys.modules, "transforms.storage.remote.gcs", raising=False)
+    monkeypatch.setitem(sys.modules, "google.auth", None)
+    with pytest.raises(StorageError) as caught:
+        storage.exists("gs://bucket/name")
+    assert str(caught.value) == (
+        "gs:// needs a package that is not installed (google.auth). Install it with "
+        "pip install 'imagenet2012-subset-beam[gcp]'."
+    )

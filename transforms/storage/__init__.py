@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         Sink,
     )
     from transforms.storage.claims import exclusive, sweep
+    from transforms.storage.direct import stop_writing
     from transforms.storage.files import (
         base_name,
         exists,
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
         sha256,
     )
     from transforms.storage.leases import release_all
-    from transforms.storage.locks import stop_writing
     from transforms.storage.publication import Pieces, Publication
     from transforms.storage.uris import absolute, is_absolute, short_names
 else:

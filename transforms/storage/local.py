@@ -1,4 +1,4 @@
-"""Local files, and what to do about the system's errors."""
+"""Local files, and advice about the errors of the operating system."""
 
 import errno
 import os
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from transforms.errors import StorageError
+from transforms.storage import system
 from transforms.storage.backend import (
     Entry,
     FileInfo,
@@ -19,8 +20,7 @@ from transforms.storage.backend import (
     hidden_name,
     require_same,
 )
-from transforms.storage.direct import DirectFile, sync
-from transforms.storage.locks import claim, is_not_offered, require_running
+from transforms.storage.direct import DirectFile, require_running
 
 # A pipe would wait for its writer otherwise.
 _READ_FLAGS: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
@@ -29,7 +29,7 @@ _READ_FLAGS: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 class LocalReader:
     """Reads ranges of a local file with ``pread``."""
 
-    ahead = 16  # enough for a disk to have its queue full
+    ahead = 16  # enough to fill the queue of a disk
 
     def __init__(self, uri: str) -> None:
         """Opens the file.
@@ -45,9 +45,7 @@ class LocalReader:
             self._descriptor = os.open(uri, os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
             raise explain(error, "open", uri) from error
-        # Without this the kernel reads ahead 128 KiB at every header, which on an
-        # archive of 110 KB members means reading all of it.
-        self._advise(0, 0, os.POSIX_FADV_RANDOM)
+        system.expect_random_reads(self._descriptor)
 
     def read(self, offset: int, size: int) -> bytes:
         """Returns exactly ``size`` bytes from ``offset``, or raises StorageError."""
@@ -63,10 +61,10 @@ class LocalReader:
         return data
 
     def read_many(self, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
-        """Returns the bytes of each range; the disk looks for all of them at once.
+        """Returns the bytes of each range; the disk gets all requests at once.
 
-        Announcing a batch of cold headers before reading them is faster than sixteen
-        threads that read one each, and no thread waits for the GIL.
+        Announcing a batch of headers that are not cached, and then reading them, is
+        faster than sixteen threads that read one each, and no thread waits for the GIL.
         """
         if len(ranges) > 1:
             self.prefetch(ranges)
@@ -75,24 +73,15 @@ class LocalReader:
     def prefetch(self, ranges: Sequence[tuple[int, int]]) -> None:
         """Asks the kernel to start reading ranges into the page cache."""
         for offset, size in ranges:
-            self._advise(offset, size, os.POSIX_FADV_WILLNEED)
+            system.expect_read(self._descriptor, offset, size)
 
     def next_data(self, offset: int) -> int:
         """Returns an offset at or after the given one, before which are only zeros."""
-        try:
-            return os.lseek(self._descriptor, offset, os.SEEK_DATA)
-        except OSError as error:
-            if error.errno == errno.ENXIO:  # a hole up to the file's end
-                return max(offset, os.fstat(self._descriptor).st_size)
-            return offset  # a file system that does not know
+        return system.next_data(self._descriptor, offset)
 
     def close(self) -> None:
         """Closes the file."""
         os.close(self._descriptor)
-
-    def _advise(self, offset: int, size: int, advice: int) -> None:
-        with suppress(OSError):  # a read tells whether the file can be read
-            os.posix_fadvise(self._descriptor, offset, size, advice)
 
 
 class LocalFiles:
@@ -141,7 +130,7 @@ class LocalFiles:
 
 
 def explain(error: OSError, action: str, uri: str) -> StorageError:
-    """Returns the error to raise instead of an OSError, with what to do about it."""
+    """Returns the error to raise instead of an OSError, with advice."""
     match error.errno:
         case errno.ENOSPC | errno.EDQUOT:
             advice = "No space is left there. Free some, or choose another --data_dir."
@@ -153,15 +142,15 @@ def explain(error: OSError, action: str, uri: str) -> StorageError:
             advice = "A file stands where a directory is needed."
         case errno.EISDIR:
             advice = "A directory stands where a file is needed."
-        case errno.ENOTSUP | errno.ENOSYS:
-            advice = "The file system there does not offer it. Choose another one."
+        case errno.ENOTSUP | errno.EOPNOTSUPP | errno.ENOSYS:
+            advice = "The file system there cannot do that. Choose another one."
         case _:
             advice = f"The system says: {error.strerror}."
     return StorageError(f"Can't {action} {uri}. {advice}")
 
 
 def file_info(uri: str) -> FileInfo:
-    """Returns what identifies the present state of a file that is there."""
+    """Returns what identifies the present state of an existing file."""
     path = local_path(uri)
     try:
         status = path.stat()
@@ -176,7 +165,7 @@ def exists(uri: str) -> bool:
         return stat.S_ISREG(local_path(uri).stat().st_mode)
     except (FileNotFoundError, NotADirectoryError):
         return False
-    except OSError as error:  # such as a directory that may not be looked into
+    except OSError as error:  # such as a directory without permission to enter
         raise explain(error, "find", uri) from error
 
 
@@ -205,8 +194,8 @@ def open_file(uri: str) -> Iterator[BinaryIO]:
 def publish(uri: str) -> Iterator[DirectFile]:
     """Opens a file for writing that appears, whole, when the block ends.
 
-    The bytes go to a hidden name in the same directory, which has to exist; they reach
-    the disk, and are then renamed.
+    The bytes go to a hidden file in the same directory, which has to exist. When they
+    have reached the disk, it is renamed.
     """
     path = local_path(uri)
     temporary = path.with_name(hidden_name(path.name))
@@ -225,13 +214,13 @@ def publish(uri: str) -> Iterator[DirectFile]:
 
 @contextmanager
 def staging_path(uri: str) -> Iterator[str]:
-    """Gives the path of a new, hidden file beside a file; it goes with the block."""
+    """Gives the path of a new hidden file beside a file; removes it after the block."""
     path = local_path(uri)
     staged = path.with_name(hidden_name(path.name))
     try:
         require_running(staged)
         with staged.open("xb") as claimed:
-            claim(claimed.fileno())
+            system.claim(claimed.fileno())
             yield str(staged)
     except OSError as error:
         raise explain(error, "write", str(path)) from error
@@ -317,7 +306,7 @@ def make_directory(uri: str) -> None:
 
 
 def remove(uri: str) -> None:
-    """Removes a file if it is there."""
+    """Removes a file if it exists."""
     try:
         local_path(uri).unlink(missing_ok=True)
     except OSError as error:
@@ -325,7 +314,7 @@ def remove(uri: str) -> None:
 
 
 def remove_tree(uri: str) -> None:
-    """Removes a directory with all it holds, if it is there."""
+    """Removes a directory with everything in it, if it exists."""
     try:
         shutil.rmtree(local_path(uri))
     except FileNotFoundError:
@@ -335,7 +324,7 @@ def remove_tree(uri: str) -> None:
 
 
 def local_path(uri: str) -> Path:
-    """Returns the path that a user's one stands for."""
+    """Returns a path with the user's home in place of ``~``."""
     return Path(uri).expanduser()
 
 
@@ -343,18 +332,18 @@ def _rename(hidden: Path, path: Path) -> None:
     try:
         os.replace(hidden, path)
     except OSError as error:
-        if not is_not_offered(error):
+        if not system.is_not_offered(error):
             raise
         raise StorageError(
             f"Can't write {path}. The file system there can't rename a file, so that "
-            "none could appear whole. Choose another directory, or name the bucket "
-            "itself where it is one that was mounted (gs://, s3://)."
+            "none could appear whole. Choose another directory. If it is a mounted "
+            "bucket, name the bucket itself (gs://, s3://)."
         ) from error
 
 
 def _sync_directory(directory: Path) -> None:
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        sync(descriptor)
+        system.sync(descriptor)
     finally:
         os.close(descriptor)

@@ -332,7 +332,7 @@ def test_archive_that_changed_since_is_refused(make: MakeArchive) -> None:
     assert str(caught.value) == (
         f"{archive.file.uri} has changed since the build began: it had "
         f"{archive.file.size:,} bytes, now {changed.file.size:,}, or was modified. "
-        "Rerun when it is at rest."
+        "Rerun when nothing writes to it."
     )
 
 

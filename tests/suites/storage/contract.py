@@ -98,7 +98,7 @@ def test_a_short_read_is_refused(
     reader.close()
     assert str(caught.value) == (
         f"{digits.uri} ends at byte {end}, but {size} bytes from {offset} were "
-        "expected. The file is truncated or has changed; get it whole and rerun."
+        "expected. The file is truncated or has changed: get it again and rerun."
     )
 
 
@@ -259,7 +259,7 @@ def test_a_file_that_changed_since_it_was_listed_is_not_read(
     assert str(caught.value).startswith(
         f"{file.uri} has changed since the build began: it "
     )
-    assert str(caught.value).endswith(". Rerun when it is at rest.")
+    assert str(caught.value).endswith(". Rerun when nothing writes to it.")
 
 
 def test_parts_of_files_are_read(place: str, digits: FileInfo) -> None:
@@ -311,7 +311,7 @@ def test_a_file_that_was_replaced_is_noticed(digits: FileInfo) -> None:
         storage.open_reader(digits)
     assert str(caught.value) == (
         f"{digits.uri} has changed since the build began: it had 10 bytes, now 4, or "
-        "was modified. Rerun when it is at rest."
+        "was modified. Rerun when nothing writes to it."
     )
     assert storage.open_reader(now).read(0, 4) == b"0123"
 

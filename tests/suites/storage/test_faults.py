@@ -180,7 +180,7 @@ def test_an_object_that_is_replaced_while_it_is_read_is_noticed(google: str) -> 
         reader.close()
     assert str(caught.value) == (
         f"{uri} has changed since the build began: it was replaced or removed. Rerun "
-        "when it is at rest."
+        "when nothing writes to it."
     )
 
 
