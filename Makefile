@@ -1,6 +1,10 @@
-# Every target makes what it needs from Python 3.11 and the package index.
+# Every target makes what it needs from Python 3.11 to 3.14 and the package index.
 
-PYTHON ?= python3.11
+# The first of these that is there and works; `make PYTHON=... demo` takes another.
+PYTHONS := python3 python3.11 python3.12 python3.13 python3.14
+PYTHON ?= $(shell for python in $(PYTHONS); do $$python -c \
+	"import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))" \
+	2> /dev/null && echo $$python && break; done)
 BIN := .venv/bin
 
 # `make fuzz` tries the same inputs each time: a number of runs from the seeds alone, with
@@ -11,8 +15,11 @@ FUZZ_RUNS_tar := 40000
 FUZZ_RUNS_example := 100000
 FUZZ_RUNS_image := 100000
 
-.PHONY: demo test lint test-parity test-loaders test-report test-faults test-storage \
+.PHONY: help demo test lint test-parity test-loaders test-report test-faults test-storage \
 	test-engines test-dataflow test-container constraints fuzz bench clean
+
+help:  ## these lines
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: .venv/ready  ## build a small dataset from generated archives
 	$(BIN)/python -m beam_pipeline.demo demo/archives
@@ -23,7 +30,7 @@ demo: .venv/ready  ## build a small dataset from generated archives
 test: .venv/ready lint  ## the default suite, on all cores
 	$(BIN)/python -m pytest -q --numprocesses auto --dist loadfile
 
-lint: .venv/ready
+lint: .venv/ready  ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -86,20 +93,31 @@ clean:
 	rm -rf .venv .venv-* demo build *.egg-info
 	rm -rf .flink .prism deploy/flink/target deploy/spark/target
 
-# uv installs in seconds what takes pip minutes; without uv, pip installs.
+# uv installs in seconds what takes pip minutes. Where there is none it is got by pip;
+# where that fails too, pip installs.
 .venv-uv/ready:
-	$(PYTHON) -m venv .venv-uv
-	.venv-uv/bin/pip install --quiet uv || echo "No uv here: pip installs, in minutes."
-	touch $@
+	@test -n "$(PYTHON)" || { echo "error: Python 3.11, 3.12, 3.13 or 3.14 is needed, and" \
+		"none of $(PYTHONS) is one. Name yours: make PYTHON=/path/to/python"; exit 1; }
+	@mkdir -p .venv-uv/bin
+	@if uv --version > /dev/null 2>&1; then \
+		ln -sf "$$(command -v uv)" .venv-uv/bin/uv; \
+	else \
+		echo "Getting uv, which installs faster than pip ..."; \
+		$(PYTHON) -m venv .venv-uv || exit 1; \
+		.venv-uv/bin/pip install --quiet uv || echo "There is no uv to be got: pip installs."; \
+	fi
+	@touch $@
 
 # $(call install,ENVIRONMENT,WHAT) makes the environment if there is none, and installs.
+# pip says what it does, for it takes minutes.
 define install
 	@echo "Installing into $(1) ..."
-	@test -x $(1)/bin/python || $(PYTHON) -m venv $(1)
-	@if test -x .venv-uv/bin/uv; then \
+	@if .venv-uv/bin/uv --version > /dev/null 2>&1; then \
+		test -x $(1)/bin/python || .venv-uv/bin/uv venv --quiet --python $(PYTHON) $(1) || exit 1; \
 		.venv-uv/bin/uv pip install --quiet --python $(1)/bin/python $(2); \
 	else \
-		$(1)/bin/pip install --quiet $(2); \
+		test -x $(1)/bin/python || $(PYTHON) -m venv $(1) || exit 1; \
+		$(1)/bin/pip install --progress-bar off $(2); \
 	fi
 	@touch $@
 endef
@@ -140,13 +158,16 @@ build/container/ready: .venv-container/ready tests/suites/container/base.Dockerf
 	$(call install,.venv-engines,--requirement tests/suites/engines/requirements.txt)
 
 deploy/flink/target/flink-job-server.jar: deploy/flink/pom.xml
+	@echo "Building Flink's job server with Maven ..."
 	mvn --quiet --batch-mode --file deploy/flink/pom.xml package
 	touch $@
 
 deploy/spark/target/spark-job-server.jar: deploy/spark/pom.xml
+	@echo "Building Spark's job server with Maven ..."
 	mvn --quiet --batch-mode --file deploy/spark/pom.xml package
 	touch $@
 
 .prism/prism:
+	@echo "Building Prism with Go ..."
 	GOBIN=$(CURDIR)/.prism go install \
 		github.com/apache/beam/sdks/v2/go/cmd/prism@v2.77.0
