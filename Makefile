@@ -7,6 +7,9 @@ PYTHON ?= $(shell for python in $(PYTHONS); do $$python -c \
 	2> /dev/null && echo $$python && break; done)
 BIN := .venv/bin
 
+# Suites start hundreds of processes, and each would compile Beam again, for two seconds.
+unexport PYTHONDONTWRITEBYTECODE
+
 # `make fuzz` tries the same inputs each time: a number of runs from the seeds alone, with
 # one seed for chance and for hash(). So it fails for a change of the code, not by luck.
 # `make fuzz FUZZ_SECONDS=600` looks for more: for so long, with other chance each time,
