@@ -5,7 +5,10 @@ PYTHONS := python3 python3.11 python3.12 python3.13 python3.14
 PYTHON ?= $(shell for python in $(PYTHONS); do $$python -c \
 	"import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))" \
 	2> /dev/null && echo $$python && break; done)
-BIN := .venv/bin
+
+# Another environment, to test with another Python beside it.
+VENV ?= .venv
+BIN := $(VENV)/bin
 
 # Suites start hundreds of processes, and each would compile Beam again, for two seconds.
 unexport PYTHONDONTWRITEBYTECODE
@@ -18,36 +21,38 @@ FUZZ_RUNS_tar := 40000
 FUZZ_RUNS_example := 100000
 FUZZ_RUNS_image := 100000
 
-.PHONY: help demo test lint test-parity test-loaders test-report test-faults test-storage \
+.PHONY: help demo test pytest lint test-parity test-loaders test-report test-faults test-storage \
 	test-engines test-dataflow test-container constraints fuzz bench clean
 
 help:  ## these lines
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: .venv/ready  ## build a small dataset from generated archives
+demo: $(VENV)/ready  ## build a small dataset from generated archives
 	$(BIN)/python -m beam_pipeline.demo demo/archives
 	$(BIN)/python -m beam_pipeline.run --config demo --manual_dir demo/archives \
 		--data_dir demo/tensorflow_datasets --overwrite
 	@echo "Look at demo/tensorflow_datasets/imagenet2012_subset/demo/5.0.0"
 
-test: .venv/ready lint  ## the default suite, on all cores
+test: lint pytest  ## lint, types and the default suite
+
+pytest: $(VENV)/ready  ## the default suite, on all cores
 	$(BIN)/python -m pytest -q --numprocesses auto --dist loadfile
 
-lint: .venv/ready  ## ruff and mypy
+lint: $(VENV)/ready  ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-test-parity: .venv/ready .venv-parity/ready  ## the same bytes as TFDS 4.9.10
+test-parity: $(VENV)/ready .venv-parity/ready  ## the same bytes as TFDS 4.9.10
 	$(BIN)/python -m pytest -q -rs tests/suites/parity
 
-test-loaders: .venv/ready .venv-parity/ready .venv-loaders/ready  ## each format with its loader
+test-loaders: $(VENV)/ready .venv-parity/ready .venv-loaders/ready  ## each format with its loader
 	$(BIN)/python -m pytest -q -rs tests/suites/loaders
 
-test-report: .venv/ready-report  ## the report in Chromium, which must be installed
+test-report: $(VENV)/ready-report  ## the report in Chromium, which must be installed
 	$(BIN)/python -m pytest -q -rs tests/suites/report
 
-test-dataflow: .venv/ready .venv-dataflow/ready  ## submission to Dataflow, without Google
+test-dataflow: $(VENV)/ready .venv-dataflow/ready  ## submission to Dataflow, without Google
 	$(BIN)/python -m pytest -q -rs tests/suites/dataflow
 
 fuzz: .venv-fuzz/ready  ## hostile bytes, guided by coverage; findings go to build/fuzz
@@ -65,29 +70,34 @@ else
 	done
 endif
 
-test-faults: .venv/ready  ## killed runs, full disks, changing files
+test-faults: $(VENV)/ready  ## killed runs, full disks, changing files
 	$(BIN)/python -m pytest -q -rs tests/suites/faults
 
-test-container: .venv/ready build/container/ready  ## the image in podman, as root
+test-container: $(VENV)/ready build/container/ready  ## the image in podman, as root
 	$(BIN)/python -m pytest -q -rs tests/suites/container
 
-constraints: build/container/ready  ## pin what the image installs, at the versions of Beam's image
+# Beam's images for other Pythons have the same versions, but for the one below.
+constraints: build/container/ready  ## pin what the image installs, as Beam's image has it
 	$(PYTHON) -m venv --clear build/constraints
 	build/constraints/bin/pip install --quiet ".[array-record]" \
 		--constraint build/container/context/base_image_requirements.txt
 	echo "# Made by make constraints: the versions of Beam's image, and of what it lacks." > constraints.txt
-	build/constraints/bin/pip freeze --exclude imagenet2012-subset-beam >> constraints.txt
+	build/constraints/bin/pip freeze --exclude imagenet2012-subset-beam | sed \
+		-e '/^google-apitools==/s/$$/; python_version < "3.13"/' \
+		-e '/^google-apitools==/a google-apitools==0.5.35; python_version >= "3.13"' \
+		>> constraints.txt
 
-test-storage: .venv/ready .venv-storage/ready  ## object storage, with servers on loopback
-	$(BIN)/python -m pytest -q -rs tests/suites/storage
+# Two processes, for its tests mostly wait: for answers that do not come.
+test-storage: $(VENV)/ready .venv-storage/ready  ## object storage, with servers on loopback
+	$(BIN)/python -m pytest -q -rs --numprocesses 2 tests/suites/storage
 
 ENGINES := deploy/flink/target/flink-job-server.jar \
 	deploy/spark/target/spark-job-server.jar .prism/prism
 
-test-engines: .venv/ready .venv-engines/ready $(ENGINES)  ## Flink, Spark, Prism; needs Java, Maven and Go
+test-engines: $(VENV)/ready .venv-engines/ready $(ENGINES)  ## Flink, Spark, Prism; needs Java, Maven and Go
 	$(BIN)/python -m pytest -q -rs tests/suites/engines
 
-bench: .venv/ready .venv-parity/ready .venv-loaders/ready .venv-bench/ready  ## speed and memory
+bench: $(VENV)/ready .venv-parity/ready .venv-loaders/ready .venv-bench/ready  ## speed and memory
 	$(BIN)/python -m benchmarks.build
 	$(BIN)/python -m benchmarks.formats
 	$(BIN)/python -m benchmarks.images
@@ -125,11 +135,11 @@ define install
 	@touch $@
 endef
 
-.venv/ready: pyproject.toml setup.py .venv-uv/ready
-	$(call install,.venv,--editable ".[dev]")
+$(VENV)/ready: pyproject.toml setup.py .venv-uv/ready
+	$(call install,$(VENV),--editable ".[dev]")
 
-.venv/ready-report: .venv/ready tests/suites/report/requirements.txt
-	$(call install,.venv,--requirement tests/suites/report/requirements.txt)
+$(VENV)/ready-report: $(VENV)/ready tests/suites/report/requirements.txt
+	$(call install,$(VENV),--requirement tests/suites/report/requirements.txt)
 
 .venv-parity/ready: tests/suites/parity/requirements.txt .venv-uv/ready
 	$(call install,.venv-parity,--requirement tests/suites/parity/requirements.txt)
