@@ -71,8 +71,9 @@ else
 	done
 endif
 
+# Two processes, for a run that is killed or waited for leaves a core free.
 test-faults: $(VENV)/ready  ## killed runs, full disks, changing files
-	$(BIN)/python -m pytest -q -rs tests/suites/faults
+	$(BIN)/python -m pytest -q -rs --numprocesses 2 tests/suites/faults
 
 test-container: $(VENV)/ready build/container/ready  ## the image in podman, as root
 	$(BIN)/python -m pytest -q -rs tests/suites/container
@@ -88,7 +89,7 @@ constraints: build/container/ready  ## pin what the image installs, as Beam's im
 		-e '/^google-apitools==/a google-apitools==0.5.35; python_version >= "3.13"' \
 		>> constraints.txt
 
-# Two processes, for its tests mostly wait: for answers that do not come.
+# Two processes, for its tests often wait for answers that do not come.
 test-storage: $(VENV)/ready .venv-storage/ready  ## object storage, with servers on loopback
 	$(BIN)/python -m pytest -q -rs --numprocesses 2 tests/suites/storage
 
