@@ -6,6 +6,8 @@ way to stop it, as soon as it exists.
 """
 
 import logging
+import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -29,6 +31,9 @@ from transforms import storage
 from transforms.errors import BuildError, ConfigError
 
 _LOGGER = logging.getLogger(__name__)
+
+# How images say which Python they have, as Beam's do: beam_python3.12_sdk, py312.
+_PYTHON_OF_IMAGE: Final = re.compile(r"(?<![a-z])py(?:thon)?-?3\.?(\d{1,2})(?!\d)")
 
 _CONSOLE: Final = "https://console.cloud.google.com/dataflow/jobs"
 
@@ -78,7 +83,8 @@ def prepare_job(options: PipelineOptions, directories: Mapping[str, str]) -> Non
 
     Raises:
         ConfigError: A directory is on this machine alone, an option is missing, the
-            workers would lack this program, or there are no credentials.
+            workers would lack this program or have another Python, or there are no
+            credentials.
     """
     setup = options.view_as(SetupOptions)
     if setup.save_main_session is None:
@@ -93,7 +99,9 @@ def prepare_job(options: PipelineOptions, directories: Mapping[str, str]) -> Non
             "--temp_location is missing: where the job's own files go, such as "
             "gs://BUCKET/tmp."
         )
-    _require_program(setup, options.view_as(WorkerOptions))
+    workers = options.view_as(WorkerOptions)
+    _require_program(setup, workers)
+    _require_same_python(workers.sdk_container_image or "")
     if not google_options.no_auth:
         _require_credentials()
 
@@ -113,6 +121,21 @@ def _require_program(setup: SetupOptions, workers: WorkerOptions) -> None:
             "Dataflow's workers need this program. Give an image that has it with "
             "--sdk_container_image=IMAGE, or its source with --setup_file=./setup.py."
         )
+
+
+def _require_same_python(image: str) -> None:
+    """Compares Python with what the image's name says, if it says anything.
+
+    Beam pickles functions, which only the same minor version unpickles for certain.
+    """
+    ours = sys.version_info.minor
+    for found in _PYTHON_OF_IMAGE.findall(image.rpartition("/")[2]):
+        if int(found) != ours:
+            raise ConfigError(
+                f"--sdk_container_image {image} has Python 3.{found}, and this is "
+                f"Python 3.{ours}: workers need the same. Submit with Python 3.{found},"
+                f" or build the image with --build-arg PYTHON=3.{ours}."
+            )
 
 
 def _require_credentials() -> None:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import socket
 import threading
 
@@ -14,7 +15,7 @@ from transforms.shards.progress import ShardMeter, ShardProgress
 
 
 def test_a_meter_reports_its_shard() -> None:
-    address = "\0test-progress"
+    address = f"\0test-progress-{os.getpid()}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         listener.bind(address)
         meter = ShardMeter(address, ShardProgress("train", 3, 8, 20), interval=0)
@@ -49,7 +50,7 @@ def test_a_meter_does_not_mind_being_alone(address: str) -> None:
 
 
 def test_a_meter_does_not_wait_for_a_listener_that_does_not_read() -> None:
-    address = "\0test-deaf"
+    address = f"\0test-deaf-{os.getpid()}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         listener.bind(address)
         for index in range(2000):  # more than the system keeps
@@ -108,7 +109,8 @@ def watch(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
     draw = progress.add_up
 
     def add_up_and_say(shards: dict[tuple[str, int], ShardProgress]) -> object:
-        if len(shards) == 2:
+        # A shard is heard of when it is begun, too.
+        if [shard.published for shard in shards.values()] == [True, True]:
             drawn.set()
         return draw(shards)
 
@@ -118,7 +120,7 @@ def watch(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
             meter = ShardMeter(address, ShardProgress("train", index, 2, 1))
             meter.count(1000, rejected=False)
             meter.publish(resumed=False)
-        assert drawn.wait(30)
+        assert drawn.wait(120)
 
 
 def test_lines_are_printed_where_there_is_no_terminal(
@@ -151,5 +153,5 @@ def test_what_a_cluster_published_is_counted() -> None:
 
     out = io.StringIO()
     with progress.counted_progress(Console(file=out), count, every=0.001):
-        assert done.wait(30)
+        assert done.wait(120)
     assert out.getvalue() == "none\n1 of 2\n2 of 2\n"

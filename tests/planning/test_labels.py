@@ -1,6 +1,7 @@
 """Class names, their numbers, and which label an image gets."""
 
 import os
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -79,6 +80,14 @@ def test_image_that_is_not_listed_is_refused() -> None:
         "/data/val.tar holds 6 images that have no label in /data/labels.txt: "
         "u, v, w, x, y and 1 more. Is it the archive of the validation split?"
     )
+
+
+def test_a_list_is_pickled_compressed() -> None:
+    listed = {f"ILSVRC2012_val_{n:08d}.JPEG": n * 7 % 1000 for n in range(50_000)}
+    labeller = by_name(listed, "/data/labels.txt")
+    pickled = pickle.dumps(labeller)
+    assert pickle.loads(pickled) == labeller
+    assert len(pickled) < 250_000  # as it is, 2 MB
 
 
 def test_unlabelled_images_get_minus_one() -> None:

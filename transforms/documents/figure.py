@@ -66,7 +66,8 @@ def draw_figure(
         middle = (left + CELL // 2, top + CELL + CAPTION // 2 - 2)
         draw.text(middle, caption, _TEXT_COLOUR, font, anchor="mm")
     encoded = io.BytesIO()
-    figure.save(encoded, "PNG", optimize=True)
+    # Half the time of the best compression, for a hundredth more bytes.
+    figure.save(encoded, "PNG", compress_level=4)
     return encoded.getvalue()
 
 

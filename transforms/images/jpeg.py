@@ -114,9 +114,15 @@ def read_segments(data: bytes) -> list[Segment]:
 
 
 def read_frame(data: bytes, segments: Iterable[Segment]) -> Frame | None:
-    """Returns what a JPEG's first frame header says; None where there is none."""
-    for marker, _, body, _ in segments:
-        if marker in FRAMES and body + 6 <= len(data):
+    """Returns what a JPEG's first frame header says; None where there is none.
+
+    One that its length cuts short is none: decoders refuse it, and what follows it is
+    another segment's, or is cut with one.
+    """
+    for marker, _, body, end in segments:
+        if marker in FRAMES:
+            if body + 6 > min(end, len(data)):
+                return None
             bits, height, width, components = struct.unpack_from(">BHHB", data, body)
             return Frame(
                 width,
