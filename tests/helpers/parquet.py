@@ -1,13 +1,17 @@
 """Parquet files of images, and parts of them put together by hand, for tests."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-Struct = dict[int, Any]  # a Thrift struct: bool, int, bytes, list of int, or struct
+from transforms.archives.parquet.thrift import read_struct
+
+Struct = dict[
+    int, Any
+]  # a Thrift struct: bool, int, bytes, a list of one kind, or struct
 
 
 def image_table(
@@ -37,6 +41,17 @@ def write_images(path: Path, images: Sequence[bytes | None], **options: Any) -> 
     return path
 
 
+def change_footer(path: Path, change: Callable[[Struct], None]) -> None:
+    """Writes a file's footer again with something changed in it."""
+    data = path.read_bytes()
+    start = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
+    footer, _ = read_struct(data[start:-8])
+    change(footer)
+    written = thrift(footer)
+    end = len(written).to_bytes(4, "little") + b"PAR1"
+    path.write_bytes(data[:start] + written + end)
+
+
 def thrift(struct: Struct) -> bytes:
     """Writes a struct in Thrift's compact protocol, the other way round as read."""
     return b"".join(
@@ -61,8 +76,9 @@ def _typed(value: Any) -> tuple[int, bytes]:
     if isinstance(value, bytes):
         return 8, varint(len(value)) + value
     if isinstance(value, list):
+        kinds = {_typed(each)[0] for each in value} or {6}
         bodies = b"".join(_typed(each)[1] for each in value)
-        return 9, bytes([0xF6]) + varint(len(value)) + bodies
+        return 9, bytes([0xF0 | kinds.pop()]) + varint(len(value)) + bodies
     return 12, thrift(value)
 
 

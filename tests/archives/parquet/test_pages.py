@@ -33,14 +33,16 @@ def header(kind: int, size: int, **changes: Any) -> bytes:
     return thrift({name: value for name, value in struct.items() if value is not None})
 
 
-def pages_of(data: bytes, values: int = 1, deepest: int = 2) -> list[Page]:
+def pages_of(
+    data: bytes, values: int = 1, deepest: int = 2, codec: str = "UNCOMPRESSED"
+) -> list[Page]:
     file = bytes(START) + data
 
     def read_many(ranges: Sequence[Range]) -> list[bytes]:
         assert all(at >= START and at + size <= len(file) for at, size in ranges)
         return [file[at : at + size] for at, size in ranges]
 
-    chunk = Chunk("image.bytes", START, len(data), values, "UNCOMPRESSED", deepest)
+    chunk = Chunk("image.bytes", START, len(data), values, codec, deepest)
     (found,) = run_walks(read_many, [walk_pages(chunk)])
     return found
 
@@ -65,6 +67,13 @@ def test_pages_of_every_kind_are_found() -> None:
         Page(1, starts[2], 7, 0, 7, "UNCOMPRESSED", None, 1, False),
         Page(2, starts[3], 9, 2, 7, "UNCOMPRESSED", 0xFFFFFFFF, 1, True),
     ]
+
+
+def test_a_page_of_version_2_may_be_left_as_it_is() -> None:
+    plain = header(DATA_V2, 7) + BODY
+    packed = header(DATA_V2, 7, _8={1: 1, 2: 0, 3: 1, 4: 0, 5: 0, 6: 0, 7: True}) + BODY
+    pages = pages_of(plain + packed, values=2, codec="ZSTD")
+    assert [page.codec for page in pages] == ["UNCOMPRESSED", "ZSTD"]
 
 
 def test_a_column_without_values_has_no_pages() -> None:
