@@ -23,11 +23,11 @@ def depth(value: object) -> int:
 
 
 @given(STRUCTS, st.binary(max_size=5))
-def test_what_is_written_is_read(struct: Struct, behind: bytes) -> None:
+def test_what_is_written_is_read(struct: Struct, after: bytes) -> None:
     data = thrift(struct)
     if depth(struct) > 15:
         return
-    assert read_struct(data + behind) == (struct, len(data))
+    assert read_struct(data + after) == (struct, len(data))
 
 
 @given(STRUCTS, st.data())

@@ -29,7 +29,7 @@ _MAGIC: Final = b"PAR1"
 _ENCRYPTED: Final = b"PARE"
 _END: Final = 8  # bytes: the footer's length, and the magic ones
 _SMALLEST: Final = 12  # bytes: it begins with the magic ones, too
-_TAIL: Final = 64 << 10  # bytes that are read at first; the hub's footers have 30,000
+_TAIL: Final = 64 << 10  # bytes read at first; a footer of 44 row groups has 17,000
 _LONGEST: Final = 256 << 20  # bytes
 
 _BYTE_ARRAY: Final = 6

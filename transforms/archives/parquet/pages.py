@@ -1,7 +1,7 @@
 """The pages of a column of a Parquet file, found by their headers alone.
 
 A column of a row group is a chunk of the file: perhaps a page with a dictionary, then
-pages with values, each behind a header of its own. A header says how long its page is,
+pages with values, each after a header of its own. A header says how long its page is,
 so that a walk from header to header reads none of the values. Each step needs the one
 before it; many chunks are walked at once. This module does no I/O of its own.
 

@@ -9,7 +9,7 @@ Of ``STORED`` bytes from the place's offset, which have the CRC-32 ``CRC`` (hexa
 ``WHOLE`` bytes, and the image begins after ``SKIP`` of these. ``CODEC`` is Parquet's
 name, or ``SNAPPY_BLOCKS`` for a part of what Snappy made, which stands for itself.
 
-Snappy compresses a block of 64 KiB at a time and never looks back behind its beginning.
+Snappy compresses a block of 64 KiB at a time and never looks back beyond its beginning.
 So of a page of 100 photos, 11 MB long, three blocks are read for an image. What is
 compressed need not be so: the blocks of a page are checked before they are relied on.
 
