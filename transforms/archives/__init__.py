@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     )
     from transforms.archives.forms import FORMS
     from transforms.archives.index import index_path, open_index
+    from transforms.archives.names import image_name
     from transforms.archives.reading import open_members
     from transforms.archives.recognition import (
         FoundArchive,
@@ -34,6 +35,7 @@ __all__ = [
     "MemberTable",
     "Place",
     "Search",
+    "image_name",
     "index_path",
     "missing_parts",
     "open_index",

@@ -124,7 +124,9 @@ def read_label_file(
             "get the file again, or say with labels.images how many it should have."
         )
     columns = [list(found), list(found.values())]
-    return LabelByName(pa.table(columns, schema=LABEL_SCHEMA), labels.file)
+    return LabelByName(
+        pa.table(columns, schema=LABEL_SCHEMA), labels.file, tuple(class_names)
+    )
 
 
 _Labels = Iterator[tuple[str, int]]  # names of images and their labels
