@@ -95,7 +95,7 @@ class LocalFiles:
             with suppress(OSError):  # a read tells whether the file can be read
                 descriptor = os.open(file.uri, _READ_FLAGS)
                 try:
-                    os.posix_fadvise(descriptor, offset, size, os.POSIX_FADV_WILLNEED)
+                    system.expect_read(descriptor, offset, size)
                 finally:
                     os.close(descriptor)
 
