@@ -47,6 +47,7 @@ class SplitConfig:
         optional: Whether the split is left out where its archive is missing.
         images: What is done to its images; None for what is done to those of all.
         members: Number of images that its archive should have; None for any.
+        classes: Number of classes that a folder of them should have; None for any.
         examples: Number of examples that it should come to, before any limit or
             rejection; None for any.
     """
@@ -59,6 +60,7 @@ class SplitConfig:
     optional: bool = False
     images: ImagePolicy | None = None
     members: int | None = None
+    classes: int | None = None
     examples: int | None = None
 
     def __post_init__(self) -> None:
@@ -235,4 +237,5 @@ def _check_splits(config: BuildConfig) -> None:
         require_paths(f"{key}.names", split.names)
         require_paths(f"{key}.overlays", *split.overlays)
         require_positive(f"{key}.members", split.members)
+        require_positive(f"{key}.classes", split.classes)
         require_positive(f"{key}.examples", split.examples)

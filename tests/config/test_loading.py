@@ -69,6 +69,7 @@ def shipped_1pct(tmp_path: Path) -> BuildConfig:
                     ),
                 ),
                 members=1281167,
+                classes=1000,
                 examples=12811,
             ),
             "validation": SplitConfig(
