@@ -48,6 +48,13 @@ from transforms.archives.tar.form import (
     sample_tar,
     walk_in_tar,
 )
+from transforms.archives.zip.form import (
+    ZipMembers,
+    find_in_zip,
+    is_zip,
+    sample_zip,
+    walk_in_zip,
+)
 from transforms.storage import Entry, FileInfo
 
 PEEK: Final = 512  # bytes by which a file's form is recognised
@@ -132,6 +139,14 @@ FORMS: Final[Mapping[str, Form]] = {
         walk=walk_in_gzip,
         open=GzipMembers,
         offsets="stream",
+    ),
+    "zip": Form(
+        noun="a zip",
+        begins=is_zip,
+        sample=sample_zip,
+        find=find_in_zip,
+        walk=walk_in_zip,
+        open=ZipMembers,
     ),
 }
 
