@@ -20,6 +20,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from beam_pipeline.config import load_config
+from beam_pipeline.demo_forms import OTHER_FORMS, change_form
 from transforms.planning import LabelFile, read_class_names, read_label_file
 
 TRAIN_ARCHIVE: Final = "ILSVRC2012_img_train.tar"
@@ -159,11 +160,21 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("directory", type=Path, help="where to put them")
     shape = DemoShape()
     parser.add_argument("--seed", type=int, default=shape.seed)
+    parser.add_argument(
+        "--form",
+        choices=OTHER_FORMS,
+        help="pack them in another form than the originals'",
+    )
     arguments = parser.parse_args(argv)
-    make_archives(arguments.directory, DemoShape(seed=arguments.seed))
-    for name in (TRAIN_ARCHIVE, VALIDATION_ARCHIVE, SUBSET_LIST):
-        path = arguments.directory / name
-        print(f"{path}: {path.stat().st_size:,} bytes")
+    directory = arguments.directory
+    make_archives(directory, DemoShape(seed=arguments.seed))
+    if arguments.form:
+        originals = (directory / TRAIN_ARCHIVE, directory / VALIDATION_ARCHIVE)
+        change_form(*originals, arguments.form)
+    for path in sorted(directory.iterdir()):
+        files = [file for file in (path, *path.rglob("*")) if file.is_file()]
+        size = sum(file.stat().st_size for file in files)
+        print(f"{path}: {size:,} bytes" + (f" in {len(files):,} files" * path.is_dir()))
     return 0
 
 

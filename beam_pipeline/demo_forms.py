@@ -12,6 +12,9 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from beam_pipeline.config import load_config
+from transforms.planning import LabelFile, read_class_names, read_label_file
+
 _MODIFIED: Final = 1339522334  # the moment that all files are given
 _PARTS: Final = 2  # Parquet files of the training split
 _ROWS: Final = 100  # of a row group, as the hub has it
@@ -47,24 +50,34 @@ class DemoImages:
         }
 
 
-def read_images(
-    train: Path, validation: Path, classes: Mapping[str, str], labels: Mapping[str, int]
-) -> DemoImages:
-    """Returns the images of the demo's original archives.
+def change_form(train: Path, validation: Path, form: str) -> None:
+    """Writes the demo's archives in another form, beside the originals, which go.
 
     Args:
         train: The tar of class tars.
         validation: The flat tar.
-        classes: The class of each validation image.
-        labels: The number of each class.
+        form: A key of ``OTHER_FORMS``.
     """
+    config = load_config("demo", {}, {})
+    class_names = read_class_names(config.class_names)
+    label_file = config.splits["validation"].labels
+    assert isinstance(label_file, LabelFile)
+    listed = read_label_file(label_file, class_names).listed.to_pydict()
     inner = _members(train.read_bytes())
-    return DemoImages(
-        {name.removesuffix(".tar"): _members(data) for name, data in inner.items()},
-        _members(validation.read_bytes()),
-        classes,
-        labels,
+    images = DemoImages(
+        train={
+            name.removesuffix(".tar"): _members(data) for name, data in inner.items()
+        },
+        validation=_members(validation.read_bytes()),
+        classes={
+            name: class_names[label]
+            for name, label in zip(listed["name"], listed["label"], strict=True)
+        },
+        labels={name: label for label, name in enumerate(class_names)},
     )
+    train.unlink()
+    validation.unlink()
+    OTHER_FORMS[form](train.parent, images)
 
 
 def _members(data: bytes) -> dict[str, bytes]:
