@@ -143,6 +143,10 @@ class Source:
         path = f"{self.archive}/{self.file}" if self.file else self.archive
         return f"at byte {self.offset:,} of {printable(path)}"
 
+    def example(self, image: bytes) -> Example:
+        """Returns its record, with the image as it is written."""
+        return Example(self.name, image, self.label)
+
     def renamed(self, names: Mapping[str, str]) -> "Source":
         """Returns the same image with the archive's name that ``names`` has for it."""
         return replace(self, archive=names[self.archive])
