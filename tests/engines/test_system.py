@@ -66,18 +66,9 @@ def test_without_prctl_a_process_dies_soon_after_its_parent() -> None:
         child = int(parent.stdout.readline())
         os.kill(child, 0)
         parent.kill()
-        # The pipe ends when the last process that can write to it is gone.
+        # The pipe ends when the last process that can write to it is gone; a child that
+        # goes on has something to print.
         assert parent.stdout.read() == ""
-    with pytest.raises(ProcessLookupError):
-        _require(child)
-
-
-def _require(process: int) -> None:
-    """Raises ProcessLookupError for a process that is gone, or waits to be reaped."""
-    os.kill(process, 0)
-    state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
-    if state == "Z":
-        raise ProcessLookupError
 
 
 def test_this_c_library_has_what_is_used() -> None:
