@@ -80,6 +80,7 @@ test-container: $(VENV)/ready build/container/ready  ## the image in podman, as 
 	$(BIN)/python -m pytest -q -rs tests/suites/container
 
 test-platforms: $(VENV)/ready .venv-uv/ready  ## a pretended macOS, the wheel, wheels of what it needs
+	$(BIN)/mypy --platform darwin
 	$(BIN)/python -m pytest -q -rs tests/suites/platforms
 	$(BIN)/python -m tests.suites.platforms.wheels
 

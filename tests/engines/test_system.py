@@ -26,10 +26,11 @@ def test_descendants_are_found(proc: bool, monkeypatch: pytest.MonkeyPatch) -> N
     ) as family:
         assert family.stdout is not None
         below = [int(number) for number in family.stdout.readline().split()]
-        assert system.descendants(family.pid) == below
-        assert {family.pid, *below} <= set(system.descendants(os.getpid()))
-        assert system.descendants(below[1]) == []
+        found = [system.descendants(each) for each in (family.pid, below[1])]
+        ours = system.descendants(os.getpid())
         os.killpg(family.pid, signal.SIGKILL)
+    assert found == [below, []]
+    assert {family.pid, *below} <= set(ours)
 
 
 def test_without_proc_and_ps_there_are_no_descendants(
@@ -50,7 +51,8 @@ from beam_pipeline.engines.system import die_with, return_freed_memory
 return_freed_memory()
 die_with(os.getppid())
 print(os.getpid(), flush=True)
-time.sleep(100)
+time.sleep(20)
+print("outlived it")
 '''
 subprocess.run([sys.executable, "-c", child])
 """
@@ -64,18 +66,9 @@ def test_without_prctl_a_process_dies_soon_after_its_parent() -> None:
         child = int(parent.stdout.readline())
         os.kill(child, 0)
         parent.kill()
-        # The pipe ends when the last process that can write to it is gone.
+        # The pipe ends when the last process that can write to it is gone; a child that
+        # goes on has something to print.
         assert parent.stdout.read() == ""
-    with pytest.raises(ProcessLookupError):
-        _require(child)
-
-
-def _require(process: int) -> None:
-    """Raises ProcessLookupError for a process that is gone, or waits to be reaped."""
-    os.kill(process, 0)
-    state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
-    if state == "Z":
-        raise ProcessLookupError
 
 
 def test_this_c_library_has_what_is_used() -> None:

@@ -248,8 +248,8 @@ def test_a_scheme_that_nobody_knows_is_refused() -> None:
     with pytest.raises(StorageError) as caught:
         storage.exists("ftp://host/a.tar")
     assert str(caught.value) == (
-        "Can't reach ftp://host/. There is gs://, s3:// and what Arrow knows, such as "
-        "hdfs:// and abfs://. It says: Unrecognized filesystem type in URI: ftp://host/"
+        "Can't reach ftp://host/. There are gs://, s3:// and what Arrow can open, such "
+        "as hdfs:// and abfs://. It says: Unrecognized filesystem type in URI: ftp://host/"
     )
 
 

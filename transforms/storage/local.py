@@ -85,14 +85,14 @@ class LocalReader:
 
 
 class LocalFiles:
-    """Reads parts of many local files, each of which is opened for itself."""
+    """Reads parts of many local files; each read opens its file."""
 
     ahead = 16
 
     def prefetch(self, parts: Sequence[Part]) -> None:
         """Asks the kernel to start reading parts into the page cache."""
         for file, offset, size in parts:
-            with suppress(OSError):  # a read tells whether the file can be read
+            with suppress(OSError):  # a read reports whether the file can be read
                 descriptor = os.open(file.uri, _READ_FLAGS)
                 try:
                     system.expect_read(descriptor, offset, size)

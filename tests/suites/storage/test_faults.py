@@ -149,9 +149,9 @@ def test_a_refusal_is_told_at_once(status: str, scheme: str, address: str) -> No
         messages = told(f"{place}/file")
         counts = servers.counts(refusing)["faults"]
     advice = {
-        "gs": "No credentials were found, and it is not open to everybody. Run gcloud "
+        "gs": "No credentials were found, and it is not public. Run gcloud "
         "auth application-default login, or set GOOGLE_APPLICATION_CREDENTIALS.",
-        "s3": "Check AWS_ACCESS_KEY_ID and what else gives credentials, and its "
+        "s3": "Check AWS_ACCESS_KEY_ID and other sources of credentials, and their "
         "permissions: ",
     }[scheme]
     for message in messages:

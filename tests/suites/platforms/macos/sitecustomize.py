@@ -68,7 +68,7 @@ def fake_fcntl(descriptor: int, command: int, argument: Any = 0) -> Any:
 
 def refuse(path: object) -> None:
     """Refuses what lies below /proc and /sys, which macOS does not have."""
-    if isinstance(path, bytes):
+    if isinstance(path, bytes | os.PathLike):
         path = os.fsdecode(path)
     if isinstance(path, str) and path.startswith(("/proc", "/sys/")):
         note(f"refused {path.split('/')[1]}")
