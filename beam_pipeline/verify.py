@@ -172,7 +172,7 @@ def _print(
         cells = (f"{number:,}" for number in numbers)
         table.add_row(total.config, total.format, total.split, *cells)
     others = findings.total - sum(total.problems for total in totals)
-    table.add_row("", "documents, other files", *[""] * 4, f"{others:,}")
+    table.add_row("", "other files", *[""] * 4, f"{others:,}")
     print_table(table)
     for problem in findings.listed:
         print(_in_words(problem))

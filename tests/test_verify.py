@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -97,9 +98,7 @@ def test_an_untouched_dataset_is_whole(
     lines = outcome.out.splitlines()
     assert lines[-1] == f"{directory} is whole."
     rows = [
-        [cell.strip() for cell in line.strip("│ ").split("│")]
-        for line in lines
-        if line.startswith("│ demo ")
+        re.split(r"  +", line.strip()) for line in lines if line.startswith(" demo ")
     ]
     sizes = {
         (split, name): [path.stat().st_size for path in shards(directory, name, split)]
@@ -161,7 +160,7 @@ def test_every_problem_is_named(every_format: Path, tmp_path: Path) -> None:
     assert "features.json (document): It differs in featuresDict: " in outcome.out
     assert lines[-1] == f"{directory} has 5 problems."
     rows = [line for line in lines if " train " in line]
-    assert [row.strip("│ ").rpartition("│")[2].strip() for row in rows] == ["3", "1"]
+    assert [row.split()[-1] for row in rows] == ["3", "1"]
 
 
 def test_a_dataset_that_tfds_built_is_verified_without_hashes(

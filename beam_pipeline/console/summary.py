@@ -42,10 +42,10 @@ def print_summary(
     """
     table = Table(title=f"{config.name}/{config.config} {config.version}")
     table.add_column("split")
-    for column in ("examples", "bytes", "worker s"):
+    for column in ("examples", "bytes of records"):
         table.add_column(column, justify="right")
     table.add_column("format")
-    for column in ("files", "bytes"):
+    for column in ("files", "bytes of files"):
         table.add_column(column, justify="right")
     splits = [
         split
@@ -57,7 +57,6 @@ def print_summary(
             split,
             f"{counts[split, counters.EXAMPLES]:,}",
             f"{counts[split, counters.EXAMPLE_BYTES]:,}",
-            f"{counts.get((split, counters.WORKER_MS), 0) / 1000:.1f}",
         ]
         for name in output.formats:
             files = counters.files(name), counters.file_bytes(name)
@@ -69,7 +68,8 @@ def print_summary(
             print(remark)
     for remark in _warnings(output, splits):
         print(remark)
-    print(f"Built in {seconds:.1f} s.")
+    busy = sum(counts.get((split, counters.WORKER_MS), 0) for split in splits) / 1000
+    print(f"Built in {seconds:.1f} s. Workers spent {busy:.1f} s on shards.")
     for name in output.formats:
         print(f"{name}: {output.places.directory(name)}")
         print(loader_line_of(config, output, name))

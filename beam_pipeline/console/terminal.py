@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
 from typing import Final
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
-_TABLE_WIDTH: Final = 100  # columns, where the terminal is narrower or there is none
+_PIPE_WIDTH: Final = 200  # columns where there is no terminal
 
 
 def open_console() -> Console:
@@ -54,10 +56,25 @@ def logged_to(console: Console, *, verbose: bool, quiet: bool) -> Iterator[None]
 
 
 def print_table(table: Table) -> None:
-    """Prints a table on standard output, wide enough where that is no terminal."""
-    console = Console()
-    console.width = max(console.width, _TABLE_WIDTH)
-    console.print(table)
+    """Prints a table on standard output; a narrow terminal gets lines."""
+    console = Console(markup=False, highlight=False)
+    if not console.is_terminal:
+        console.width = _PIPE_WIDTH
+    # The title may be a long path: it does not decide how wide the table is.
+    if table.title:
+        console.print(table.title, style="bold", soft_wrap=True)
+        table.title = None
+    table.box, table.pad_edge = SIMPLE_HEAD, False
+    free = console.options.update(max_width=_PIPE_WIDTH)
+    if Measurement.get(console, free, table).maximum <= console.width:
+        console.print(table)
+        return
+    heads = [str(column.header) for column in table.columns]
+    for row in zip(*(column.cells for column in table.columns), strict=True):
+        for head, cell in zip(heads, row, strict=True):
+            if cell:
+                console.print(f"{head}: {cell}", soft_wrap=True)
+        console.print()
 
 
 @contextmanager

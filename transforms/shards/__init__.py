@@ -2,7 +2,7 @@
 
 from transforms.shards.members import Accepted, Rejected, treated_members
 from transforms.shards.output import ShardOutput
-from transforms.shards.progress import ShardProgress
+from transforms.shards.progress import ShardMeter, ShardProgress, meter_of
 from transforms.shards.report import FORMAT, VERSION, ShardReport
 from transforms.shards.tally import ReadSource, Tally, add_up, open_sources
 
@@ -12,11 +12,13 @@ __all__ = [
     "Accepted",
     "ReadSource",
     "Rejected",
+    "ShardMeter",
     "ShardOutput",
     "ShardProgress",
     "ShardReport",
     "Tally",
     "add_up",
+    "meter_of",
     "open_sources",
     "treated_members",
 ]

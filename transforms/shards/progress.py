@@ -1,8 +1,9 @@
-"""Tells whoever watches how far a shard is, without waiting and without promise.
+"""Reports how far a shard is to whoever listens, without waiting for them.
 
 A worker on the machine of the command sends small datagrams to a Unix socket, each with
-all that is known of one shard so far: one that is lost is made good by the next. No
-result depends on them. Where nobody listens, nothing is sent.
+all that is known of one shard so far: one that is lost is made good by the next. Each
+says how large the split is, so the first one of a split gives its total. No result
+depends on them. Where nobody listens, nothing is sent.
 """
 
 import json
@@ -11,6 +12,8 @@ import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Final
+
+from transforms.planning import ShardSpec
 
 _INTERVAL: Final = 0.2  # seconds between two datagrams of a shard
 _LOOK_EVERY: Final = 8  # members between two looks at the clock
@@ -25,6 +28,7 @@ class ShardProgress:
         index: Its position in the split.
         count: Number of shards of the split.
         wanted: Number of its members.
+        split_wanted: Number of the members of all shards of the split.
         done: Number of those that are written or rejected.
         bytes_read: Their lengths in the archives, in bytes.
         rejected: Number of those that are rejected.
@@ -36,6 +40,7 @@ class ShardProgress:
     index: int
     count: int
     wanted: int
+    split_wanted: int
     done: int = 0
     bytes_read: int = 0
     rejected: int = 0
@@ -44,7 +49,7 @@ class ShardProgress:
 
 
 class ShardMeter:
-    """Counts a shard's members as they are written, and tells of it now and then."""
+    """Counts a shard's members as they are written, and reports now and then."""
 
     def __init__(self, address: str, progress: ShardProgress) -> None:
         """Begins with what is known of the shard.
@@ -55,8 +60,8 @@ class ShardMeter:
         """
         self._address = address
         self._progress = progress
-        self._told = 0.0
-        self._tell()
+        self._reported = 0.0
+        self._report()
 
     def count(self, size: int, *, rejected: bool) -> None:
         """Counts one member.
@@ -71,21 +76,21 @@ class ShardMeter:
         progress.rejected += rejected
         if progress.done % _LOOK_EVERY == 0:
             now = time.monotonic()
-            if now - self._told >= _INTERVAL:
-                self._told = now
-                self._tell()
+            if now - self._reported >= _INTERVAL:
+                self._reported = now
+                self._report()
 
     def publish(self, *, resumed: bool) -> None:
-        """Tells that the shard's files are there.
+        """Reports that the shard's files are there.
 
         Args:
             resumed: Whether they were there before.
         """
         self._progress.published, self._progress.resumed = True, resumed
         self._progress.done = self._progress.wanted
-        self._tell()
+        self._report()
 
-    def _tell(self) -> None:
+    def _report(self) -> None:
         if self._address:
             data = json.dumps(asdict(self._progress)).encode()
             with (
@@ -93,3 +98,21 @@ class ShardMeter:
                 socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender,
             ):
                 sender.sendto(data, socket.MSG_DONTWAIT, self._address)
+
+
+def meter_of(spec: ShardSpec, address: str, label: str = "") -> ShardMeter:
+    """Returns the meter of a shard, which reports at once how large it is.
+
+    Args:
+        spec: The shard.
+        address: Path of the socket that is listened to; empty for none.
+        label: What the split is called; empty for its name.
+    """
+    progress = ShardProgress(
+        split=label or spec.split,
+        index=spec.index,
+        count=spec.count,
+        wanted=spec.members.num_rows,
+        split_wanted=spec.split_members,
+    )
+    return ShardMeter(address, progress)

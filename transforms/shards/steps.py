@@ -11,6 +11,7 @@ from transforms.planning import ShardSpec
 from transforms.shards.build import build_shard
 from transforms.shards.estimate import sample_shard
 from transforms.shards.output import ShardOutput
+from transforms.shards.progress import meter_of
 from transforms.shards.report import ShardReport
 
 
@@ -58,7 +59,7 @@ class BuildShards(beam.PTransform):  # type: ignore[misc]
 
     Attributes:
         output: Where shards go and what they are.
-        watched_at: Address that is told how far they are; empty for none.
+        watched_at: Address that their progress is sent to; empty for none.
     """
 
     output: ShardOutput
@@ -70,9 +71,16 @@ class BuildShards(beam.PTransform):  # type: ignore[misc]
         """Spreads specs, which are small, and builds each where it lands."""
         return (
             specs
+            | "Announce" >> beam.Map(self._announce)
             | "SpreadShards" >> beam.Reshuffle()
             | "Build" >> beam.Map(self._build)
         )
+
+    def _announce(self, spec: ShardSpec) -> ShardSpec:
+        """Reports the size of each split, before the first shard is built."""
+        if spec.index == 0:
+            meter_of(spec, self.watched_at)
+        return spec
 
     def _build(self, spec: ShardSpec) -> ShardReport:
         start = time.monotonic()

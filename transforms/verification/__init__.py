@@ -10,7 +10,14 @@ from transforms.verification.directory import STATISTICS
 from transforms.verification.expectations import Expectations
 from transforms.verification.files import ImageCheck
 from transforms.verification.findings import Findings, FindingsBuilder, Problem
-from transforms.verification.inventory import HeldSplit, Holding, Inventory, ShardFile
+from transforms.verification.inventory import (
+    HeldSplit,
+    Holding,
+    Inventory,
+    ShardFile,
+    archives_label,
+    unread_files,
+)
 from transforms.verification.reading import take_inventory
 
 __all__ = [
@@ -26,7 +33,9 @@ __all__ = [
     "Problem",
     "ShardFile",
     "Total",
+    "archives_label",
     "conclusion_uri",
     "read_conclusion",
     "take_inventory",
+    "unread_files",
 ]

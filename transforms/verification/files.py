@@ -23,6 +23,7 @@ from transforms.images import (
     treat_image,
 )
 from transforms.planning import order_keys
+from transforms.shards import ShardMeter
 from transforms.statistics import content_hash
 from transforms.verification.findings import Findings, FindingsBuilder
 from transforms.verification.inventory import ShardFile
@@ -64,7 +65,9 @@ class FileCheck:
     findings: Findings
 
 
-def check_file(file: ShardFile, images: ImageCheck) -> FileCheck:
+def check_file(
+    file: ShardFile, images: ImageCheck, meter: ShardMeter | None = None
+) -> FileCheck:
     """Rereads a file and returns what it showed, whatever its bytes.
 
     It is read twice, for its hash and for its records; one that does not lie on this
@@ -73,6 +76,7 @@ def check_file(file: ShardFile, images: ImageCheck) -> FileCheck:
     Args:
         file: The file, and what is said of it.
         images: How closely its images are looked at.
+        meter: Counts its records, for whoever watches.
     """
     findings = FindingsBuilder()
     size = 0
@@ -80,7 +84,7 @@ def check_file(file: ShardFile, images: ImageCheck) -> FileCheck:
         with storage.local_copy(file.uri) as path:
             size = storage.file_info(path).size
             _check_bytes(file, path, size, findings)
-            return _check_records(file, path, size, images, findings)
+            return _check_records(file, path, size, images, meter, findings)
     except StorageError as error:
         findings.add(file.path, "file", str(error))
     empty = RECORDS.empty_table()
@@ -151,6 +155,7 @@ def _check_records(
     path: str,
     size: int,
     images: ImageCheck,
+    meter: ShardMeter | None,
     findings: FindingsBuilder,
 ) -> FileCheck:
     columns: dict[str, list[object]] = {name: [] for name in RECORDS.names}
@@ -171,6 +176,8 @@ def _check_records(
             if images != "none":
                 encodings[_check_image(file, item, number, images, findings)] += 1
             number += 1
+            if meter is not None:
+                meter.count(len(item.image), rejected=False)
     except FormatError as error:
         whole = False
         findings.add(
