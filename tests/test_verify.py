@@ -564,9 +564,28 @@ def test_a_directory_is_wanted() -> None:
 
 
 def test_a_directory_that_is_not_complete_is_told(tmp_path: Path) -> None:
+    (tmp_path / "train-00000-of-00001.parquet").touch()
     outcome = run(tmp_path)
     assert (outcome.code, outcome.out) == (1, "")
     assert outcome.err.startswith(f"error: {tmp_path} is not complete: it has no ")
+
+
+def test_what_is_no_directory_of_a_dataset_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for path, told in (
+        (
+            tmp_path / "none",
+            f"There is nothing to verify: {tmp_path / 'none'} does not exist or is "
+            "empty. ",
+        ),
+        (tmp_path / "file", f"{tmp_path / 'file'} is a file. "),
+    ):
+        outcome = run(path)
+        assert (outcome.code, outcome.out) == (1, "")
+        assert outcome.err == (
+            f"error: {told}Name the directory of a version, such as "
+            "imagenet2012_subset/1pct/5.0.0, or a folder for the hub.\n"
+        )
 
 
 def test_archives_that_are_not_there_are_told(

@@ -44,7 +44,8 @@ class SplitConfig:
             file that tells them.
         subset: The list it is cut down to; None for all images.
         overlays: Names of an archive whose images replace those of the same name.
-        optional: Whether to do without the split where its archive is not there.
+        optional: Whether ``allow_missing`` also does without the split where its
+            archive is not there.
         images: What is done to its images; None for what is done to those of all.
         members: Number of images that its archive should have; None for any.
         examples: Number of examples that it should come to, before any limit or
@@ -145,7 +146,8 @@ class BuildConfig:
         num_shards: Number of shards by split; the sizes decide for the others.
         max_examples_per_split: Keep this many, the first in archive order.
         overwrite: Replace a finished dataset.
-        allow_missing: Go on where an archive lacks images that a list names.
+        allow_missing: Go on where an archive lacks images that a list names, or an
+            optional split's archive is not there.
     """
 
     name: str

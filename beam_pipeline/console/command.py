@@ -1,14 +1,15 @@
-"""What the command lines share: exit codes, logging, and errors told in one line."""
+"""What the command lines share: exit codes, logging, and errors in one line."""
 
 import argparse
 import io
 import sys
 from collections.abc import Callable, Collection
-from typing import Final
+from contextlib import redirect_stdout
+from typing import Final, TextIO, cast
 
 from rich.console import Console
 
-from beam_pipeline.console.terminal import logged_to, open_console
+from beam_pipeline.console.terminal import Unbreakable, logged_to, open_console
 from beam_pipeline.engines import worker_error
 from transforms.errors import BuildError, ConfigError
 from transforms.fields import nearest
@@ -21,7 +22,7 @@ INTERRUPTED: Final = 130
 def run_command(
     work: Callable[[Console], int], *, verbose: bool, quiet: bool = False
 ) -> int:
-    """Runs a command, and tells an error of the user's or the world's in one line.
+    """Runs a command; an error of the user's or the world's is printed in one line.
 
     Args:
         work: Does it; returns the exit code. It is given the console for what is said
@@ -36,6 +37,14 @@ def run_command(
     """
     if isinstance(sys.stdout, io.TextIOWrapper):  # as standard error does it
         sys.stdout.reconfigure(errors="backslashreplace")
+    output = cast(TextIO, Unbreakable(sys.stdout))
+    with redirect_stdout(output):
+        code = _run(work, verbose=verbose, quiet=quiet)
+        output.flush()
+    return code
+
+
+def _run(work: Callable[[Console], int], *, verbose: bool, quiet: bool) -> int:
     console = open_console()
     try:
         with logged_to(console, verbose=verbose, quiet=quiet):

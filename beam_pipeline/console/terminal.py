@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
-from typing import Final
+from typing import Any, Final, TextIO, cast
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -16,13 +16,50 @@ from rich.table import Table
 _PIPE_WIDTH: Final = 200  # columns where there is no terminal
 
 
+class Unbreakable:
+    """A text stream that goes on where nobody reads it: a pipe may be closed early.
+
+    What is written then is lost. Everything else is the stream's own.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        """Writes to a stream."""
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        """Returns what the stream has."""
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Writes a text; returns its length."""
+        with self._unbroken():
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Writes what is buffered."""
+        with self._unbroken():
+            self._stream.flush()
+
+    @contextmanager
+    def _unbroken(self) -> Iterator[None]:
+        try:
+            yield
+        except BrokenPipeError:
+            # The stream still holds what it could not write, and tries again at exit.
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._stream.fileno())
+            os.close(nowhere)
+
+
 def open_console() -> Console:
     """Returns a console that still reaches the user where workers are silenced."""
     own = sys.stderr is sys.__stderr__  # and not what a test put in its place
     stream = sys.stderr
     if own:
         stream = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")
-    return Console(file=stream, markup=False, highlight=False, soft_wrap=True)
+    file = cast(TextIO, Unbreakable(stream))
+    return Console(file=file, markup=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager

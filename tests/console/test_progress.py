@@ -10,9 +10,8 @@ from typing import cast
 
 import pytest
 from rich.console import Console
-from rich.table import Table
 
-from beam_pipeline.console import VERIFYING, print_table, progress
+from beam_pipeline.console import VERIFYING, progress
 from beam_pipeline.console.progress import Pace, SplitProgress, add_up, in_words
 from transforms.images import ImagePolicy
 from transforms.planning import ShardSpec
@@ -223,33 +222,3 @@ def test_a_build_announces_its_splits_before_its_shards() -> None:
             listener.recv(4096)
     assert announced == spec
     assert (told["split"], told["count"], told["split_wanted"]) == ("train", 3, 9)
-
-
-@pytest.mark.parametrize(
-    ("width", "shown"),
-    [
-        (
-            40,
-            "a title\n\n split   examples \n ────────────────\n train        300 \n\n",
-        ),
-        (12, "a title\nsplit: train\nexamples: 300\n\n"),
-    ],
-)
-def test_a_table_that_does_not_fit_is_printed_as_lines(
-    width: int,
-    shown: str,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.setenv("TTY_COMPATIBLE", "1")
-    monkeypatch.setenv("NO_COLOR", "1")
-    monkeypatch.setenv("COLUMNS", str(width))
-    table = Table(title="a title")
-    table.add_column("split")
-    table.add_column("examples", justify="right")
-    table.add_row("train", "300")
-    print_table(table)
-    plain = re.sub(r"\x1b\[[\d;]*m", "", capsys.readouterr().out)
-    assert [line.rstrip() for line in plain.splitlines()] == [
-        line.rstrip() for line in shown.splitlines()
-    ]

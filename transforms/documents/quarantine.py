@@ -1,8 +1,9 @@
 """What is done with rejected images: all are listed and kept, and a limit decides.
 
-A build goes on behind a bad image, so that its end tells of all of them and not of the
-first. They are written to ``rejected.parquet``, with their bytes as they lie in the
-archives; then the limit says whether the dataset can do without them.
+A build goes on after a bad image, so that it can report all of them, not one alone.
+They are written to ``rejected.parquet``, with their bytes as they lie in the archives.
+Then the limit decides: more bad images than it allows, and the build fails. By default
+it allows none.
 """
 
 from collections import Counter
