@@ -125,6 +125,16 @@ def make_parser() -> argparse.ArgumentParser:
         help="replace the dataset if it is there",
     )
     how.add_argument(
+        "--repair",
+        **_SWITCH,
+        help="reread the dataset if it is there, and build again what is damaged",
+    )
+    how.add_argument(
+        "--ignore_free_space",
+        **_SWITCH,
+        help="build even if the disk seems too small",
+    )
+    how.add_argument(
         "--set",
         nargs="+",
         action="extend",
@@ -161,6 +171,8 @@ def configure(arguments: argparse.Namespace) -> BuildConfig:
             "index_dir",
             "max_examples_per_split",
             "overwrite",
+            "repair",
+            "ignore_free_space",
             "allow_missing",
             "max_rejects",
             "statistics",

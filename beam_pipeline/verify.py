@@ -30,6 +30,11 @@ _OF_ARCHIVES: Final = ("data_dir", "index_dir")
 # Flags that say what a build was given that noted none of it.
 _OF_BUILD: Final = ("max_examples_per_split", "allow_missing")
 
+_MENDED_BY: Final = (
+    "To mend it, run the command that built it again: with --repair it builds again "
+    "what is not as manifest.json says, with --overwrite everything."
+)
+
 
 def main(argv: Sequence[str]) -> int:
     """Verifies a dataset as the command line says.
@@ -67,6 +72,8 @@ def main(argv: Sequence[str]) -> int:
         else:
             _print(wanted.directory, totals, found, inputs.remarks)
             print(f"Verified in {time.monotonic() - start:.1f} s.")
+            if found.total and any(holding.hashed for holding in inputs.holdings):
+                print(_MENDED_BY)
             print(_last_line(wanted.directory, found))
         return FAILED if found.total else 0
 

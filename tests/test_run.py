@@ -260,7 +260,7 @@ def test_a_complete_dataset_is_left_alone(copy: Built) -> None:
     assert outcome == Outcome(
         0,
         f"{copy.directory} is complete as tfrecord and left as it is; "
-        "--overwrite builds it anew.\n"
+        "--repair rereads it and mends it, --overwrite builds it again.\n"
         'Load it: tfds.load("imagenet2012_subset/demo:5.0.0", '
         f'data_dir="{copy.data_dir}")\n',
         "",

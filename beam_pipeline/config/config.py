@@ -146,6 +146,8 @@ class BuildConfig:
         num_shards: Number of shards by split; the sizes decide for the others.
         max_examples_per_split: Keep this many, the first in archive order.
         overwrite: Replace a finished dataset.
+        repair: Reread a finished dataset, and build again what is damaged.
+        ignore_free_space: Build where the disk seems too small.
         allow_missing: Go on where an archive lacks images that a list names, or an
             optional split's archive is not there.
     """
@@ -185,6 +187,8 @@ class BuildConfig:
     num_shards: Mapping[str, int] = field(default_factory=dict)
     max_examples_per_split: int | None = None
     overwrite: bool = False
+    repair: bool = False
+    ignore_free_space: bool = False
     allow_missing: bool = False
 
     def __post_init__(self) -> None:

@@ -1,4 +1,4 @@
-"""What is there already, finished: left as it is, or told to be another dataset."""
+"""What is there already, finished: left as it is, mended, or another dataset."""
 
 from dataclasses import replace
 
@@ -6,13 +6,17 @@ from beam_pipeline.config import BuildConfig
 from beam_pipeline.console.summary import loader_line_of
 from beam_pipeline.inputs import config_settings, find_inputs, setting_changes
 from transforms import storage
-from transforms.documents import Manifest, decode_manifest
-from transforms.errors import ArchiveError, StorageError
+from transforms.documents import Manifest, decode_manifest, refuted_files
+from transforms.errors import ArchiveError, StorageError, sample
 from transforms.shards import ShardOutput
 
 
 def without_finished(config: BuildConfig, output: ShardOutput) -> ShardOutput:
-    """Leaves out the formats in which the dataset is there, and says so.
+    """Leaves out the formats in which the dataset is there, whole, and says so.
+
+    Files are held against the manifest by their lengths, and with ``repair`` by their
+    hashes. A format that lacks one is built again in place: with the same settings its
+    bytes are the same.
 
     Args:
         config: What is asked for.
@@ -21,8 +25,9 @@ def without_finished(config: BuildConfig, output: ShardOutput) -> ShardOutput:
     Raises:
         StorageError: What is there was built with other settings.
         LabelError: A file of labels is malformed.
-        SubsetError: A subset list can't be had or is not the one described.
+        SubsetError: A subset list cannot be found or is not the one described.
     """
+    damaged = set()
     there = {name: output.places.finished_formats(name) for name in output.formats}
     if not any(there.values()):
         return output
@@ -39,18 +44,27 @@ def without_finished(config: BuildConfig, output: ShardOutput) -> ShardOutput:
             )
         if name not in there[name]:
             continue
+        if refuted := _refuted(config, output, name, manifest):
+            damaged.add(name)
+            print(
+                f"{output.places.directory(name)}: {len(refuted):,} files are not as "
+                f"manifest.json says: {sample(refuted, 3)}. {name} is built again."
+            )
+            continue
         # A run that was killed in its last moment left them.
         storage.remove_tree(output.places.reports(name))
         print(
             f"{output.places.directory(name)} is complete as {name} and left as it is; "
-            "--overwrite builds it anew."
+            "--repair rereads it and mends it, --overwrite builds it again."
         )
         if manifest is None or not manifest.settings:
             print("With which list and which numbers it was built is not known.")
         elif reason:
             print(f"Its list and its archives were not compared: {reason}")
         print(loader_line_of(config, output, name))
-    formats = tuple(name for name in output.formats if name not in there[name])
+    formats = tuple(
+        name for name in output.formats if name not in there[name] or name in damaged
+    )
     return replace(output, formats=formats)
 
 
@@ -69,3 +83,13 @@ def _find_manifest(output: ShardOutput, format_name: str) -> Manifest | None:
     if not storage.exists(uri):  # TFDS built it
         return None
     return decode_manifest(storage.read_bytes(uri), uri)
+
+
+def _refuted(
+    config: BuildConfig, output: ShardOutput, name: str, manifest: Manifest | None
+) -> list[str]:
+    """Returns the files of a format that its manifest refutes; none without one."""
+    if manifest is None:
+        return []
+    directory = output.places.directory(name)
+    return refuted_files(manifest, directory, name, hashes=config.repair)

@@ -8,7 +8,12 @@ from transforms.documents.facts import (
     document_facts,
 )
 from transforms.documents.hub import config_sizes, data_files
-from transforms.documents.manifest import SHARED, Manifest, decode_manifest
+from transforms.documents.manifest import (
+    SHARED,
+    Manifest,
+    decode_manifest,
+    refuted_files,
+)
 from transforms.documents.tfds import split_documents
 
 __all__ = [
@@ -21,6 +26,7 @@ __all__ = [
     "data_files",
     "decode_manifest",
     "document_facts",
+    "refuted_files",
     "size_text",
     "split_documents",
 ]

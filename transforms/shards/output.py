@@ -18,6 +18,7 @@ class ShardOutput:
         images: What is done to the images of each split.
         pixels: Whether statistics cover the pixels too, which takes decoding.
         overwrite: Whether what is complete in a directory of these formats goes.
+        checks_space: Whether free space is compared with what is going to be written.
     """
 
     places: Places
@@ -26,3 +27,4 @@ class ShardOutput:
     images: Mapping[str, ImagePolicy]
     pixels: bool = False
     overwrite: bool = False
+    checks_space: bool = False
