@@ -10,7 +10,9 @@ from beam_pipeline.console import progress
 from beam_pipeline.demo import DemoShape, make_archives
 from tests.helpers.datasets import build_all
 
-SMALL = DemoShape(classes=3, per_class=12, listed=6, validation=20, width=96)
+SMALL = DemoShape(
+    classes=3, per_class=12, listed=6, validation=20, width=96, varied=False
+)
 
 
 @pytest.fixture(autouse=True, scope="session")

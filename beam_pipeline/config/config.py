@@ -122,6 +122,8 @@ class BuildConfig:
         versions: The splits of each version, in order.
         splits: The splits there can be.
         class_names: File with one class name on a line.
+        class_titles: File with a class and what people call it on each line; empty for
+            none.
         description: A few sentences on the dataset.
         config_description: A sentence on the configuration.
         homepage: The dataset's web page.
@@ -131,6 +133,7 @@ class BuildConfig:
         published: The day it was published, ``YYYY-MM-DD``.
         manual_download: What to get by hand, from where.
         module: The TFDS module that builds the dataset too.
+        keywords: What it is about, in a word or two each.
         release_notes: A note by version.
         default_config: The configuration that the dataset's bare name stands for.
         data_dir: Directory of datasets.
@@ -168,6 +171,8 @@ class BuildConfig:
     published: str
     manual_download: str
     module: str
+    class_titles: str = ""
+    keywords: tuple[str, ...] = ("images", "image classification")
     release_notes: Mapping[str, str] = field(default_factory=dict)
     default_config: str = ""
     data_dir: str = field(

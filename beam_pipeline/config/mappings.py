@@ -11,7 +11,7 @@ from transforms.fields import nearest
 
 def make_paths_absolute(mapping: dict[str, Any], directory: Path) -> None:
     """Makes the files that a config names relative to where the config stands."""
-    owners = [(mapping, "class_names"), (mapping, "citation")]
+    owners = [(mapping, key) for key in ("class_names", "class_titles", "citation")]
     splits = mapping.get("splits")
     for split in splits.values() if isinstance(splits, dict) else ():
         if not isinstance(split, dict):
@@ -23,7 +23,7 @@ def make_paths_absolute(mapping: dict[str, Any], directory: Path) -> None:
             owners.append((subset, "file"))  # else it is looked for in manual_dir
     for owner, key in owners:
         value = owner.get(key)
-        if isinstance(value, str) and storage.is_local(value):
+        if isinstance(value, str) and value and storage.is_local(value):
             owner[key] = str(directory / value)
 
 

@@ -78,7 +78,7 @@ def logged_to(console: Console, *, verbose: bool, quiet: bool) -> Iterator[None]
     )
     for name in ("beam_pipeline", "transforms"):
         logging.getLogger(name).setLevel(logging.WARNING if quiet else logging.INFO)
-    # A failure is told once, as the command's error, not by every layer.
+    # A failure is reported once, as the command's error, not by every layer.
     for name in ("apache_beam", "google.auth"):
         logging.getLogger(name).setLevel(
             logging.NOTSET if verbose else logging.CRITICAL
@@ -119,7 +119,7 @@ def silenced_workers() -> Iterator[None]:
     """Hides what Beam prints when a worker fails, worker processes' output too.
 
     Beam prints the traceback whatever its log is set to. The error itself still reaches
-    the caller, who tells it once. What goes to a console of ``open_console`` is shown.
+    the caller, who reports it once. A console of ``open_console`` still shows.
     """
     terminal, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:

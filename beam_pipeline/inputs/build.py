@@ -27,6 +27,7 @@ from transforms.planning import (
     Unlabelled,
     labels_of_list,
     read_class_names,
+    read_class_titles,
     read_label_file,
     read_subset_list,
 )
@@ -177,6 +178,8 @@ def _find_facts(
         ),
         splits=tuple(selections),
         settings=settings,
+        keywords=config.keywords,
+        class_titles=read_class_titles(config.class_titles),
     )
 
 

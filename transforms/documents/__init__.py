@@ -14,6 +14,7 @@ from transforms.documents.manifest import (
     decode_manifest,
     refuted_files,
 )
+from transforms.documents.pages import page_uris
 from transforms.documents.tfds import split_documents
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "data_files",
     "decode_manifest",
     "document_facts",
+    "page_uris",
     "refuted_files",
     "size_text",
     "split_documents",

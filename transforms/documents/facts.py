@@ -1,8 +1,8 @@
-"""What there is to say of a finished dataset: the one source of all its documents.
+"""The facts of a finished dataset: the one source of all its documents.
 
 ``DatasetFacts`` is what somebody decided or wrote; ``ConfigFacts`` is what was counted.
 TFDS's metadata, the card, Croissant and the loaders' indexes are made of the two, so
-they can't disagree.
+they cannot disagree.
 """
 
 import hashlib
@@ -19,10 +19,12 @@ class License:
     Attributes:
         name: A short name.
         url: Where the terms stand.
+        terms: What they allow and forbid, in plain words; may be empty.
     """
 
     name: str
     url: str
+    terms: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,8 @@ class DatasetFacts:
         splits: The splits in the order they are listed.
         settings: What else the build was given that decides what is in the dataset,
             by key, as text.
+        keywords: What it is about, in a word or two each.
+        class_titles: What people call a class, by its name, as far as that is known.
     """
 
     name: str
@@ -71,15 +75,30 @@ class DatasetFacts:
     download_size: int
     splits: tuple[str, ...]
     settings: Mapping[str, str] = field(default_factory=dict)
+    keywords: tuple[str, ...] = ("images", "image classification")
+    class_titles: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def shown_classes(self) -> tuple[str, ...]:
+        """What a class is called where people read it, such as ``tench (n01440764)``.
+
+        Several classes may have one title, so the name goes with it.
+        """
+        return tuple(
+            f"{self.class_titles[name]} ({name})"
+            if name in self.class_titles
+            else f"{name} ({label})"
+            for label, name in enumerate(self.schema.class_names)
+        )
 
 
 def document_facts(data: bytes) -> DocumentFacts:
-    """Returns what there is to say of a document's bytes."""
+    """Returns the length and the hash of a document."""
     return DocumentFacts(len(data), hashlib.sha256(data).hexdigest())
 
 
 def config_facts(facts: DatasetFacts, splits: tuple[SplitFacts, ...]) -> ConfigFacts:
-    """Returns what there is to say of the configuration that was built."""
+    """Returns the facts of the configuration that was built."""
     return ConfigFacts(
         facts.config, facts.config_description, facts.download_size, splits
     )

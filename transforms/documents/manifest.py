@@ -56,7 +56,7 @@ class Manifest:
     documents: Mapping[str, DocumentFacts] = field(default_factory=dict)
 
     def config_facts(self, format_name: str) -> ConfigFacts:
-        """Returns what there is to say of the configuration in a format."""
+        """Returns the facts of the configuration in a format."""
         return ConfigFacts(
             self.config, self.description, self.download_size, self.formats[format_name]
         )
@@ -68,7 +68,7 @@ def encode_manifest(manifest: Manifest) -> bytes:
 
 
 def decode_manifest(data: bytes, source: str) -> Manifest:
-    """Returns what ``manifest.json`` tells.
+    """Returns the manifest that ``manifest.json`` holds.
 
     Args:
         data: Its content.

@@ -53,7 +53,7 @@ def write_quarantine(
         read: Returns an image's bytes in its archive.
 
     Raises:
-        StorageError: An image can't be read, or the file can't be written.
+        StorageError: An image cannot be read, or the file cannot be written.
     """
     rows = _rows(rejected, read)
     pieces = Pieces()

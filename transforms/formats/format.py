@@ -1,7 +1,7 @@
 """What a format is: its names, its writer, its reader and its limits."""
 
 import glob
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -51,7 +51,9 @@ class OpenFile:
 Publisher = Callable[[str, Schema], AbstractContextManager[OpenFile]]
 Reader = Callable[[str], Iterator[Example]]
 Scanner = Callable[[str], Iterator[Example | DamagedRecords]]
-Companions = Callable[[str, ConfigFacts], Mapping[str, Mapping[str, object]]]
+Companions = Callable[
+    [str, ConfigFacts, Sequence[str]], Mapping[str, Mapping[str, object]]
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +70,14 @@ class Format:
         read: Yields the Examples of a published file.
         scan: Yields them too, but goes on behind damaged ones where that is possible.
         loader: The line that loads it; see ``loader_line``.
+        imports: The lines of Python before it.
         needs: The package, and the extra of ours, that it takes; None for neither.
         max_bytes: Most bytes of a file; None where TFDS's formula decides.
         record_overhead: Most bytes that a record takes besides its image.
         file_overhead: Most bytes that a file takes besides its records.
         companions: The JSON documents that its loaders read beside the files, by name,
-            from the dataset's name and the configuration; None for none.
+            from the dataset's name, the configuration and what its classes are called,
+            if that is known; None for none.
         typed: Whether the hub and Croissant are told its columns; else loaders find
             them out.
         image_per_file: Whether each image is a file of its own, with an extension.
@@ -86,6 +90,7 @@ class Format:
     read: Reader
     scan: Scanner
     loader: str
+    imports: tuple[str, ...]
     needs: str | None = None
     max_bytes: int | None = None
     record_overhead: int = 0

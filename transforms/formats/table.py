@@ -45,6 +45,7 @@ FORMATS: Final[Mapping[str, Format]] = {
         read=from_stream(read_tfrecord),
         scan=from_stream(scan_tfrecord),
         loader='tfds.load("{name}/{config}:{version}", data_dir="{root}")',
+        imports=("import tensorflow_datasets as tfds",),
     ),
     "array_record": Format(
         layout="tfds",
@@ -54,6 +55,7 @@ FORMATS: Final[Mapping[str, Format]] = {
         read=from_path(read_array_record),
         scan=from_path(scan_array_record),
         loader='tfds.data_source("{name}/{config}:{version}", data_dir="{root}")',
+        imports=("import tensorflow_datasets as tfds",),
         needs="array_record",
     ),
     "parquet": Format(
@@ -64,6 +66,7 @@ FORMATS: Final[Mapping[str, Format]] = {
         read=from_stream(read_parquet),
         scan=from_stream(scan_parquet),
         loader='datasets.load_dataset("{root}", "{config}")',
+        imports=("import datasets",),
         max_bytes=500_000_000,  # as the hub's own writer
         record_overhead=1024,
         file_overhead=256 << 10,
@@ -78,6 +81,7 @@ FORMATS: Final[Mapping[str, Format]] = {
         scan=from_stream(scan_webdataset),
         loader="webdataset.WebDataset("
         'sorted(glob.glob("{root}/{config}/{split}-*.tar")), shardshuffle=False)',
+        imports=("import glob", "import webdataset"),
         max_bytes=1_000_000_000,
         record_overhead=4096,
         file_overhead=16 << 10,

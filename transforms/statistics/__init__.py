@@ -13,9 +13,10 @@ from transforms.statistics.counting import (
 from transforms.statistics.document import statistics_document
 from transforms.statistics.duplicates import content_hash, find_duplicates
 from transforms.statistics.pixels import sample_pixels
-from transforms.statistics.quantities import QUANTITIES
+from transforms.statistics.quantities import EXTREMES, QUANTITIES
 
 __all__ = [
+    "EXTREMES",
     "QUANTITIES",
     "Observation",
     "Statistics",

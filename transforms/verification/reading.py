@@ -136,7 +136,7 @@ def _take_hub(
         facts = manifest.config_facts(format_name)
         by_format.setdefault(format_name, {})[manifest.config] = facts
         if companions := FORMATS[format_name].companions:
-            for name, expected in companions(manifest.dataset, facts).items():
+            for name, expected in companions(manifest.dataset, facts, ()).items():
                 if (found := here.read_json(name)) is not None:
                     here.compare(name, expected, found)
         if "figure.png" in here.names:
