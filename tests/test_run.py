@@ -240,6 +240,7 @@ def test_the_summary_says_what_was_built_and_how_to_load_it(built: Built) -> Non
     assert said(r"^Built in \d+\.\d s\. Workers spent \d+\.\d s on shards\.$", out)
     assert out.endswith(
         f"tfrecord: {built.directory}\n"
+        f"Look at it: {built.directory}/card.html and {built.directory}/report.html\n"
         'Load it: tfds.load("imagenet2012_subset/demo:5.0.0", '
         f'data_dir="{built.data_dir}")\n'
     )
@@ -720,8 +721,8 @@ def test_help_is_in_groups() -> None:
     ]
     assert where == ["--manual_dir", "--data_dir", "--index_dir", "--verify_archives"]
     assert how == [
-        *("--format", "--num_shards", "--engine", "--overwrite", "--set"),
-        *("--dry_run", "--quiet", "--verbose"),
+        *("--format", "--num_shards", "--engine", "--overwrite", "--repair"),
+        *("--ignore_free_space", "--set", "--dry_run", "--quiet", "--verbose"),
     ]
     assert "10pct, 1pct, demo, or a file of your own" in outcome.out
     assert "--runner" in outcome.out
