@@ -470,7 +470,7 @@ def test_the_card_of_the_hub_is_in_the_hubs_words() -> None:
         "## Citation",
         "## Classes",
     ]
-    for word in ("FeaturesDict", "cached", "Supervised", "tfds."):
+    for word in ("FeaturesDict", "cached", "Supervised", "tfds.", "by hand"):
         assert word not in card
     first, second, _ = FACTS.schema.class_names
     assert f"\n- `0` tench ({first})\n- `1` {second} (1)\n" in card

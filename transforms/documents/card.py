@@ -100,7 +100,7 @@ def card_markdown(
         f"`{facts.name}{one}`, version `{facts.version}`"
         + (f". [The report](<{report}>) shows what is in it." if report else ""),
     ]
-    if facts.manual_download:
+    if facts.manual_download and not for_hub:
         blocks.append(
             "> **Warning:** this dataset's archives have to be downloaded by hand. "
             "See the manual download instructions below."

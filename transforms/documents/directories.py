@@ -55,7 +55,7 @@ _ANY_DATA_DIR: Final = "DATA_DIR"
 _ANY_FOLDER: Final = "PATH_OF_THIS_FOLDER"
 _PLACES: Final = {
     _ANY_DATA_DIR: "DATA_DIR is the --data_dir of the build.",
-    _ANY_FOLDER: "PATH_OF_THIS_FOLDER, or its name on the hub, as USER/NAME.",
+    _ANY_FOLDER: "PATH_OF_THIS_FOLDER is the folder that this file lies in.",
 }
 
 Splits = tuple[SplitFacts, ...]
