@@ -98,7 +98,16 @@ def shipped_1pct(tmp_path: Path) -> BuildConfig:
         config_description="1pct of total ImageNet training set.",
         homepage="http://image-net.org/",
         citation=str(SHIPPED / "imagenet2012/citations.bib"),
-        license=License("imagenet", "https://www.image-net.org/download.php"),
+        license=License(
+            "imagenet",
+            "https://www.image-net.org/download.php",
+            shared_texts["license"]["terms"],
+        ),
+        class_titles=str(SHIPPED / "imagenet2012" / "names.txt"),
+        keywords=(
+            *("imagenet", "images", "image classification"),
+            "learning from few labels",
+        ),
         creators=(
             "Ting Chen",
             "Simon Kornblith",
@@ -158,6 +167,13 @@ def test_demo_has_a_list_of_its_own_and_several_shards(
         shipped_1pct,
         config="demo",
         config_description="Generated pictures in ILSVRC-shaped archives.",
+        description=yaml.safe_load((SHIPPED / "demo.yaml").read_text())["description"],
+        license=License(
+            "generated",
+            "https://creativecommons.org/publicdomain/zero/1.0/",
+            "The pictures are generated. Do with them what you like.",
+        ),
+        max_rejects=1,
         splits={
             "train": replace(
                 splits["train"],
