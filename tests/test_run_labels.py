@@ -114,7 +114,8 @@ def test_labels_of_a_list_need_a_list(archives: Path, tmp_path: Path) -> None:
     outcome = build(archives, tmp_path, *flags)
     assert (outcome.code, outcome.err) == (
         2,
-        "error: labels is list, and there is no subset list: subset has to name one.\n",
+        "error: --set splits.validation.labels: labels is list, and there is no subset "
+        "list: subset has to name one.\n",
     )
 
 

@@ -28,8 +28,13 @@ def output(tmp_path: Path) -> ShardOutput:
 
 
 def test_images_are_planned_once_for_each_format(output: ShardOutput) -> None:
-    rows = [(0, "a", 0, 300, 0), (0, "b", 300, 30, 0)]
-    members = pa.table(list(zip(*rows, strict=True)), schema=SHARD_SCHEMA)
+    sizes = pa.array([300, 30], pa.int64())
+    empty = SHARD_SCHEMA.empty_table()
+    columns = {
+        field.name: sizes if field.name == "size" else pa.nulls(2, field.type)
+        for field in empty.schema
+    }
+    members = pa.table(columns)
     spec = ShardSpec("train", 0, 1, (), members)
     assert planned_bytes(spec, output) == 660
     resized = {"train": ImagePolicy(policy="resize", longest_side=8)}
