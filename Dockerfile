@@ -1,15 +1,19 @@
 # One image that builds datasets by itself, serves as a pool of workers for Flink and
 # Spark, and runs Dataflow's workers: docs/running/container.md.
-FROM docker.io/apache/beam_python3.11_sdk:2.77.0
+# Whoever submits a job to it needs the same minor version of Python:
+#   docker build --build-arg PYTHON=3.12 --tag imagenet2012_subset:python3.12 .
+ARG PYTHON=3.11
+FROM docker.io/apache/beam_python${PYTHON}_sdk:2.77.0
+ARG PYTHON
 
 LABEL org.opencontainers.image.title="imagenet2012-subset-beam" \
       org.opencontainers.image.description="Builds imagenet2012_subset from the ILSVRC2012 archives" \
-      org.opencontainers.image.version="0.1.0" \
-      org.opencontainers.image.base.name="docker.io/apache/beam_python3.11_sdk:2.77.0"
+      org.opencontainers.image.version="0.2.0" \
+      org.opencontainers.image.base.name="docker.io/apache/beam_python${PYTHON}_sdk:2.77.0"
 
 COPY . /opt/imagenet2012_subset
 RUN cd /opt/imagenet2012_subset \
-    && pip install --no-cache-dir --constraint constraints.txt '.[array-record]' \
+    && pip install --no-cache-dir --constraint constraints.txt '.[array-record,gcp]' \
     && rm -rf build *.egg-info \
     && pip check
 

@@ -1,4 +1,4 @@
-"""Packages both packages by name, with the configs inside, for pip and --setup_file."""
+"""Packages the code and the configs by name, for pip and --setup_file."""
 
 from setuptools import find_packages, setup
 
@@ -6,7 +6,11 @@ setup(
     packages=[
         *find_packages(include=["beam_pipeline*", "transforms*"]),
         "beam_pipeline.configs",
+        "beam_pipeline.configs.imagenet2012",
     ],
     package_dir={"beam_pipeline.configs": "configs"},
-    package_data={"beam_pipeline.configs": ["*.yaml", "imagenet2012/*"]},
+    package_data={
+        "beam_pipeline.configs": ["*.yaml"],
+        "beam_pipeline.configs.imagenet2012": ["*"],
+    },
 )

@@ -23,9 +23,9 @@ from beam_pipeline.console import (
 )
 from beam_pipeline.dry_run import print_estimate
 from beam_pipeline.engines import spare_memory, supervised
-from beam_pipeline.engines.dataflow import is_dataflow, prepare_job, wait_for_job
 from beam_pipeline.engines.runners import (
     counters,
+    is_dataflow,
     is_local,
     make_options,
     make_pipeline,
@@ -42,6 +42,7 @@ from beam_pipeline.inputs import (
 )
 from beam_pipeline.pipeline import build_dataset
 from transforms import storage
+from transforms.images import require_resizer
 from transforms.storage import exclusive, release_all, stop_writing
 
 
@@ -70,7 +71,11 @@ def build(
     if is_local(options):
         refuse()
         spare_memory()
+        for split in config.splits:
+            require_resizer(config.image_policy(split))
     if is_dataflow(options):
+        from beam_pipeline.engines.dataflow import prepare_job  # Google's libraries
+
         prepare_job(options, name_places(config))
     inputs = find()
     if inputs is None:
@@ -143,6 +148,8 @@ def _run_pipeline(
         build_dataset(pipeline, inputs, watched_at)
         result = pipeline.run()
         if is_dataflow(pipeline.options):
+            from beam_pipeline.engines.dataflow import wait_for_job
+
             return result if wait_for_job(result, pipeline.options) else None
         result.wait_until_finish()
     return result

@@ -1,9 +1,8 @@
 """Makes small ILSVRC-shaped archives: ``python -m beam_pipeline.demo DIR``.
 
-The real archives need a registration, so the demo and the tests draw their own: a tar
-of one tar per class, a flat validation tar and a subset list, with the real names and
-the oddities of the real ones among them. Pictures have many sizes, shapes and
-qualities; one is no image, and one is in both splits. The same seed draws the same
+The real archives are not available without registering, so the demo and the tests draw
+their own: a tar of one tar per class, a flat validation tar and a subset list, with the
+real names and the oddities of the real ones among them. The same seed draws the same
 pictures.
 """
 
@@ -21,6 +20,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from beam_pipeline.config import load_config
+from beam_pipeline.demo_forms import OTHER_FORMS, change_form
 from transforms.planning import LabelFile, read_class_names, read_label_file
 
 TRAIN_ARCHIVE: Final = "ILSVRC2012_img_train.tar"
@@ -223,13 +223,23 @@ def main(argv: Sequence[str]) -> int:
         metavar="N",
         help="validation images (default: %(default)s)",
     )
+    parser.add_argument(
+        "--form",
+        choices=OTHER_FORMS,
+        help="pack them in another form than the originals'",
+    )
     arguments = parser.parse_args(argv)
     wanted = shape_of(arguments.train, arguments.validation, arguments.seed)
-    make_archives(arguments.directory, wanted)
-    for name in (TRAIN_ARCHIVE, VALIDATION_ARCHIVE, SUBSET_LIST):
-        path = arguments.directory / name
-        print(f"{path}: {path.stat().st_size:,} bytes")
-    print(f"Build it: {' '.join(build_command(arguments.directory, wanted))}")
+    directory = arguments.directory
+    make_archives(directory, wanted)
+    if arguments.form:
+        originals = (directory / TRAIN_ARCHIVE, directory / VALIDATION_ARCHIVE)
+        change_form(*originals, arguments.form)
+    for path in sorted(directory.iterdir()):
+        files = [file for file in (path, *path.rglob("*")) if file.is_file()]
+        size = sum(file.stat().st_size for file in files)
+        print(f"{path}: {size:,} bytes" + (f" in {len(files):,} files" * path.is_dir()))
+    print(f"Build it: {' '.join(build_command(directory, wanted))}")
     return 0
 
 

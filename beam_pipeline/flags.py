@@ -1,16 +1,10 @@
-"""The flags of the build command, and the configuration that they give."""
+"""The flags of the build command."""
 
 import argparse
 from typing import Any, Final
 
-from beam_pipeline.config import (
-    BuildConfig,
-    load_config,
-    parse_assignment,
-    shipped_configs,
-)
+from beam_pipeline.config import shipped_configs
 from beam_pipeline.engines import ENGINES
-from transforms.errors import ConfigError
 from transforms.formats import FORMATS
 
 
@@ -154,45 +148,3 @@ def make_parser() -> argparse.ArgumentParser:
         "--verbose", **_SWITCH, default=False, help="show all of Beam's log"
     )
     return parser
-
-
-def configure(arguments: argparse.Namespace) -> BuildConfig:
-    """Returns the configuration that a command line asks for.
-
-    Raises:
-        ConfigError: A flag is wrong, or the configuration is.
-    """
-    flags: dict[str, Any] = {
-        name: getattr(arguments, name)
-        for name in (
-            "version",
-            "manual_dir",
-            "data_dir",
-            "index_dir",
-            "max_examples_per_split",
-            "overwrite",
-            "repair",
-            "ignore_free_space",
-            "allow_missing",
-            "max_rejects",
-            "statistics",
-        )
-    }
-    if arguments.format:
-        flags["formats"] = arguments.format.split(",")
-    if arguments.num_shards:
-        numbers = " ".join(arguments.num_shards).split()
-        flags["num_shards"] = dict(map(_parse_shards, numbers))
-    overrides = dict(map(parse_assignment, arguments.set))
-    if arguments.verify_images:
-        overrides["images.check"] = arguments.verify_images
-    return load_config(arguments.config, overrides, flags)
-
-
-def _parse_shards(text: str) -> tuple[str, int]:
-    split, _, number = text.partition("=")
-    if not number.isdecimal():
-        raise ConfigError(
-            f"--num_shards {text}: expected a split and a number, train=16."
-        )
-    return split, int(number)

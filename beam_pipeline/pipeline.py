@@ -25,7 +25,7 @@ def build_dataset(
     Args:
         root: The pipeline to build in.
         inputs: What to read, what to keep and where to write.
-        watched_at: Address that workers report their progress to; empty for none.
+        watched_at: Address that workers send their progress to; empty for none.
 
     Returns:
         The formats that are finished.

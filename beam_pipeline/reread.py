@@ -1,6 +1,5 @@
 """A verification from the flags of Beam's to what each split came to."""
 
-import logging
 import secrets
 import tempfile
 from collections.abc import Callable, Iterator
@@ -65,7 +64,6 @@ def reread(
         return []
     files = unread_files(inputs.files)
     with ExitStack() as stack:
-        stack.enter_context(_silent_plan())
         directory = stack.enter_context(_scratch(options))
         pipeline = make_pipeline(options)
         watched_at = ""
@@ -107,18 +105,6 @@ def _supervised(
         lambda reason: stop(f"error: A worker process died ({reason})."),
         FAILED,
     )
-
-
-@contextmanager
-def _silent_plan() -> Iterator[None]:
-    """Hides what a plan says of shards, for nobody builds them here."""
-    logger = logging.getLogger("transforms.planning.steps")
-    before = logger.level
-    logger.setLevel(logging.WARNING)
-    try:
-        yield
-    finally:
-        logger.setLevel(before)
 
 
 @contextmanager

@@ -6,11 +6,9 @@ from functools import cache, partial
 
 from rich.console import Console
 
-from beam_pipeline.config import BuildConfig
-from beam_pipeline.console import run_command, without_finished
+from beam_pipeline.console import run_command
 from beam_pipeline.engines import engine_flags
-from beam_pipeline.flags import configure, make_parser
-from beam_pipeline.inputs import BuildInputs, find_inputs, find_output
+from beam_pipeline.flags import make_parser
 
 
 def main(argv: Sequence[str]) -> int:
@@ -26,11 +24,16 @@ def main(argv: Sequence[str]) -> int:
     arguments, beam_arguments = make_parser().parse_known_args(argv)
 
     def work(console: Console) -> int:
+        # A misspelled flag is reported before NumPy and Arrow are loaded.
+        from beam_pipeline.configure import configure
+
         config = configure(arguments)
         flags = beam_arguments
         if arguments.engine:
             flags = engine_flags(arguments.engine, beam_arguments)
-        find = cache(partial(_find, config))
+        from beam_pipeline.console import find_unfinished
+
+        find = cache(partial(find_unfinished, config))
         # Beam takes seconds to load, so it comes last where it has no flag to check.
         if beam_arguments or find():
             from beam_pipeline.build import build
@@ -39,16 +42,6 @@ def main(argv: Sequence[str]) -> int:
         return 0
 
     return run_command(work, verbose=arguments.verbose, quiet=arguments.quiet)
-
-
-def _find(config: BuildConfig) -> BuildInputs | None:
-    """Returns what a build reads and writes; None where all of it is there."""
-    output = find_output(config)
-    if not config.overwrite:
-        output = without_finished(config, output)
-        if not output.formats:
-            return None
-    return find_inputs(config, output)
 
 
 if __name__ == "__main__":

@@ -5,10 +5,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from beam_pipeline.console import progress
 from beam_pipeline.demo import DemoShape, make_archives
 from tests.helpers.datasets import build_all
+
+# A busy machine takes its time, and a test is not about that.
+settings.register_profile("busy", deadline=None)
+settings.load_profile("busy")
 
 SMALL = DemoShape(
     classes=3, per_class=12, listed=6, validation=20, width=96, varied=False

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
+from importlib import import_module
 from pathlib import Path
 from typing import get_args
 
@@ -30,7 +31,10 @@ ROOMS = {
     "beam_pipeline": ("engines", "config", "inputs", "console"),
 }
 # Everybody may import these; they import nothing of ours but each other.
-GROUND = ("transforms.errors", "transforms.fields", "transforms.counters")
+GROUND = (
+    *("transforms.errors", "transforms.fields", "transforms.counters"),
+    "transforms.doors",
+)
 # What the order alone would allow.
 FORBIDDEN = {
     ("images", "storage"),
@@ -184,21 +188,33 @@ def side_entrances(modules: Modules) -> list[str]:
     ]
 
 
+# One sentence, and names that are imported when they are first used.
+_DOOR = r"""\"{3}[^\n]*\"{3}
+(
+from typing import TYPE_CHECKING
+
+from transforms\.doors import lazy
+
+if TYPE_CHECKING:
+(    from %s\.[\w.]+ import (\w+(, \w+)*|\(
+(        \w+,
+)+    \))
+)+else:
+    __getattr__ = lazy\(__name__\)
+
+__all__ = \[[^\]]*\]
+)?"""
+
+
 def cluttered_doors(modules: Modules) -> list[str]:
     """Rule 2: a door is a sentence and a list of names."""
-    found = []
-    for module in modules.values():
-        if not module.is_door or not module.room:
-            continue
-        _, *others = ast.parse(module.text).body
-        docstring = ast.get_docstring(ast.parse(module.text)) or ""
-        lists = [node for node in others if not isinstance(node, ast.ImportFrom)]
-        if "\n" in docstring or [ast.unparse(n).split(" ")[0] for n in lists] not in (
-            [],
-            ["__all__"],
-        ):
-            found.append(f"{module.name} holds more than a sentence and names")
-    return found
+    return [
+        f"{module.name} holds more than a sentence and names"
+        for module in modules.values()
+        if module.is_door
+        and module.room
+        and not re.fullmatch(_DOOR % re.escape(module.name), module.text)
+    ]
 
 
 def beam_outside_steps(modules: Modules) -> list[str]:
@@ -428,11 +444,76 @@ def _loaded_by(module: str) -> set[str]:
 
 
 def test_formats_load_neither_beam_nor_clients_nor_markdown() -> None:
-    loaded = _loaded_by("transforms.formats")
+    loaded = _loaded_by("transforms.formats.parquet, transforms.formats.webdataset")
     assert not loaded & {"apache_beam", "google.cloud.storage", "markdown_it"}
-    assert {"pyarrow.parquet", "transforms.formats.table"} <= loaded
+    assert {"pyarrow.parquet", "transforms.formats.format"} <= loaded
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A command that ended.
+
+    Attributes:
+        code: Its exit code.
+        output: What it printed; the last lines of its standard error are its own.
+        loaded: The modules that it imported.
+    """
+
+    code: int
+    output: str
+    loaded: set[str]
+
+
+def _run(*arguments: str) -> Ended:
+    found = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    loaded = {line.rpartition("|")[2].strip() for line in found.stderr.splitlines()}
+    assert "argparse" in loaded
+    return Ended(found.returncode, found.stdout + found.stderr, loaded)
 
 
 @pytest.mark.parametrize("command", ["run", "verify"])
-def test_a_command_line_is_read_without_beam(command: str) -> None:
-    assert "apache_beam" not in _loaded_by(f"beam_pipeline.{command}")
+@pytest.mark.parametrize(
+    ("flag", "code", "message"),
+    [
+        ("--help", 0, "usage: python -m beam_pipeline."),
+        ("--config", 2, "argument --config: expected one argument"),
+    ],
+)
+def test_flags_are_checked_before_anything_large_is_loaded(
+    command: str, flag: str, code: int, message: str
+) -> None:
+    ended = _run(f"beam_pipeline.{command}", flag)
+    assert (ended.code, message in ended.output) == (code, True)
+    assert not ended.loaded & {"numpy", "pyarrow", "PIL", "apache_beam"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "--config", "no-such"], "There is no configuration no-such"),
+        (["run", "--config", "1pct", "--format", "csv"], "Unknown format csv"),
+        (["verify", "/", "--set", "a"], "--set a: expected key=value."),
+    ],
+)
+def test_a_configuration_is_checked_before_formats_and_beam_are_loaded(
+    arguments: list[str], message: str
+) -> None:
+    command, *others = arguments
+    ended = _run(f"beam_pipeline.{command}", *others)
+    assert (ended.code, f"error: {message}" in ended.output) == (2, True)
+    assert not ended.loaded & {"apache_beam", "PIL", "transforms.formats.parquet"}
+
+
+def test_a_door_has_the_names_it_lists_and_no_others() -> None:
+    for name in [name for name, each in MODULES.items() if each.is_door and each.room]:
+        door = import_module(name)
+        for listed in getattr(door, "__all__", []):
+            assert getattr(door, listed) is not None
+        with pytest.raises(AttributeError, match=f"module '{name}' has no attribute"):
+            _ = door.no_such_name

@@ -1,6 +1,6 @@
 """What a user can get wrong: one clear message each, and nothing that looks whole."""
 
-import gzip
+import bz2
 import hashlib
 import json
 import os
@@ -130,10 +130,11 @@ CASES = {
         f"wrong. {GET_AGAIN}",
         train=flipped(TRAIN, 512 + 10),
     ),
-    "gzipped train": Case(
-        "{train} is compressed with gzip, of which no part can be read by itself. "
-        "Unpack it first.",
-        train=gzip.compress(TRAIN),
+    "train compressed with bzip2": Case(
+        "{train} is compressed with bzip2, of which no part can be read by itself. "
+        "Unpack it (bzip2 -dc ILSVRC2012_img_train.tar > "
+        "ILSVRC2012_img_train.unpacked.tar) and rerun.",
+        train=bz2.compress(TRAIN),
     ),
     "list with names that are not there": Case(
         "{train} lacks 7 of the 9 images that {list} names: n01440764_9.JPEG, "

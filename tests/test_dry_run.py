@@ -48,7 +48,7 @@ def test_a_dry_run_tells_what_a_build_does(
             "parquet": sorted(parquets.glob(f"{split}-*.parquet")),
         }
         examples = {
-            name: sum(len(list(FORMATS[name].read(str(path)))) for path in found)
+            name: sum(len(list(FORMATS[name].codec.read(str(path)))) for path in found)
             for name, found in files.items()
         }
         assert examples == {"tfrecord": selected, "parquet": selected}

@@ -220,9 +220,9 @@ def test_images_of_odd_names_are_written_and_read_in_every_format(
     expected = {name: image(number) for number, name in enumerate(ODD_NAMES.values())}
     files = [path for path in (tmp_path / "data").rglob("*train*") if path.is_file()]
     for kind in FORMATS.values():
-        name = kind.file_name("imagenet2012_subset", "train", 0, 1)
+        name = kind.codec.file_name("imagenet2012_subset", "train", 0, 1)
         (path,) = [path for path in files if path.name == name]
-        found = {each.file_name: each.image for each in kind.read(str(path))}
+        found = {each.file_name: each.image for each in kind.codec.read(str(path))}
         assert found == expected
     page = (dataset_dir(tmp_path / "data") / "report.html").read_text()
     assert "<script>alert" not in page

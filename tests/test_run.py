@@ -131,7 +131,7 @@ def cut(examples: Sequence[Example], shards: int) -> list[list[Example]]:
 
 def reread(directory: Path, split: str) -> list[list[Example]]:
     return [
-        list(FORMATS["tfrecord"].read(str(path)))
+        list(FORMATS["tfrecord"].codec.read(str(path)))
         for path in sorted(directory.glob(f"*-{split}.tfrecord-*"))
     ]
 
@@ -173,10 +173,7 @@ def said(pattern: str, text: str) -> bool:
 
 def test_a_build_succeeds_without_complaint(built: Built) -> None:
     assert built.outcome.code == 0
-    assert sorted(built.outcome.err.splitlines()) == [
-        "train: 18 examples in 4 shards",
-        "validation: 20 examples in 2 shards",
-    ]
+    assert built.outcome.err == ""
 
 
 @pytest.mark.parametrize(
@@ -358,12 +355,10 @@ def test_a_build_goes_on_from_the_shards_that_are_there(
     assert kept == [path.name for path in shards[3:]]
     assert not list(directory.glob(".*"))
     assert sorted(outcome.err.splitlines()) == [
-        f"{shards[0]} has disappeared: it is built anew.",
-        f"{shards[1]} is not as it was written: it is built anew.",
-        "tfrecord: going on behind an earlier run: 3 of 4 train, 2 of 2 validation "
+        f"{shards[0]} has disappeared: it is built again.",
+        f"{shards[1]} is not as it was written: it is built again.",
+        "tfrecord: continuing an earlier run: 3 of 4 train, 2 of 2 validation "
         "shards are there.",
-        "train: 18 examples in 4 shards",
-        "validation: 20 examples in 2 shards",
     ]
 
 
@@ -382,7 +377,7 @@ def test_what_was_different_in_an_earlier_run_is_told(
         "train.images.policy was reencode, now repair; train.images.quality was 80, "
         "now 90; train.num_shards was 4, now 3; validation.images.policy was "
         "reencode, now repair; validation.images.quality was 80, now 90. What differs "
-        "is built anew.\n"
+        "is built again.\n"
     ) in outcome.err
     assert len(list(dataset_dir(tmp_path).glob("*.tfrecord-*"))) == 5
 
@@ -405,7 +400,7 @@ def test_two_runs_do_not_write_to_one_directory(built: Built, tmp_path: Path) ->
     assert outcome.code == 1
     assert outcome.err == (
         f"error: Another run is writing to {directory}. Wait for it to end, or stop "
-        "it and rerun; what it has finished is kept.\n"
+        "it and rerun; the shards that it finished are kept.\n"
     )
     assert list(directory.iterdir()) == []
     assert build(built.archives, tmp_path).code == 0

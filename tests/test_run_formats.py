@@ -58,7 +58,7 @@ def read(data_dir: Path, format_name: str, split: str) -> list[Example]:
     return [
         example
         for path in files(data_dir, format_name, split)
-        for example in FORMATS[format_name].read(str(path))
+        for example in FORMATS[format_name].codec.read(str(path))
     ]
 
 

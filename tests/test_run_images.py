@@ -34,7 +34,7 @@ WNID = "n01440764"
 
 def examples(data_dir: Path, split: str) -> list[Example]:
     shards = sorted(dataset_dir(data_dir).glob(f"*-{split}.tfrecord-*"))
-    return [e for path in shards for e in FORMATS["tfrecord"].read(str(path))]
+    return [e for path in shards for e in FORMATS["tfrecord"].codec.read(str(path))]
 
 
 def statistics(data_dir: Path) -> dict[str, Any]:
@@ -328,7 +328,7 @@ def test_tars_name_images_by_their_encoding(
     assert outcome.code == 0
     root = tmp_path / "webdataset" / NAME / "5.0.0" / "demo"
     (first, *_) = sorted(root.glob("train-*.tar"))
-    found = list(FORMATS["webdataset"].read(str(first)))
+    found = list(FORMATS["webdataset"].codec.read(str(first)))
     assert {opened(example.image).format for example in found} == {"WEBP"}
     assert b".webp" in first.read_bytes()
 

@@ -322,7 +322,7 @@ def test_what_is_forged_well_is_found_by_the_archives(
     directory = place(copy(every_format, tmp_path / "data"), "tfrecord")
     for name in ("tfrecord", "array_record"):
         path = shards(directory, name, "train")[-1]
-        before = list(FORMATS[name].read(str(path)))
+        before = list(FORMATS[name].codec.read(str(path)))
         rewrite(directory, name, path, change)
     forge_manifest(directory)
     forge_documents(directory)
@@ -340,7 +340,7 @@ def test_what_the_archives_find_is_said_in_full(
 ) -> None:
     directory = place(copy(every_format, tmp_path / "data"), "parquet")
     path = shards(directory, "parquet", "train")[0]
-    records = list(FORMATS["parquet"].read(str(path)))
+    records = list(FORMATS["parquet"].codec.read(str(path)))
     rewrite(directory, "parquet", path, lambda records: exchange_images(records)[:-1])
     problems = document_of(directory, "--manual_dir", small_archives)["problems"]
     archive = (small_archives / TRAIN_ARCHIVE).read_bytes()

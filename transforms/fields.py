@@ -1,16 +1,20 @@
 """Converts values from YAML into a dataclass, and reports what does not fit.
 
 The annotations of the dataclass are the schema: text, numbers, lists, mappings and
-other dataclasses. An unknown key is refused, with the nearest known one.
+other dataclasses. An unknown key is refused, with the nearest known one. The keys of a
+field that is ``BESIDE`` stand beside those of the dataclass it belongs to.
 """
 
 import difflib
 import types
 from collections.abc import Mapping
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
 from transforms.errors import ConfigError, printable
+
+# Metadata of a field that is a dataclass.
+BESIDE: Final = {"beside": True}
 
 _LONGEST_WORD: Final = 100  # characters compared
 
@@ -79,19 +83,26 @@ def _convert_dataclass(kind: type, value: Any, key: str, source: str) -> Any:
             f"{source}: {key} should hold keys and values, not {_shown(value)}."
         )
     hints = get_type_hints(kind)
+    owners = _owners(kind, hints)
     prefix = f"{key}." if key else ""
     for name in value:
-        if name not in hints:
+        if name not in owners:
             raise ConfigError(
                 f"{source}: unknown key {prefix}{printable(name)}. "
-                f"{nearest(str(name), list(hints))}"
+                f"{nearest(str(name), list(owners))}"
             )
-    required = [
+    beside = [entry.name for entry in fields(kind) if entry.metadata == BESIDE]
+    own: dict[str, Any] = {name: {} for name in beside}
+    for name, entry in value.items():
+        if owners[name] == name:
+            own[name] = entry
+        else:
+            own[owners[name]][name] = entry
+    missing = [
         entry.name
         for entry in fields(kind)
-        if entry.default is MISSING and entry.default_factory is MISSING
+        if _is_required(entry) and entry.name not in own
     ]
-    missing = [name for name in required if name not in value]
     if missing:
         raise ConfigError(
             f"{source}: {prefix}{missing[0]} is missing. A config of your own may say "
@@ -99,10 +110,26 @@ def _convert_dataclass(kind: type, value: Any, key: str, source: str) -> Any:
         )
     return kind(
         **{
-            name: convert(hints[name], entry, f"{prefix}{name}", source)
-            for name, entry in value.items()
+            name: convert(
+                hints[name], entry, key if name in beside else f"{prefix}{name}", source
+            )
+            for name, entry in own.items()
         }
     )
+
+
+def _owners(kind: type, hints: Mapping[str, Any]) -> dict[str, str]:
+    """Returns the keys that a dataclass is given, each with the field it belongs to."""
+    owners: dict[str, str] = {}
+    for entry in fields(kind):
+        beside = entry.metadata == BESIDE
+        names = get_type_hints(hints[entry.name]) if beside else (entry.name,)
+        owners |= dict.fromkeys(names, entry.name)
+    return owners
+
+
+def _is_required(entry: Field[Any]) -> bool:
+    return entry.default is MISSING and entry.default_factory is MISSING
 
 
 def require_known(what: str, value: Any, known: Mapping[str, Any]) -> None:

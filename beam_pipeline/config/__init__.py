@@ -1,14 +1,23 @@
 """The configuration of a build: YAML files and flags as one frozen value."""
 
-from beam_pipeline.config.config import (
-    LABEL_BY_CONTAINER,
-    LABEL_BY_LIST,
-    NO_LABEL,
-    BuildConfig,
-    KnownArchive,
-    SplitConfig,
-)
-from beam_pipeline.config.loading import load_config, parse_assignment, shipped_configs
+from typing import TYPE_CHECKING
+
+from transforms.doors import lazy
+
+if TYPE_CHECKING:
+    from beam_pipeline.config.config import (
+        LABEL_BY_CONTAINER,
+        LABEL_BY_LIST,
+        NO_LABEL,
+        BuildConfig,
+        KnownArchive,
+        SplitConfig,
+    )
+    from beam_pipeline.config.loading import load_config
+    from beam_pipeline.config.mappings import parse_assignment
+    from beam_pipeline.config.shipped import shipped_configs
+else:
+    __getattr__ = lazy(__name__)
 
 __all__ = [
     "LABEL_BY_CONTAINER",

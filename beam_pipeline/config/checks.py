@@ -1,4 +1,4 @@
-"""What a configuration's values have to be, whatever is built; a sentence for each."""
+"""Checks of a configuration's values that apply to every build."""
 
 import re
 from collections.abc import Mapping, Sequence

@@ -14,9 +14,9 @@ from beam_pipeline.config.checks import (
 )
 from beam_pipeline.config.limits import file_limits
 from transforms import storage
-from transforms.documents import License
+from transforms.documents import Description
 from transforms.errors import ConfigError, printable
-from transforms.fields import require_known
+from transforms.fields import BESIDE, require_known
 from transforms.formats import FORMATS
 from transforms.images import ImagePolicy
 from transforms.planning import LabelFile, LabelFormat, SubsetFile
@@ -41,13 +41,14 @@ class SplitConfig:
         names: Pattern of its images' names, as shells have them, by which they are told
             from those of other splits.
         labels: ``container``, ``list`` for those of the subset list, ``none``, or a
-            file that tells them.
+            file that has them.
         subset: The list it is cut down to; None for all images.
         overlays: Names of an archive whose images replace those of the same name.
         optional: Whether ``allow_missing`` also does without the split where its
             archive is not there.
         images: What is done to its images; None for what is done to those of all.
         members: Number of images that its archive should have; None for any.
+        classes: Number of classes that a folder of them should have; None for any.
         examples: Number of examples that it should come to, before any limit or
             rejection; None for any.
     """
@@ -60,13 +61,14 @@ class SplitConfig:
     optional: bool = False
     images: ImagePolicy | None = None
     members: int | None = None
+    classes: int | None = None
     examples: int | None = None
 
     def __post_init__(self) -> None:
-        """Refuses labels that nothing can tell.
+        """Refuses labels that have no source.
 
         Raises:
-            ConfigError: They are a file without a format, or a list that is not there.
+            ConfigError: They are a file without a format, or a list that is missing.
         """
         if self.labels == LABEL_BY_LIST and self.subset is None:
             raise ConfigError(
@@ -89,14 +91,14 @@ class SplitConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownArchive:
-    """A published archive, of this dataset or one that is taken for it.
+    """A published archive of this dataset, or one that is mistaken for it.
 
     Attributes:
         size: Its length in bytes, if known.
-        mebibytes: Its length in MiB, rounded up, where it is known no better.
+        mebibytes: Its length in MiB, rounded up, where only that is known.
         md5: Its MD5 in hexadecimal digits.
         sha256: Its SHA-256 in hexadecimal digits, if known.
-        remark: What it is, where people take it for another.
+        remark: What it is.
     """
 
     size: int | None = None
@@ -106,7 +108,7 @@ class KnownArchive:
     remark: str = ""
 
     def may_have(self, size: int) -> bool:
-        """Returns whether it is known to be as long as a file of so many bytes."""
+        """Returns whether its known size is that of a file of so many bytes."""
         return self.size == size or self.mebibytes == -(-size // (1 << 20))
 
 
@@ -116,7 +118,7 @@ class BuildConfig:
 
     Attributes:
         name: Name of the dataset.
-        title: The name that people read.
+        about: Its description; its keys stand beside the others.
         config: Name of the configuration.
         version: Version to build, a key of ``versions``.
         versions: The splits of each version, in order.
@@ -128,18 +130,10 @@ class BuildConfig:
         config_description: A sentence on the configuration.
         homepage: The dataset's web page.
         citation: File with BibTeX entries.
-        license: The terms of use.
-        creators: Who made the dataset.
-        published: The day it was published, ``YYYY-MM-DD``.
-        manual_download: What to get by hand, from where.
-        module: The TFDS module that builds the dataset too.
-        keywords: What it is about, in a word or two each.
-        release_notes: A note by version.
-        default_config: The configuration that the dataset's bare name stands for.
         data_dir: Directory of datasets.
         manual_dir: Directory of archives; ``<data_dir>/downloads/manual`` if unset.
         index_dir: Directory of saved indexes; below ``<data_dir>/downloads`` if unset.
-        known_archives: Published archives by name, and those taken for them.
+        known_archives: Published archives by name, and those mistaken for them.
         images: What is done to images.
         max_rejects: Most images that may be left out as bad; below 1, a share of them.
         statistics: ``full`` covers the pixels too, which takes decoding every image.
@@ -156,25 +150,14 @@ class BuildConfig:
     """
 
     name: str
-    title: str
     config: str
     version: str
     versions: Mapping[str, tuple[str, ...]]
     splits: Mapping[str, SplitConfig]
     class_names: str
-    description: str
-    config_description: str
-    homepage: str
+    about: Description = field(metadata=BESIDE)
     citation: str
-    license: License
-    creators: tuple[str, ...]
-    published: str
-    manual_download: str
-    module: str
     class_titles: str = ""
-    keywords: tuple[str, ...] = ("images", "image classification")
-    release_notes: Mapping[str, str] = field(default_factory=dict)
-    default_config: str = ""
     data_dir: str = field(
         default_factory=lambda: (
             os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
@@ -254,7 +237,7 @@ class BuildConfig:
 
 
 def _check_splits(config: BuildConfig) -> None:
-    """Checks all that is said of splits."""
+    """Checks the splits and all that names them."""
     require_splits(config.version, config.versions[config.version], config.splits)
     for name in config.num_shards:
         require_known("split", name, config.splits)
@@ -266,4 +249,5 @@ def _check_splits(config: BuildConfig) -> None:
         require_paths(f"{key}.names", split.names)
         require_paths(f"{key}.overlays", *split.overlays)
         require_positive(f"{key}.members", split.members)
+        require_positive(f"{key}.classes", split.classes)
         require_positive(f"{key}.examples", split.examples)

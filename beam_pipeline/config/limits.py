@@ -1,4 +1,4 @@
-"""Whether formats can be built as they are asked for, and how large files may get."""
+"""Checks the formats that are asked for, and says how large their files may get."""
 
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec

@@ -2,15 +2,14 @@
 
 A config file is a mapping whose keys are the fields of ``BuildConfig``. Its key
 ``base`` names another one, shipped or beside it, whose keys it overrides one by one.
-Flags override files. A key that no field has is refused, with the nearest one that
-there is: a typo must not build another dataset than the one asked for.
+Flags override files. An unknown key is refused, with the nearest known one: a typo must
+not build another dataset than the one asked for.
 """
 
 import copy
-import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from beam_pipeline.config.config import BuildConfig
 from beam_pipeline.config.mappings import (
@@ -19,27 +18,10 @@ from beam_pipeline.config.mappings import (
     refuse_unused,
     set_dotted,
 )
-from beam_pipeline.config.plain_yaml import read_mapping, read_yaml
-from transforms.errors import ConfigError, printable
-from transforms.fields import convert, nearest
-
-_PACKAGE: Final = Path(__file__).parents[1]
-# In a checkout the files stand beside the package, in an installation within it.
-_SHIPPED: Final = next(
-    (
-        path
-        for path in (_PACKAGE / "configs", _PACKAGE.parent / "configs")
-        if path.is_dir()
-    ),
-    _PACKAGE / "configs",
-)
-
-
-def shipped_configs() -> list[str]:
-    """Returns the names of the configurations that come with the package."""
-    return sorted(
-        path.stem for path in _SHIPPED.glob("*.yaml") if "config" in read_mapping(path)
-    )
+from beam_pipeline.config.plain_yaml import read_mapping
+from beam_pipeline.config.shipped import find_config
+from transforms.errors import ConfigError
+from transforms.fields import convert
 
 
 def load_config(
@@ -55,7 +37,7 @@ def load_config(
     Raises:
         ConfigError: There is no such file, or a key or value of it is wrong.
     """
-    path = _find_config(name, Path.cwd())
+    path = find_config(name, Path.cwd())
     mapping = _read_with_base(path, seen=())
     given = {key: value for key, value in flags.items() if value is not None}
     try:
@@ -106,33 +88,6 @@ def _convert(
     return config
 
 
-def parse_assignment(text: str) -> tuple[str, Any]:
-    """Returns the key and the YAML value of ``key=value``.
-
-    Raises:
-        ConfigError: There is no equals sign, or the value is no YAML.
-    """
-    key, equals, value = text.partition("=")
-    if not equals or not key:
-        raise ConfigError(f"--set {text}: expected key=value.")
-    return key, read_yaml(value, f"--set {printable(text)}: the value")
-
-
-def _find_config(name: str, directory: Path) -> Path:
-    candidates = [
-        _SHIPPED / f"{name}.yaml",
-        directory / name,
-        directory / f"{name}.yaml",
-    ]
-    for path in candidates:
-        if os.path.isfile(path):  # the method raises for a name that is too long
-            return path
-    raise ConfigError(
-        f"There is no configuration {printable(name)}: it is neither a file nor one of "
-        f"those shipped. {nearest(name, shipped_configs())}"
-    )
-
-
 def _read_with_base(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     path = path.resolve()
     if path in seen:
@@ -142,5 +97,5 @@ def _read_with_base(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     make_paths_absolute(mapping, path.parent)
     if base is None:
         return mapping
-    parent = _read_with_base(_find_config(str(base), path.parent), (*seen, path))
+    parent = _read_with_base(find_config(str(base), path.parent), (*seen, path))
     return merge(parent, mapping)

@@ -1,9 +1,10 @@
-"""A config as YAML gives it, before it is checked: put together of several."""
+"""Configs as YAML gives them, before they are checked: merged and changed."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from beam_pipeline.config.plain_yaml import read_yaml
 from transforms import storage
 from transforms.errors import ConfigError, printable
 from transforms.fields import nearest
@@ -79,3 +80,15 @@ def refuse_unused(mapping: Mapping[str, Any], source: str) -> None:
                 f"{source}: splits.{printable(name)} is a split of no version. "
                 f"{nearest(str(name), list(map(str, used)))}"
             )
+
+
+def parse_assignment(text: str) -> tuple[str, Any]:
+    """Returns the key and the YAML value of ``key=value``.
+
+    Raises:
+        ConfigError: There is no equals sign, or the value is no YAML.
+    """
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise ConfigError(f"--set {text}: expected key=value.")
+    return key, read_yaml(value, f"--set {printable(text)}: the value")

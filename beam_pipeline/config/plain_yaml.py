@@ -2,7 +2,7 @@
 
 A config may come from anywhere. So there are no tags, which could ask for objects, and
 no aliases, by which a few lines become gigabytes; nesting and numbers have bounds; and
-a key may occur once, where PyYAML would take the last without a word.
+a key may occur once, where PyYAML would silently take the last.
 
 Words without quotes are read by the core schema of YAML 1.2 (section 10.3 of
 https://yaml.org/spec/1.2.2/), not by YAML 1.1 as PyYAML does, where 0224 is 148, 1:30

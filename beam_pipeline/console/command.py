@@ -22,7 +22,7 @@ INTERRUPTED: Final = 130
 def run_command(
     work: Callable[[Console], int], *, verbose: bool, quiet: bool = False
 ) -> int:
-    """Runs a command; an error of the user's or the world's is printed in one line.
+    """Runs a command, and reports an error in one line.
 
     Args:
         work: Does it; returns the exit code. It is given the console for what is said

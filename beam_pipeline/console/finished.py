@@ -1,20 +1,41 @@
-"""What is there already, finished: left as it is, mended, or another dataset."""
+"""Finds formats that are finished already, whole or damaged, or of another build."""
 
 from dataclasses import replace
 
 from beam_pipeline.config import BuildConfig
 from beam_pipeline.console.summary import loader_line_of
-from beam_pipeline.inputs import config_settings, find_inputs, setting_changes
+from beam_pipeline.inputs import (
+    BuildInputs,
+    config_settings,
+    find_inputs,
+    find_output,
+    setting_changes,
+)
 from transforms import storage
 from transforms.documents import Manifest, decode_manifest, refuted_files
 from transforms.errors import ArchiveError, StorageError, sample
 from transforms.shards import ShardOutput
 
 
-def without_finished(config: BuildConfig, output: ShardOutput) -> ShardOutput:
+def find_unfinished(config: BuildConfig) -> BuildInputs | None:
+    """Returns what a build reads and writes; None where all of it is finished.
+
+    Raises:
+        BuildError: What is there is another dataset, or a file that the build reads is
+            missing or not the one described.
+    """
+    output = find_output(config)
+    if not config.overwrite:
+        output = _without_finished(config, output)
+        if not output.formats:
+            return None
+    return find_inputs(config, output)
+
+
+def _without_finished(config: BuildConfig, output: ShardOutput) -> ShardOutput:
     """Leaves out the formats in which the dataset is there, whole, and says so.
 
-    Files are held against the manifest by their lengths, and with ``repair`` by their
+    Files are compared with the manifest by their lengths, and with ``repair`` by their
     hashes. A format that lacks one is built again in place: with the same settings its
     bytes are the same.
 

@@ -1,7 +1,7 @@
 """Shows how far a build is: live on a terminal, as a line now and then elsewhere.
 
-On this machine workers report on their shards (``transforms.shards.progress``). On a
-cluster they do not, but what they have published can be counted.
+On this machine workers report their shards (``shards.progress``). On a cluster they do
+not, but what they have published can be counted.
 """
 
 import json
@@ -187,17 +187,20 @@ def shown_progress(
 
 
 @contextmanager
-def counted_progress(console: Console, count: Callable[[], str]) -> Iterator[None]:
+def counted_progress(
+    console: Console, count: Callable[[], str], every: float = _COUNT_EVERY
+) -> Iterator[None]:
     """Shows the progress of a build elsewhere, by what it has published.
 
     Args:
         console: Where to.
         count: Returns in words what is there.
+        every: Seconds between two looks.
     """
 
     def watch(stop: threading.Event) -> None:
         said = ""
-        while not stop.wait(_COUNT_EVERY):
+        while not stop.wait(every):
             with suppress(BuildError):  # the storage's; the next look may succeed
                 now = count()
                 if now != said:
@@ -283,13 +286,13 @@ class _Bars:
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=_bar_width(console)),
-            TextColumn("{task.fields[told]}"),
+            TextColumn("{task.fields[text]}"),
             console=console,
             refresh_per_second=1 / _DRAW_EVERY,
             transient=True,
         )
         self._tasks: dict[str, TaskID] = {}
-        self._line = self._progress.add_task(words.begin, total=None, told="")
+        self._line = self._progress.add_task(words.begin, total=None, text="")
 
     def __enter__(self) -> None:
         self._progress.start()
@@ -302,13 +305,13 @@ class _Bars:
         for split in splits:
             if split.split not in self._tasks:
                 self._tasks[split.split] = self._progress.add_task(
-                    split.split, total=split.wanted, told=""
+                    split.split, total=split.wanted, text=""
                 )
             self._progress.update(
                 self._tasks[split.split],
                 completed=split.done,
                 total=split.wanted,
-                told=count_in_words(split, self._words),
+                text=count_in_words(split, self._words),
             )
         if splits:
             self._progress.update(
@@ -316,7 +319,7 @@ class _Bars:
                 description="all",
                 completed=sum(split.done for split in splits),
                 total=sum(split.wanted for split in splits),
-                told=speed_in_words(splits, pace, self._words),
+                text=speed_in_words(splits, pace, self._words),
             )
 
 

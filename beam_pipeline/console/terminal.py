@@ -118,8 +118,8 @@ def print_table(table: Table) -> None:
 def silenced_workers() -> Iterator[None]:
     """Hides what Beam prints when a worker fails, worker processes' output too.
 
-    Beam prints the traceback whatever its log is set to. The error itself still reaches
-    the caller, who reports it once. A console of ``open_console`` still shows.
+    Beam prints the traceback at every level of its log. The error itself still reaches
+    the caller, who reports it. What goes to a console of ``open_console`` is shown.
     """
     terminal, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:

@@ -1,11 +1,13 @@
 """Jobs on Dataflow: what they need before they start, and how they end.
 
 A job runs on machines that have none of this one's files, and outlives the command
-that submits it. So what it lacks is said before anything is staged, and where it can be
-watched and stopped as soon as there is one.
+that submits it. What it lacks is reported before anything is staged; its page, and the
+way to stop it, as soon as it exists.
 """
 
 import logging
+import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -28,9 +30,10 @@ from beam_pipeline.engines.worker_errors import worker_error
 from transforms import storage
 from transforms.errors import BuildError, ConfigError
 
-_RUNNER: Final = "DataflowRunner"
-
 _LOGGER = logging.getLogger(__name__)
+
+# How images say which Python they have, as Beam's do: beam_python3.12_sdk, py312.
+_PYTHON_OF_IMAGE: Final = re.compile(r"(?<![a-z])py(?:thon)?-?3\.?(\d{1,2})(?!\d)")
 
 _CONSOLE: Final = "https://console.cloud.google.com/dataflow/jobs"
 
@@ -71,12 +74,6 @@ class Job:
         )
 
 
-def is_dataflow(options: PipelineOptions) -> bool:
-    """Returns whether a pipeline with these options becomes a job on Dataflow."""
-    runner = options.view_as(StandardOptions).runner or ""
-    return str(runner).rpartition(".")[2] == _RUNNER
-
-
 def prepare_job(options: PipelineOptions, directories: Mapping[str, str]) -> None:
     """Checks that a job has what it needs, before anything is read or staged.
 
@@ -86,7 +83,8 @@ def prepare_job(options: PipelineOptions, directories: Mapping[str, str]) -> Non
 
     Raises:
         ConfigError: A directory is on this machine alone, an option is missing, the
-            workers would lack this program, or there are no credentials.
+            workers would lack this program or have another Python, or there are no
+            credentials.
     """
     setup = options.view_as(SetupOptions)
     if setup.save_main_session is None:
@@ -101,7 +99,9 @@ def prepare_job(options: PipelineOptions, directories: Mapping[str, str]) -> Non
             "--temp_location is missing: where the job's own files go, such as "
             "gs://BUCKET/tmp."
         )
-    _require_program(setup, options.view_as(WorkerOptions))
+    workers = options.view_as(WorkerOptions)
+    _require_program(setup, workers)
+    _require_same_python(workers.sdk_container_image or "")
     if not google_options.no_auth:
         _require_credentials()
 
@@ -121,6 +121,21 @@ def _require_program(setup: SetupOptions, workers: WorkerOptions) -> None:
             "Dataflow's workers need this program. Give an image that has it with "
             "--sdk_container_image=IMAGE, or its source with --setup_file=./setup.py."
         )
+
+
+def _require_same_python(image: str) -> None:
+    """Compares Python with what the image's name says, if it says anything.
+
+    Beam pickles functions, which only the same minor version unpickles for certain.
+    """
+    ours = sys.version_info.minor
+    for found in _PYTHON_OF_IMAGE.findall(image.rpartition("/")[2]):
+        if int(found) != ours:
+            raise ConfigError(
+                f"--sdk_container_image {image} has Python 3.{found}, and this is "
+                f"Python 3.{ours}: workers need the same. Submit with Python 3.{found},"
+                f" or build the image with --build-arg PYTHON=3.{ours}."
+            )
 
 
 def _require_credentials() -> None:
@@ -148,7 +163,7 @@ def wait_for_job(result: DataflowPipelineResult, options: PipelineOptions) -> bo
         ``--no_wait_until_finish`` has it go on by itself.
 
     Raises:
-        BuildError: The job failed or was cancelled, or is lost sight of.
+        BuildError: The job failed or was cancelled, or its state cannot be found out.
         KeyboardInterrupt: The user does not want to wait; it says what that means.
     """
     google_options = options.view_as(GoogleCloudOptions)
@@ -182,6 +197,6 @@ def _failure(error: DataflowRuntimeException, job: Job) -> BuildError:
 
 def _reason(error: DataflowRuntimeException) -> str:
     said = str(error).partition("Error:\n")[2].strip()
-    if not said or said == "None":  # nobody has to explain why a job was cancelled
+    if not said or said == "None":  # a job that was cancelled has no message
         return "The job did not finish."
     return said.splitlines()[-1] if "Traceback" in said else said

@@ -1,4 +1,4 @@
-"""What each engine is told, unless the command line says otherwise.
+"""The flags of each engine, unless the command line sets others.
 
 An engine is a runner of Beam's with the flags that suit this pipeline, and those that
 only the user can know. ``docs/running.md`` says why each flag has its value.
@@ -24,7 +24,7 @@ class Settings:
     """Flags of Beam's that go together.
 
     Attributes:
-        flags: What is set; the same flag on the command line has the last word.
+        flags: What is set, unless the command line has the same flag.
         needs: What the user has to give: flags, and what they say.
     """
 
@@ -38,9 +38,9 @@ class Engine:
 
     Attributes:
         runner: The name that Beam has for it.
-        always: What it is told in any case.
+        always: Flags that it always gets.
         switch: A flag that names what it runs on or in.
-        switched: What it is told if that flag is given, and does not mean this machine.
+        switched: Flags that it gets if the switch is given and names another machine.
     """
 
     runner: str
@@ -104,7 +104,7 @@ ENGINES: Final[Mapping[str, Engine]] = {
 
 
 def engine_flags(name: str, given: Sequence[str]) -> list[str]:
-    """Returns what an engine is told, with the command line's flags at the end.
+    """Returns an engine's flags, with the command line's at the end.
 
     Args:
         name: The engine's name.

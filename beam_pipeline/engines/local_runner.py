@@ -1,7 +1,7 @@
 """Beam's FnApiRunner as local runs need it.
 
-It is pinned, for ``DirectRunner`` tries to download another runner first and behaves
-differently where it succeeds.
+It is named explicitly: ``DirectRunner`` tries to download another runner first, which
+behaves differently.
 """
 
 import os
@@ -29,7 +29,7 @@ class LocalRunner(fn_runner.FnApiRunner):  # type: ignore[misc]
     """The FnApiRunner, with workers that get options and don't outlive the run."""
 
     def __init__(self, options: PipelineOptions) -> None:
-        """Takes the options, which the runner alone would send to no worker."""
+        """Takes the options, which the runner would not send to workers by itself."""
         worker_handlers.DATA_BUFFER_TIME_LIMIT_MS = _NO_TIMER
         encoded = JobServiceHandle.encode_pipeline_options(options.get_all_options())
         super().__init__(

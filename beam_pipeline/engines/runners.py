@@ -1,12 +1,13 @@
 """Pipelines and the runners they run on.
 
 Locally that is Beam's FnApiRunner (``local_runner``), with threads, not processes: what
-takes time releases the GIL. What other engines are told stands in ``engines``.
+takes time releases the GIL. The flags of other engines are in ``engines``.
 """
 
 import argparse
 import os
 from collections.abc import Callable, Collection
+from importlib.util import find_spec
 from typing import Any, Final
 
 import apache_beam as beam
@@ -37,10 +38,15 @@ def make_options(flags: list[str]) -> PipelineOptions:
         flags: Beam's, from the command line and of an engine.
 
     Raises:
-        ConfigError: There is no runner of that name.
+        ConfigError: There is no runner of that name, or its libraries are missing.
     """
     options = PipelineOptions(flags)
     _require_known_runner(options)
+    if is_dataflow(options) and find_spec("apitools") is None:
+        raise ConfigError(
+            "Dataflow needs Google's libraries. Install them with pip install "
+            "'imagenet2012-subset-beam[gcp]'."
+        )
     if is_local(options):
         given = {flag.partition("=")[0].lstrip("-") for flag in flags}
         direct = options.view_as(DirectOptions)
@@ -65,6 +71,12 @@ def _workers(mode: str) -> int:
 def is_local(options: PipelineOptions) -> bool:
     """Returns whether a pipeline with these options runs on this machine alone."""
     return (options.view_as(StandardOptions).runner or "") in LOCAL_RUNNERS
+
+
+def is_dataflow(options: PipelineOptions) -> bool:
+    """Returns whether a pipeline with these options becomes a job on Dataflow."""
+    runner = options.view_as(StandardOptions).runner or ""
+    return str(runner).rpartition(".")[2] == "DataflowRunner"
 
 
 def make_pipeline(

@@ -1,8 +1,8 @@
 """A local run that ends when it should: on Ctrl-C, and when a worker process dies.
 
 Beam's local runner can't be interrupted: it waits for threads that go on working, and
-for ever for a worker process that is gone. What is published stays whole whatever
-happens, so the way to stop is to stop: end the worker processes, then this one.
+for ever for a worker process that is gone. Published files stay whole whatever happens,
+so it is safe to end the worker processes, then this one.
 """
 
 import logging
@@ -12,9 +12,10 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from types import FrameType
 from typing import Final
+
+from beam_pipeline.engines.system import descendants
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
@@ -31,7 +32,7 @@ def supervised(
     """Ends the process at once where it is interrupted or a worker process dies.
 
     Args:
-        interrupted: Tells the user, and tidies up, when all workers have stopped.
+        interrupted: Informs the user, and tidies up, when all workers have stopped.
         worker_died: Does the same, given what Beam knows of the death.
         failed: The exit code for that; an interrupted process ends with 128 and the
             number of the signal.
@@ -60,28 +61,18 @@ def supervised(
             signal.signal(number, handler)
 
 
-def _end(tell: Callable[[], None], code: int) -> None:
-    """Ends this process and all it started; nothing runs any more that could hang."""
+def _end(inform: Callable[[], None], code: int) -> None:
+    """Ends this process and all it started; nothing that could hang runs after that."""
     if not _ENDING.acquire(blocking=False):
         threading.Event().wait()  # for the thread that came first
     # The threads that go on until the exit miss the processes that are killed here.
     logging.disable()
     threading.excepthook = lambda _: None
-    for process in _descendants(os.getpid()):
+    for process in descendants(os.getpid()):
         with suppress(ProcessLookupError):
             os.kill(process, signal.SIGKILL)
     try:
-        tell()
+        inform()
         sys.stdout.flush()
     finally:
         os._exit(code)
-
-
-def _descendants(process: int) -> list[int]:
-    """Returns the processes that a process started, and those that they started."""
-    found = []
-    for children in Path(f"/proc/{process}/task").glob("*/children"):
-        with suppress(OSError):
-            for child in map(int, children.read_text().split()):
-                found += [child, *_descendants(child)]
-    return found

@@ -1,15 +1,12 @@
-"""A worker process of a local run: Beam's own, but that it dies with the run.
+"""A worker process of a local run: Beam's own, except that it dies with the run.
 
-Beam's workers outlive a run that is killed: they wait for it, for ever.
+Beam's workers outlive a run that is killed: they wait for it forever.
 """
 
-import ctypes
 import os
-import signal
 import sys
-from typing import Final
 
-_PR_SET_PDEATHSIG: Final = 1  # Linux's prctl(2)
+from beam_pipeline.engines.system import die_with
 
 
 def main(argv: list[str]) -> None:
@@ -18,8 +15,9 @@ def main(argv: list[str]) -> None:
     Args:
         argv: The program's name and the run's process number.
     """
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != int(argv[1]):
+    run = int(argv[1])
+    die_with(run)
+    if os.getppid() != run:
         return  # the run died before this process was bound to it
     # Importing it takes seconds, in which the run may die.
     from apache_beam.runners.worker import sdk_worker_main

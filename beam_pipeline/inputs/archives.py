@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from typing import Final
 
-from beam_pipeline.config import LABEL_BY_CONTAINER, BuildConfig, SplitConfig
+from beam_pipeline.config import BuildConfig, SplitConfig
 from transforms import storage
 from transforms.archives import (
     FORMS,
@@ -80,7 +80,7 @@ class _Finder:
         """Returns the first overlay of a split that is there, in a list."""
         paths = map(self._path, self._config.splits[split].overlays)
         there = next(filter(storage.exists, paths), None)
-        return [] if there is None else [self._recognise(split, there)]
+        return [] if there is None else self._recognise(split, there)
 
     def archive(self, split: str, found: FoundArchive, layer: int) -> Archive:
         """Returns a found archive as one of a split."""
@@ -93,9 +93,14 @@ class _Finder:
             return name
         return storage.join(self._config.manual_dir, name)
 
-    def _recognise(self, split: str, uri: str) -> FoundArchive:
-        found = recognise(uri, self._class_names)
-        if found is None:
+    def _recognise(self, split: str, uri: str) -> list[FoundArchive]:
+        """Returns what a path is, or what lies beneath it."""
+        known = recognise(uri, self._class_names)
+        if known is not None:
+            return [known]
+        beneath = search(uri, self._class_names).archives
+        found = [archive for archives in beneath for archive in archives]
+        if not found:
             nouns = ", ".join(form.noun for form in FORMS.values())
             raise ArchiveError(
                 f"{uri} should hold images of the {split} split, and is none of "
@@ -113,7 +118,8 @@ class _Finder:
                     f"The archive of the {split} split is missing: there is no "
                     f"{self._path(name)}. {self._where_to_get_it()}"
                 )
-            found += [self._recognise(split, uri) for uri in uris]
+            for uri in uris:
+                found += self._recognise(split, uri)
         return found
 
     def _expand(self, path: str) -> list[str]:
@@ -191,10 +197,10 @@ class _Finder:
                 "--allow_missing to build without them."
             )
         classes = frozenset().union(*(archive.classes for archive in found))
-        missing = sorted(self._class_names - classes) if classes else []
-        if missing and wanted.labels == LABEL_BY_CONTAINER and wanted.members:
+        if classes and wanted.classes is not None and len(classes) < wanted.classes:
+            missing = sorted(self._class_names - classes)
             raise ArchiveError(
-                f"{found[0].file.uri} has {len(classes):,} of "
-                f"{len(self._class_names):,} classes; missing: {sample(missing)}. "
-                "Pass --allow_missing to build without them."
+                f"{found[0].file.uri} has {len(classes):,} of {wanted.classes:,} "
+                f"classes; missing: {sample(missing)}. Unpack what lacks, or pass "
+                "--allow_missing to build without them."
             )

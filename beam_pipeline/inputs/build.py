@@ -5,7 +5,7 @@ process: a missing archive, a wrong list, a directory that can't be written.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from beam_pipeline.config import LABEL_BY_LIST, NO_LABEL, BuildConfig, SplitConfig
 from beam_pipeline.inputs.archives import find_archives
@@ -156,20 +156,15 @@ def _find_facts(
 ) -> DatasetFacts:
     return DatasetFacts(
         name=config.name,
-        title=config.title,
         config=config.config,
         version=config.version,
-        description=_describe(config, selections),
-        config_description=config.config_description.strip(),
-        homepage=config.homepage,
+        about=replace(
+            config.about,
+            description=_describe(config, selections),
+            config_description=config.about.config_description.strip(),
+            manual_download=config.about.manual_download.strip(),
+        ),
         citation=storage.read_bytes(config.citation).decode("utf-8").strip(),
-        license=config.license,
-        creators=config.creators,
-        published=config.published,
-        manual_download=config.manual_download.strip(),
-        release_notes=config.release_notes,
-        module=config.module,
-        default_config=config.default_config or config.config,
         schema=schema,
         download_size=sum(
             selection.subset.size
@@ -178,7 +173,6 @@ def _find_facts(
         ),
         splits=tuple(selections),
         settings=settings,
-        keywords=config.keywords,
         class_titles=read_class_titles(config.class_titles),
     )
 
@@ -190,7 +184,7 @@ def _describe(config: BuildConfig, splits: Iterable[str]) -> str:
         treatment = next(iter(said.values()))
     else:
         treatment = " ".join(f"In {split}: {text}" for split, text in said.items())
-    return f"{config.description.strip()} {treatment}"
+    return f"{config.about.description.strip()} {treatment}"
 
 
 def _select(config: BuildConfig, split: str, class_names: tuple[str, ...]) -> Selection:

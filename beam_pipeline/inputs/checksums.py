@@ -22,7 +22,7 @@ def verify_archives(
         known: The published ones, by name.
 
     Raises:
-        ArchiveError: Some are not as published; all that is wrong is told.
+        ArchiveError: Some are not as published; all that is wrong is reported.
         StorageError: One can't be read.
     """
     archives = list(archives)

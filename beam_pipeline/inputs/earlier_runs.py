@@ -1,7 +1,7 @@
 """What an earlier run left: swept, counted, and compared with what is wanted now.
 
 Whether a shard that is there is used again is decided shard by shard, by its report
-(``transforms.shards``). Here the user is told what to expect. Beside the reports lies
+(``transforms.shards``). Here the user learns what to expect. Beside the reports lies
 ``build.json``, which says what the run was given.
 """
 
@@ -113,13 +113,13 @@ def _remark(
     if changes:
         return (
             f"{format_name}: an earlier run left {shards:,} shards, with other "
-            f"settings: {'; '.join(changes)}. What differs is built anew."
+            f"settings: {'; '.join(changes)}. What differs is built again."
         )
-    told = ", ".join(
+    left = ", ".join(
         f"{number:,} of {total:,} {split}"
         for (split, total), number in sorted(there.items())
     )
-    return f"{format_name}: going on behind an earlier run: {told} shards are there."
+    return f"{format_name}: continuing an earlier run: {left} shards are there."
 
 
 def _changes(uri: str, wanted: dict[str, Any]) -> list[str]:

@@ -6,7 +6,6 @@ archives themselves. Which policy the images went through is the manifest's to s
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from beam_pipeline.config import (
     LABEL_BY_LIST,
@@ -22,6 +21,7 @@ from beam_pipeline.inputs.build import (
     make_labeller,
 )
 from beam_pipeline.inputs.numbers import check_numbers
+from beam_pipeline.inputs.options import VerifyOptions
 from transforms.errors import ConfigError
 from transforms.formats import find_data_dir
 from transforms.images import ImagePolicy
@@ -36,28 +36,6 @@ from transforms.verification import (
     ShardFile,
     take_inventory,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class VerifyOptions:
-    """What the command line asks for.
-
-    Attributes:
-        directory: What is verified.
-        images: How closely images are looked at.
-        config: Name or path of the configuration; None for the shipped one of the
-            name that the dataset has, if there is one.
-        overrides: Values by dotted key of the configuration.
-        flags: Values by field of the configuration; None leaves one as it is.
-        with_archives: Whether the archives are compared.
-    """
-
-    directory: str
-    images: ImageCheck
-    config: str | None
-    overrides: Mapping[str, Any]
-    flags: Mapping[str, Any]
-    with_archives: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +74,7 @@ def find_demands(options: VerifyOptions) -> VerifyInputs:
         ConfigError: The configuration is wrong, or not the dataset's.
         ArchiveError: An archive is not there.
         LabelError: A file of class names or labels is malformed.
-        SubsetError: A subset list can't be had or is not the one described.
+        SubsetError: A subset list cannot be found or is not the one described.
         StorageError: A file can't be read.
     """
     inventory = take_inventory(options.directory)
@@ -248,7 +226,7 @@ def _find_archives(
     holding: Holding, config: BuildConfig, output: ShardOutput
 ) -> BuildInputs:
     """Returns how the archives are read to be compared with a dataset."""
-    # What a list names and the archives lack is told with all other problems.
+    # What a list names and the archives lack is reported with all other problems.
     inputs = find_inputs(replace(config, allow_missing=True), output)
     there = {split.name for split in holding.splits}
     images: dict[str, ImagePolicy] = {

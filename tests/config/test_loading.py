@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
+from beam_pipeline.config import load_config, parse_assignment, shipped_configs
 from beam_pipeline.config.config import BuildConfig, KnownArchive, SplitConfig
-from beam_pipeline.config.loading import load_config, parse_assignment, shipped_configs
-from transforms.documents.facts import License
+from transforms.documents.facts import Description, License
 from transforms.errors import ConfigError
 from transforms.fields import nearest
 from transforms.planning.label_files import LabelFile
@@ -49,7 +49,6 @@ def shipped_1pct(tmp_path: Path) -> BuildConfig:
             name: KnownArchive(**facts)
             for name, facts in shared_texts["known_archives"].items()
         },
-        title="ImageNet 2012 subset",
         config="1pct",
         version="5.0.0",
         versions={
@@ -70,6 +69,7 @@ def shipped_1pct(tmp_path: Path) -> BuildConfig:
                     ),
                 ),
                 members=1281167,
+                classes=1000,
                 examples=12811,
             ),
             "validation": SplitConfig(
@@ -93,47 +93,50 @@ def shipped_1pct(tmp_path: Path) -> BuildConfig:
             ),
         },
         class_names=str(SHIPPED / "imagenet2012/labels.txt"),
-        # The long texts: their words are the file's own affair.
-        description=shared_texts["description"],
-        config_description="1pct of total ImageNet training set.",
-        homepage="http://image-net.org/",
         citation=str(SHIPPED / "imagenet2012/citations.bib"),
-        license=License(
-            "imagenet",
-            "https://www.image-net.org/download.php",
-            shared_texts["license"]["terms"],
-        ),
         class_titles=str(SHIPPED / "imagenet2012" / "names.txt"),
-        keywords=(
-            *("imagenet", "images", "image classification"),
-            "learning from few labels",
-        ),
-        creators=(
-            "Ting Chen",
-            "Simon Kornblith",
-            "Mohammad Norouzi",
-            "Geoffrey Hinton",
-        ),
-        published="2020-02-13",
-        manual_download=shared_texts["manual_download"],
-        module=(
-            "tensorflow_datasets.datasets.imagenet2012_subset."
-            "imagenet2012_subset_dataset_builder"
-        ),
-        release_notes={
-            "5.1.0": "Added test split.",
-            "5.0.0": "New split API (https://tensorflow.org/datasets/splits)",
-            "4.0.0": "(unpublished)",
-            "3.0.0": (
-                "\n      Fix colorization on ~12 images (CMYK -> RGB).\n"
-                "      Fix format for consistency (convert the single png image to "
-                "Jpeg).\n      Faster generation reading directly from the archive."
-                "\n      "
+        about=Description(
+            title="ImageNet 2012 subset",
+            # The long texts: their words are the file's own affair.
+            description=shared_texts["description"],
+            config_description="1pct of total ImageNet training set.",
+            homepage="http://image-net.org/",
+            license=License(
+                "imagenet",
+                "https://www.image-net.org/download.php",
+                shared_texts["license"]["terms"],
             ),
-            "2.0.1": "Encoding fix. No changes from user point of view.",
-            "2.0.0": "Fix validation labels.",
-        },
-        default_config="1pct",
+            keywords=(
+                *("imagenet", "images", "image classification"),
+                "learning from few labels",
+            ),
+            creators=(
+                "Ting Chen",
+                "Simon Kornblith",
+                "Mohammad Norouzi",
+                "Geoffrey Hinton",
+            ),
+            published="2020-02-13",
+            manual_download=shared_texts["manual_download"],
+            module=(
+                "tensorflow_datasets.datasets.imagenet2012_subset."
+                "imagenet2012_subset_dataset_builder"
+            ),
+            release_notes={
+                "5.1.0": "Added test split.",
+                "5.0.0": "New split API (https://tensorflow.org/datasets/splits)",
+                "4.0.0": "(unpublished)",
+                "3.0.0": (
+                    "\n      Fix colorization on ~12 images (CMYK -> RGB).\n"
+                    "      Fix format for consistency (convert the single png image to "
+                    "Jpeg).\n      Faster generation reading directly from the archive."
+                    "\n      "
+                ),
+                "2.0.1": "Encoding fix. No changes from user point of view.",
+                "2.0.0": "Fix validation labels.",
+            },
+            default_config="1pct",
+        ),
         data_dir=str(tmp_path / "home/tensorflow_datasets"),
         formats=("tfrecord",),
     )
@@ -154,7 +157,10 @@ def test_10pct_differs_from_1pct_in_its_list_alone(shipped_1pct: BuildConfig) ->
     assert load_config("10pct", {}, {}) == replace(
         shipped_1pct,
         config="10pct",
-        config_description="10pct of total ImageNet training set.",
+        about=replace(
+            shipped_1pct.about,
+            config_description="10pct of total ImageNet training set.",
+        ),
         splits={**shipped_1pct.splits, "train": train},
     )
 
@@ -166,12 +172,17 @@ def test_demo_has_a_list_of_its_own_and_several_shards(
     assert load_config("demo", {}, {}) == replace(
         shipped_1pct,
         config="demo",
-        config_description="Generated pictures in ILSVRC-shaped archives.",
-        description=yaml.safe_load((SHIPPED / "demo.yaml").read_text())["description"],
-        license=License(
-            "generated",
-            "https://creativecommons.org/publicdomain/zero/1.0/",
-            "The pictures are generated. Do with them what you like.",
+        about=replace(
+            shipped_1pct.about,
+            config_description="Generated pictures in ILSVRC-shaped archives.",
+            description=yaml.safe_load((SHIPPED / "demo.yaml").read_text())[
+                "description"
+            ],
+            license=License(
+                "generated",
+                "https://creativecommons.org/publicdomain/zero/1.0/",
+                "The pictures are generated. Do with them what you like.",
+            ),
         ),
         max_rejects=1,
         splits={
@@ -229,7 +240,7 @@ def test_a_base_may_be_a_file_named_from_where_the_config_stands(
     path = write(f"base: {base}\nconfig: mine\n")
     monkeypatch.chdir("/")
     config = load_config(path, {}, {})
-    assert (config.config, config.homepage) == ("mine", "http://other/")
+    assert (config.config, config.about.homepage) == ("mine", "http://other/")
 
 
 def test_a_shipped_config_may_be_the_base_of_a_file_of_its_name(write: Write) -> None:
@@ -288,7 +299,7 @@ def test_flags_win_over_files_and_none_is_no_flag(write: Write) -> None:
     )
     assert config.max_examples_per_split == 3
     assert config.version == "5.1.0"
-    assert config.homepage == "http://set/"
+    assert config.about.homepage == "http://set/"
 
 
 def assert_refused(write: Write, text: str, message: str) -> None:
@@ -317,6 +328,10 @@ def assert_refused(write: Write, text: str, message: str) -> None:
             "splits: {train: {subset: {qqq: ab}}}",
             "unknown key splits.train.subset.qqq. Known are: file, sha256, size, url.",
         ),
+        ("tilte: x", "unknown key tilte. Did you mean title?"),
+        ("license: {nmae: x}", "unknown key license.nmae. Did you mean name?"),
+        # The description's keys stand beside the others, and not below one.
+        ("about: {title: x}", "unknown key about. "),
         # A key need not be text in YAML.
         ("5: x", "unknown key 5. Known are: allow_missing, "),
     ],
@@ -483,6 +498,13 @@ def test_a_missing_key_is_named_with_the_way_out(write: Write) -> None:
     )
 
 
+def test_a_missing_key_of_the_description_is_named(write: Write) -> None:
+    texts = "name: a\nconfig: b\nversion: 1.0.0\nversions: {}\nsplits: {}\n"
+    path = write(f"{texts}class_names: c\ncitation: d\ndescription: e\n")
+    with pytest.raises(ConfigError, match=r": title is missing\."):
+        load_config(path, {}, {})
+
+
 def test_a_missing_key_of_a_split_is_named(write: Write) -> None:
     path = write(
         "base: demo\nsplits: {extra: {names: a}}\nversions: {5.0.0: [train, extra]}\n"
@@ -536,7 +558,7 @@ def test_overrides_reach_below_by_dots() -> None:
     assert config.splits["train"].subset == SubsetFile("mine.txt")
     assert config.splits["train"].members == 600
     assert config.num_shards == {"train": 4, "validation": 2, "test": 5}
-    assert config.release_notes == {}
+    assert config.about.release_notes == {}
 
 
 @pytest.mark.parametrize(

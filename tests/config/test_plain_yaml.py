@@ -11,7 +11,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from beam_pipeline.config.loading import load_config, parse_assignment
+from beam_pipeline.config import load_config, parse_assignment
 from beam_pipeline.config.plain_yaml import _PlainLoader, read_mapping, read_yaml
 from transforms.errors import ConfigError
 from transforms.images.policy import ImagePolicy

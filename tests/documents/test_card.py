@@ -4,40 +4,48 @@ import json
 from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import takewhile
+from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from transforms.documents.card import card_html, card_markdown, size_text
-from transforms.documents.facts import DatasetFacts, License
+from transforms.documents.facts import DatasetFacts, Description, License
 from transforms.formats.listing import ConfigFacts, FileFacts, SplitFacts
 from transforms.formats.records import Schema
 
 FACTS = DatasetFacts(
     name="imagenet2012_subset",
-    title="ImageNet 2012 subset",
     config="1pct",
     version="5.0.0",
-    description="A part of ImageNet\nfor learning from few labels.\n",
-    config_description="1pct of total ImageNet training set.",
-    homepage="http://image-net.org/",
+    about=Description(
+        title="ImageNet 2012 subset",
+        description="A part of ImageNet\nfor learning from few labels.\n",
+        config_description="1pct of total ImageNet training set.",
+        homepage="http://image-net.org/",
+        license=License("ImageNet terms", "https://image-net.org/download.php"),
+        creators=("Ting Chen", "Simon Kornblith"),
+        published="2020-02-13",
+        manual_download="Get a_b.tar from https://image-net.org/download-images.",
+        release_notes={
+            "5.1.0": "Added test split.",
+            "5.0.0": "New split API (https://tensorflow.org/datasets/splits)",
+            "3.0.0": "\n      Fix ~12 images (CMYK -> RGB).\n      Faster.\n      ",
+        },
+        module="tensorflow_datasets.datasets.imagenet2012_subset",
+        default_config="1pct",
+    ),
     citation="@article{ILSVRC15,\n  year={2015}\n}\n",
-    license=License("ImageNet terms", "https://image-net.org/download.php"),
-    creators=("Ting Chen", "Simon Kornblith"),
-    published="2020-02-13",
-    manual_download="Get a_b.tar from https://image-net.org/download-images.",
-    release_notes={
-        "5.1.0": "Added test split.",
-        "5.0.0": "New split API (https://tensorflow.org/datasets/splits)",
-        "3.0.0": "\n      Fix ~12 images (CMYK -> RGB).\n      Faster.\n      ",
-    },
-    module="tensorflow_datasets.datasets.imagenet2012_subset",
-    default_config="1pct",
     schema=Schema(("n01440764", "n01443537", "n01484850")),
     download_size=260_323,
     splits=("train", "validation"),
 )
+
+
+def saying(**about: Any) -> DatasetFacts:
+    """Returns ``FACTS`` with another description."""
+    return replace(FACTS, about=replace(FACTS.about, **about))
 
 
 def split(name: str, extension: str, *counts: int) -> SplitFacts:
@@ -271,7 +279,7 @@ def test_what_is_equal_stands_once() -> None:
 
 
 def test_what_nobody_wrote_has_no_section() -> None:
-    facts = replace(FACTS, manual_download="", homepage="", citation="")
+    facts = replace(saying(manual_download="", homepage=""), citation="")
     card = card_markdown(facts, [replace(ONE, description="")], {}, {})
     assert "downloaded by hand" not in card
     assert headings(card) == [
@@ -309,7 +317,7 @@ def test_two_hundred_and_fifty_mebibytes_are_cached(records: int, answer: str) -
 
 
 def test_a_version_without_a_note_is_listed() -> None:
-    card = card_markdown(replace(FACTS, release_notes={}), [ONE], {}, {})
+    card = card_markdown(saying(release_notes={}), [ONE], {}, {})
     assert "## Versions\n\n- **`5.0.0`** (this one)\n\n## Download" in card
 
 
@@ -322,7 +330,7 @@ def test_columns_with_dimensions_are_documented() -> None:
 
 def test_what_stands_between_backticks_is_code() -> None:
     text = "Put `a_b.tar` and `<c> *&` (`--dir`) at `https://d/e`; ``f`` ` g ` `h|i`"
-    facts = replace(FACTS, manual_download=text)
+    facts = saying(manual_download=text)
     card = card_markdown(facts, [ONE], {}, {})
     assert (
         "\n\nPut `a_b.tar` and `<c> *&` (`--dir`) at `https://d/e`; "
@@ -407,7 +415,7 @@ def test_head_describes_the_dataset_in_the_terms_of_schema_org() -> None:
 
 def test_no_text_ends_the_script_that_holds_it() -> None:
     bad = "</script><script>alert(1)</script><!-- & é"
-    facts = replace(FACTS, description=bad, title=bad, citation=bad)
+    facts = replace(saying(description=bad, title=bad), citation=bad)
     page = Page(card_html(facts, [ONE], {}, {}))
     (script,) = page.all_of("script")
     assert json.loads(script)["description"] == bad
@@ -431,8 +439,7 @@ marks = st.lists(
 @example("A <b>bold</b> & odd *text* | with pipe_and_under_ score.")
 @example("1. first\n2. second\n\n- third\n\n# no heading #")
 def test_plain_texts_show_as_they_are(text: str) -> None:
-    facts = replace(
-        FACTS,
+    facts = saying(
         title=f"T {text}",
         description=f"{text}\n\nend",
         manual_download=f"{text} end",

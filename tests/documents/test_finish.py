@@ -71,20 +71,12 @@ def facts() -> DatasetFacts:
     config = load_config("1pct", {}, {})
     return DatasetFacts(
         name=config.name,
-        title=config.title,
         config=config.config,
         version=config.version,
-        description="Some images.\nOf two lines — and a dash.",
-        config_description=config.config_description,
-        homepage=config.homepage,
+        about=replace(
+            config.about, description="Some images.\nOf two lines — and a dash."
+        ),
         citation="@article{a}",
-        license=config.license,
-        creators=config.creators,
-        published=config.published,
-        manual_download=config.manual_download,
-        release_notes=config.release_notes,
-        module=config.module,
-        default_config=config.default_config,
         schema=Schema(read_class_names(config.class_names)),
         download_size=260323,
         splits=("train", "validation"),
@@ -111,7 +103,7 @@ def write_shard(output: ShardOutput, format_name: str, name: str) -> None:
     """Writes a shard of one record, for the figure; no matter what is reported."""
     path = Path(output.places.directory(format_name), name)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with FORMATS[format_name].publish(str(path), output.schema) as file:
+    with FORMATS[format_name].codec.publish(str(path), output.schema) as file:
         file.writer.write(Example("n01440764_1.JPEG", image(1), 0))
 
 
@@ -201,7 +193,8 @@ def test_dataset_info_is_exact(facts: DatasetFacts, output: ShardOutput) -> None
 def test_facts_that_are_empty_are_left_out(
     facts: DatasetFacts, output: ShardOutput
 ) -> None:
-    bare = replace(facts, download_size=0, citation="", release_notes={})
+    about = replace(facts.about, release_notes={})
+    bare = replace(facts, about=about, download_size=0, citation="")
     write_all(bare, output, REPORTS)
     document = json.loads((directory(output) / "dataset_info.json").read_bytes())
     # A number is text, so a size of nothing is one that is known.
@@ -549,7 +542,8 @@ def test_a_webdataset_folder_has_its_indexes(
 def test_the_readme_covers_the_configurations_built_before(
     facts: DatasetFacts, output: ShardOutput
 ) -> None:
-    ten = replace(facts, config="10pct", config_description="A tenth.")
+    about = replace(facts.about, config_description="A tenth.")
+    ten = replace(facts, config="10pct", about=about)
     folder = build_hub(ten, output, "parquet", ".parquet")
     alone = (folder / "README.md").read_text()
     build_hub(facts, output, "parquet", ".parquet")

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import yaml
 
-from tests.documents.test_card import FACTS, FIGURES, LOADERS, ONE, TEN
+from tests.documents.test_card import FACTS, FIGURES, LOADERS, ONE, TEN, saying
 from transforms.documents.card import card_markdown
 from transforms.documents.facts import DatasetFacts, License
 from transforms.documents.hub import default_config, hub_readme
@@ -129,8 +129,7 @@ def test_head_of_files_without_columns_has_no_types() -> None:
 def test_texts_in_the_head_survive_yaml() -> None:
     title = "yes: a 'title' # with \"all\" & ümläuts, " + "long " * 40 + "—"
     facts = replace(
-        FACTS,
-        title=title,
+        saying(title=title),
         schema=replace(FACTS.schema, class_names=("no", "1", "- a: b")),
     )
     lines = hub_readme(facts, [ONE], "*.parquet", {}, {}, True).splitlines()
@@ -183,7 +182,7 @@ def test_size_category_is_that_of_the_largest(examples: int, category: str) -> N
     ],
 )
 def test_name_of_the_license_is_a_slug(name: str, slug: str) -> None:
-    facts = replace(FACTS, license=License(name, "https://example.org"))
+    facts = saying(license=License(name, "https://example.org"))
     assert head(facts, ONE)["license_name"] == slug
 
 

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageChops
 
-from tests.documents.test_card import FACTS, ONE
+from tests.documents.test_card import FACTS, ONE, saying
 from tests.suites.report.sample import sample_report
 from transforms.documents.report.report import (
     Gallery,
@@ -346,14 +346,14 @@ def everywhere(word: str) -> Page:
     """Returns a report that has a word wherever a caller can put one."""
     gallery = Gallery(word, word, ((Picture(word, word, word, b"J"),),))
     schema = replace(FACTS.schema, class_names=(word,))
-    license = replace(FACTS.license, name=word)
-    facts = replace(
-        FACTS,
-        schema=schema,
-        license=license,
-        **dict.fromkeys(("title", "name", "version", "homepage"), word),
+    about = replace(
+        FACTS.about,
+        license=replace(FACTS.about.license, name=word),
+        title=word,
+        homepage=word,
         description=f"{word}.",
     )
+    facts = replace(FACTS, name=word, version=word, about=about, schema=schema)
     splits = tuple(replace(split, name=word) for split in ONE.splits)
     config = replace(ONE, name=word, description=word, splits=splits)
     part = statistics(0) | {"modes": {word: 1}, "warnings": {word: 1}}
@@ -382,7 +382,7 @@ def test_texts_show_as_they_are(text: str) -> None:
 
 def test_only_web_addresses_are_links() -> None:
     def links(homepage: str) -> set[str | None]:
-        facts = replace(FACTS, homepage=homepage)
+        facts = saying(homepage=homepage)
         html = report_html(facts, ONE, [], DUPLICATES, REJECTED, {}, CARD)
         return {each["href"] for each in Page(html).all("a")}
 

@@ -1,12 +1,14 @@
 """What a Dataflow job is refused for, before anything is staged."""
 
+import sys
 from pathlib import Path
 
 import pytest
 from apache_beam.options.pipeline_options import SetupOptions
 
-from beam_pipeline.engines.dataflow import Job, is_dataflow, prepare_job
-from beam_pipeline.engines.runners import make_options
+from beam_pipeline.engines import runners
+from beam_pipeline.engines.dataflow import Job, prepare_job
+from beam_pipeline.engines.runners import is_dataflow, make_options
 from tests.helpers.archives import run
 from transforms.errors import ConfigError
 
@@ -28,6 +30,19 @@ OPTIONS = (
 )
 def test_dataflow_is_known_by_each_of_its_names(runner: str, expected: bool) -> None:
     assert is_dataflow(make_options([f"--runner={runner}"])) is expected
+
+
+def test_without_googles_libraries_the_extra_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(runners, "find_spec", lambda name: None)
+    make_options(["--runner=FlinkRunner"])
+    with pytest.raises(ConfigError) as refusal:
+        make_options(["--runner=DataflowRunner"])
+    assert str(refusal.value) == (
+        "Dataflow needs Google's libraries. Install them with pip install "
+        "'imagenet2012-subset-beam[gcp]'."
+    )
 
 
 def test_without_a_runner_nothing_goes_to_dataflow() -> None:
@@ -80,6 +95,48 @@ def test_the_program_may_travel_with_the_job(program: str) -> None:
     prepare_job(
         make_options([*flags, program, "--no_auth"]),
         BUCKET,
+    )
+
+
+OURS = sys.version_info.minor
+ANOTHER = OURS + 1
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        f"gcr.io/p/imagenet2012_subset:python3.{ANOTHER}",
+        f"docker.io/apache/beam_python3.{ANOTHER}_sdk:2.77.0",
+        f"imagenet:5-py3{ANOTHER}",
+        f"imagenet-python3.{ANOTHER}@sha256:0123",
+    ],
+)
+def test_an_image_with_another_python_is_refused(image: str) -> None:
+    flags = [flag for flag in OPTIONS if "image" not in flag]
+    options = make_options([*flags, f"--sdk_container_image={image}", "--no_auth"])
+    with pytest.raises(ConfigError) as refusal:
+        prepare_job(options, BUCKET)
+    assert str(refusal.value) == (
+        f"--sdk_container_image {image} has Python 3.{ANOTHER}, and this is Python "
+        f"3.{OURS}: workers need the same. Submit with Python 3.{ANOTHER}, or build "
+        f"the image with --build-arg PYTHON=3.{OURS}."
+    )
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        f"imagenet2012_subset:python3.{OURS}",
+        f"imagenet:5-py3{OURS}",
+        f"gcr.io/python3.{ANOTHER}/imagenet:1",  # a project's name
+        "happy38:1",
+        f"imagenet:3.{ANOTHER}",
+    ],
+)
+def test_an_image_with_this_python_or_that_says_nothing_is_taken(image: str) -> None:
+    flags = [flag for flag in OPTIONS if "image" not in flag]
+    prepare_job(
+        make_options([*flags, f"--sdk_container_image={image}", "--no_auth"]), BUCKET
     )
 
 

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from transforms.errors import FormatError
-from transforms.formats import parquet
 from transforms.formats.parquet import ParquetWriter, arrow_schema, read_parquet
 from transforms.formats.records import Example, Schema
 
@@ -38,9 +37,11 @@ EXAMPLES = st.lists(
 )
 
 
-def write(records: list[Example], schema: Schema = PLAIN) -> bytes:
+def write(
+    records: list[Example], schema: Schema = PLAIN, group_bytes: int = 5_000_000
+) -> bytes:
     file = io.BytesIO()
-    writer = ParquetWriter(file, schema)
+    writer = ParquetWriter(file, schema, group_bytes)
     for record in records:
         writer.write(record)
     writer.close()
@@ -130,12 +131,10 @@ def test_row_groups_have_at_most_100_rows(count: int, groups: list[int]) -> None
     assert read(data) == records
 
 
-def test_row_groups_have_few_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert parquet._GROUP_BYTES == 5_000_000
-    monkeypatch.setattr(parquet, "_GROUP_BYTES", 1000)
+def test_row_groups_have_few_bytes() -> None:
     sizes = [400, 600, 1, 999, 2000, 0, 0, 1001]
     records = [Example(f"{i}", bytes(size), 0) for i, size in enumerate(sizes)]
-    data = write(records)
+    data = write(records, group_bytes=1000)
     # One that is larger than a group has one alone.
     assert group_rows(data) == [2, 2, 1, 2, 1]
     assert read(data) == records

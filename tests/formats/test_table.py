@@ -36,13 +36,13 @@ RECORDS = [
     ],
 )
 def test_file_names(format_name: str, index: int, count: int, name: str) -> None:
-    assert FORMATS[format_name].file_name("d", "train", index, count) == name
+    assert FORMATS[format_name].codec.file_name("d", "train", index, count) == name
 
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_pattern_takes_what_the_format_names(name: str) -> None:
     kind = FORMATS[name]
-    assert kind.is_data_file("d[0]", kind.file_name("d[0]", "train", 7, 16))
+    assert kind.is_data_file("d[0]", kind.codec.file_name("d[0]", "train", 7, 16))
     assert not kind.is_data_file("d[0]", "d0-train")
     assert not kind.is_data_file("d[0]", "report.html")
 
@@ -50,7 +50,7 @@ def test_a_pattern_takes_what_the_format_names(name: str) -> None:
 @pytest.mark.parametrize("name", FORMATS)
 def test_every_format_reads_what_it_writes(name: str, tmp_path: Path) -> None:
     uri = str(tmp_path / "file")
-    with FORMATS[name].publish(uri, SCHEMA) as file:
+    with FORMATS[name].codec.publish(uri, SCHEMA) as file:
         for record in RECORDS:
             file.writer.write(record)
         assert not storage.exists(uri)
@@ -58,7 +58,7 @@ def test_every_format_reads_what_it_writes(name: str, tmp_path: Path) -> None:
     assert file.publication.tell() == len(content)
     assert file.publication.sha256() == hashlib.sha256(content).hexdigest()
     assert storage.sha256(uri) == file.publication.sha256()
-    assert list(FORMATS[name].read(uri)) == RECORDS
+    assert list(FORMATS[name].codec.read(uri)) == RECORDS
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
@@ -79,7 +79,7 @@ def test_a_scan_goes_on_behind_damaged_records(name: str, tmp_path: Path) -> Non
         for i in range(250)
     ]
     uri = str(tmp_path / "file")
-    with FORMATS[name].publish(uri, SCHEMA_OF_MANY) as file:
+    with FORMATS[name].codec.publish(uri, SCHEMA_OF_MANY) as file:
         for record in records:
             file.writer.write(record)
     content = bytearray(Path(uri).read_bytes())
@@ -87,7 +87,7 @@ def test_a_scan_goes_on_behind_damaged_records(name: str, tmp_path: Path) -> Non
         content[content.index(SPOILED[name](records[number])) + 9] ^= 1
     Path(uri).write_bytes(content)
 
-    found = list(FORMATS[name].scan(uri))
+    found = list(FORMATS[name].codec.scan(uri))
     # A row group of Parquet, 100 records, is whole or not.
     lost = (range(7, 8), range(230, 231))
     if name == "parquet":
@@ -100,7 +100,7 @@ def test_a_scan_goes_on_behind_damaged_records(name: str, tmp_path: Path) -> Non
         if not any(number in numbers for numbers in lost)
     ]
     with pytest.raises(FormatError) as caught:
-        list(FORMATS[name].read(uri))
+        list(FORMATS[name].codec.read(uri))
     assert str(caught.value) == damaged[0].reason
 
 
@@ -109,7 +109,7 @@ def test_a_file_whose_records_fail_does_not_appear(name: str, tmp_path: Path) ->
     uri = str(tmp_path / "file")
     with (
         pytest.raises(ZeroDivisionError),
-        FORMATS[name].publish(uri, SCHEMA) as file,
+        FORMATS[name].codec.publish(uri, SCHEMA) as file,
     ):
         file.writer.write(replace(RECORDS[0], label=1 // 0))
     assert list(tmp_path.iterdir()) == []
@@ -120,7 +120,7 @@ def test_a_place_that_is_not_there_is_named(name: str, tmp_path: Path) -> None:
     uri = str(tmp_path / "missing" / "file")
     with (
         pytest.raises(StorageError, match=r"Can't write .*missing/file\. There is no"),
-        FORMATS[name].publish(uri, SCHEMA) as file,
+        FORMATS[name].codec.publish(uri, SCHEMA) as file,
     ):
         file.writer.write(RECORDS[0])
 

@@ -10,15 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from transforms.documents.facts import DatasetFacts, License
 from transforms.errors import FormatError
 from transforms.formats.listing import ConfigFacts, FileFacts, SplitFacts
 from transforms.formats.records import Example, Schema
 from transforms.formats.webdataset import (
     WebDatasetWriter,
+    companions,
     read_webdataset,
     record_key,
-    webdataset_companions,
 )
 
 PLAIN = Schema(("n01", "n02"))
@@ -360,27 +359,6 @@ def test_a_changed_byte_is_an_error_or_does_no_harm_but_in_an_image() -> None:
 
 # --- The documents --------------------------------------------------------------------
 
-FACTS = DatasetFacts(
-    name="d",
-    title="D",
-    config="small",
-    version="1.0.0",
-    description="",
-    config_description="",
-    homepage="",
-    citation="",
-    license=License("", ""),
-    creators=(),
-    published="2020-01-01",
-    manual_download="",
-    release_notes={},
-    module="",
-    default_config="small",
-    schema=PLAIN,
-    download_size=0,
-    splits=("train", "test"),
-)
-
 
 def split(name: str, *files: FileFacts) -> SplitFacts:
     return SplitFacts(name, sum(file.examples for file in files), 10, files)
@@ -444,13 +422,13 @@ TRAIN_INDEX = """\
 
 
 def test_companions_of_the_tars() -> None:
-    small = webdataset_companions("d", ConfigFacts("small", "", 0, (TRAIN, TEST)))
+    small = companions("d", ConfigFacts("small", "", 0, (TRAIN, TEST)))
     assert list(small) == ["_info.json", "train-index.json", "test-index.json"]
     assert f"{json.dumps(small['_info.json'], indent=2)}\n" == INFO
     assert f"{json.dumps(small['train-index.json'], indent=2)}\n" == TRAIN_INDEX
     assert small["test-index.json"]["shardlist"] == [
         {"url": "test-000000.tar", "nsamples": 1, "filesize": 30720}
     ]
-    large = webdataset_companions("d", ConfigFacts("large", "", 0, (TRAIN,)))
+    large = companions("d", ConfigFacts("large", "", 0, (TRAIN,)))
     assert large["train-index.json"]["name"] == "d/large/train"
     assert set(large["_info.json"]["splits"]) == {"train"}

@@ -21,8 +21,9 @@ from transforms.formats.table import FORMATS
 from transforms.formats.tf_example import encode_example
 from transforms.verification.conclusion import conclude_split
 from transforms.verification.expectations import Expectations
-from transforms.verification.files import ImageCheck, check_file
+from transforms.verification.files import check_file
 from transforms.verification.findings import Findings, FindingsBuilder, Problem
+from transforms.verification.inventory import ImageCheck
 from transforms.verification.reading import take_inventory
 
 NAME = "imagenet2012_subset"
@@ -97,8 +98,8 @@ def shards(directory: Path, format_name: str, split: str) -> list[Path]:
 def rewrite(directory: Path, format_name: str, path: Path, change: Change) -> None:
     """Writes a file anew, well framed, with other records."""
     class_names = read_manifest(directory).class_names
-    records = change(list(FORMATS[format_name].read(str(path))))
-    with FORMATS[format_name].publish(str(path), Schema(class_names)) as file:
+    records = change(list(FORMATS[format_name].codec.read(str(path))))
+    with FORMATS[format_name].codec.publish(str(path), Schema(class_names)) as file:
         for record in records:
             file.writer.write(record)
 
@@ -111,7 +112,7 @@ def forge_manifest(directory: Path) -> None:
         files = []
         example_bytes = 0
         for file in split.files:
-            records = list(FORMATS[format_name].read(str(directory / file.name)))
+            records = list(FORMATS[format_name].codec.read(str(directory / file.name)))
             example_bytes += sum(len(b"".join(encode_example(r))) for r in records)
             files.append(published_file(str(directory), file.name, len(records)))
         examples = sum(file.examples for file in files)
@@ -140,7 +141,9 @@ def forge_documents(directory: Path) -> None:
             records = [
                 record
                 for file in split.files
-                for record in FORMATS[format_name].read(str(directory / file.name))
+                for record in FORMATS[format_name].codec.read(
+                    str(directory / file.name)
+                )
             ]
             statistics["splits"][split.name] |= {
                 "examples": split.examples,

@@ -122,6 +122,23 @@ def test_later_pictures_go_and_so_does_the_table_of_them() -> None:
             assert image.convert("RGB").getpixel((4, 4)) == (254, 0, 0)
 
 
+def test_a_frame_header_does_not_reach_beyond_its_segment() -> None:
+    # Its length is 0, so that components would be read in what is cut after it.
+    frame, scan = b"\xff\xc0\0\0", b"\xff\xda\0\x0c" + bytes(8) + b"?\0pixela"
+    data = b"\xff\xd8" + segment(0xE1, b"Exif\0\0" + tiff(6)) + frame
+    data += b"\x03\0\x11\x01" + scan + b"\xff\xcf\x01?\0pixela\xff\xd9"
+    segments = jpeg.read_segments(data)
+    assert [marker for marker, *_ in segments] == [0xE1, 0xC0, jpeg.SCAN]
+    assert jpeg.read_frame(data, segments) is None
+    bare = cut(data, *KINDS)
+    assert bare == b"\xff\xd8" + frame + scan + b"\xff\xcf"
+    assert cut(bare, *KINDS) is bare
+    # Nor is a later one the picture's, for decoders end at the first.
+    twice = with_segments(BASE, frame)
+    assert decoded(twice) is None
+    assert jpeg.read_frame(twice, jpeg.read_segments(twice)) is None
+
+
 def test_segments_between_and_after_scans_are_cut() -> None:
     data = save(progressive=True)
     last = data.rindex(b"\xff\xda")

@@ -3,12 +3,15 @@
 That the pixels are right is tested with the codecs, against Pillow's.
 """
 
+import sys
 from typing import Any
 
+import cykooz_resizer
 import numpy as np
 import pytest
 from cykooz_resizer import CpuExtensions, Resizer
 
+from transforms.errors import ConfigError
 from transforms.images import resizing
 from transforms.images.policy import ImagePolicy
 from transforms.images.resizing import Fit
@@ -62,5 +65,24 @@ def test_every_processor_resizes_to_the_same_pixels(
         resizer.cpu_extensions = CpuExtensions[extensions]
         return resizer
 
-    monkeypatch.setattr(resizing, "Resizer", limited)
+    monkeypatch.setattr(cykooz_resizer, "Resizer", limited)
     assert np.array_equal(resizing.resize_image(pixels, (301, 187), fit, policy), usual)
+
+
+def test_without_a_resizer_resizing_is_refused_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "cykooz_resizer", None)
+    resizing._library.cache_clear()
+    resizing.require_resizer(ImagePolicy(policy="reencode"))
+    with pytest.raises(ConfigError) as refusal:
+        resizing.require_resizer(ImagePolicy(policy="resize", shortest_side=9))
+    assert str(refusal.value) == (
+        "images.policy=resize needs the package cykooz-resizer, which has no wheel for "
+        "every processor and cannot be loaded here (import of cykooz_resizer halted; "
+        "None in sys.modules): choose another policy, or build on another machine."
+    )
+    pixels = np.zeros((4, 6, 3), np.uint8)
+    same = ImagePolicy(policy="reencode")
+    fit = resizing.fit_size(6, 4, same)
+    assert resizing.resize_image(pixels, (6, 4), fit, same) is not None

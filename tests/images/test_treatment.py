@@ -462,7 +462,7 @@ IDAT = PNG.index(b"IDAT")
         pytest.param(
             b"\xff\xd8" + b"\xff\xfe\0\2" * (1 << 17) + BASE[2:],
             "undecodable",
-            "its pixels begin behind 131,072 segments",
+            "its pixels begin after 131,072 segments",
             id="segments",
         ),
         pytest.param(

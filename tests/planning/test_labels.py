@@ -1,6 +1,8 @@
 """Class names, their numbers, and which label an image gets."""
 
 import os
+import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 
 from tests.helpers.plans import member_rows
 from transforms.archives.containers import (
+    MEMBER_SCHEMA,
     Archive,
     Container,
     MemberTable,
@@ -79,6 +82,14 @@ def test_image_that_is_not_listed_is_refused() -> None:
         "/data/val.tar holds 6 images that have no label in /data/labels.txt: "
         "u, v, w, x, y and 1 more. Is it the archive of the validation split?"
     )
+
+
+def test_a_list_is_pickled_compressed() -> None:
+    listed = {f"ILSVRC2012_val_{n:08d}.JPEG": n * 7 % 1000 for n in range(50_000)}
+    labeller = by_name(listed, "/data/labels.txt")
+    pickled = pickle.dumps(labeller)
+    assert pickle.loads(pickled) == labeller
+    assert len(pickled) < 250_000  # as it is, 2 MB
 
 
 def test_unlabelled_images_get_minus_one() -> None:
@@ -156,3 +167,34 @@ def test_names_tell_classes() -> None:
         ]
     assert labels_by_name(pa.array(names), ()).null_count == len(names)
     assert labels_by_name(pa.array([], pa.string()), CLASSES).to_pylist() == []
+
+
+def test_a_list_that_folders_or_names_contradict_is_refused() -> None:
+    names = [f"ILSVRC2012_val_0000000{i}.JPEG" for i in range(3)]
+    columns = [names, [0, 1, 2]]
+    listed = pa.table(columns, schema=LABEL_SCHEMA)
+    by_list = LabelByName(listed, "list.txt", CLASSES)
+    sorted_right = table_of(*names[1:2], container=CLASSES[1])
+    assert by_list.labels(sorted_right).tolist() == [1]
+    assert by_list.labels(table_of(*names, container="val")).tolist() == [0, 1, 2]
+    wrong = table_of(*names, container=CLASSES[1])
+    with pytest.raises(LabelError) as caught:
+        by_list.labels(wrong)
+    assert str(caught.value) == (
+        "/data/val.tar gives 2 images of the validation split another class than "
+        "list.txt: ILSVRC2012_val_00000000.JPEG n02 instead of n01, "
+        f"ILSVRC2012_val_00000002.JPEG n02 instead of {CLASSES[2]}. Sort them again, "
+        "or pass --set splits.validation.labels=container to take the classes that it "
+        "gives."
+    )
+    # A list of the user's own decides, whatever folders say.
+    assert LabelByName(listed, "list.txt").labels(wrong).tolist() == [0, 1, 2]
+    # What follows the name in its file's name counts more than the folder.
+    position = wrong.members.schema.get_field_index("class_name")
+    suffixed = replace(
+        wrong,
+        members=wrong.members.set_column(
+            position, MEMBER_SCHEMA.field("class_name"), pa.array(list(CLASSES))
+        ),
+    )
+    assert by_list.labels(suffixed).tolist() == [0, 1, 2]

@@ -28,6 +28,7 @@ from transforms.planning.selection import (
     SELECTED_SCHEMA,
     SelectedTable,
     Selection,
+    _is_of_no_class,
     select_members,
 )
 from transforms.planning.steps import SelectMembers
@@ -361,6 +362,17 @@ def test_a_container_of_no_class_is_refused_where_something_of_it_is_wanted() ->
     )
     assert found.members == SELECTED_SCHEMA.empty_table()
     assert found.example == "n02_b"
+
+
+def test_a_container_of_no_class_is_counted_where_it_has_images() -> None:
+    for name, rows, counted in (("n09", ROWS, 1), ("n09", [], 0), ("n02", ROWS, 0)):
+        labeller = LabelByContainer(CLASSES)
+        found = select_members(
+            table_of("train", name, rows), frozenset({"x"}), labeller
+        )
+        assert _is_of_no_class(found, labeller) == counted
+    found = select_members(table_of("train", "n02", ROWS), None, labeller)
+    assert _is_of_no_class(found, labeller) == 0
 
 
 def test_an_image_without_a_label_is_refused_where_it_is_wanted() -> None:

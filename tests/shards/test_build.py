@@ -474,7 +474,7 @@ def test_an_archive_that_changed_since_it_was_indexed_is_refused(
         build_shard(spec, output)
     assert str(caught.value) == (
         f"{path} has changed since the build began: it had {size:,} bytes, now "
-        f"{size + 512:,}, or was modified. Rerun when it is at rest."
+        f"{size + 512:,}, or was modified. Rerun when nothing writes to it."
     )
     assert [path for path in directory(output).rglob("*") if path.is_file()] == []
 
@@ -556,8 +556,8 @@ def test_a_member_that_ends_behind_its_archive_is_refused(
         build_shard(too_long, output)
     assert str(caught.value) == (
         f"{spec.archives[0].file.uri} ends at byte {size:,}, but 10,000,000 bytes "
-        "from 512 were expected. The file is truncated or has changed; get "
-        "it whole and rerun."
+        "from 512 were expected. The file is truncated or has changed: get "
+        "it again and rerun."
     )
 
 
@@ -565,7 +565,7 @@ def test_the_shard_reads_back_with_its_own_format(
     make_spec: MakeSpec, output: ShardOutput
 ) -> None:
     build_shard(make_spec(), output)
-    records = FORMATS["tfrecord"].read(str(shard_path(output)))
+    records = FORMATS["tfrecord"].codec.read(str(shard_path(output)))
     assert [(example.file_name, example.label) for example in records] == [
         (IMAGES[position][0], label) for position, label in ROWS
     ]
@@ -573,7 +573,7 @@ def test_the_shard_reads_back_with_its_own_format(
 
 def read_back(output: ShardOutput, format_name: str, name: str) -> list[Example]:
     path = Path(output.places.directory(format_name), name)
-    return list(FORMATS[format_name].read(str(path)))
+    return list(FORMATS[format_name].codec.read(str(path)))
 
 
 ALL = ("tfrecord", "array_record", "parquet", "webdataset")

@@ -324,10 +324,9 @@ def test_the_builder_summarises_by_batches(monkeypatch: pytest.MonkeyPatch) -> N
         lengths.append(len(observations))
         return summarize(observations)
 
-    monkeypatch.setattr(statistics, "_BATCH", 3)
     monkeypatch.setattr(statistics, "summarize", recorded)
     observations = [observation(str(i), i + 1, 9, i) for i in range(8)]
-    builder = StatisticsBuilder()
+    builder = StatisticsBuilder(batch=3)
     results: list[Statistics] = []
     for item in observations:
         builder.add(item)

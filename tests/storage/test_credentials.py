@@ -65,7 +65,7 @@ def test_credentials_that_can_not_be_had_are_told(
     with pytest.raises(StorageError) as caught:
         gcs._credentials()
     assert str(caught.value).startswith(
-        "Google's credentials can't be had. File /none.json was not found."
+        "Google's credentials cannot be read. File /none.json was not found."
     )
     assert isinstance(caught.value.__cause__, DefaultCredentialsError)
 

@@ -4,7 +4,8 @@ import errno
 import fcntl
 import mmap
 import os
-import threading
+import subprocess
+import sys
 from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
@@ -14,7 +15,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transforms.storage.direct import DirectFile
-from transforms.storage.locks import stop_writing
 
 BLOCK = 4096
 
@@ -150,11 +150,22 @@ def test_new_files_have_the_mode_that_umask_leaves(tmp_path: Path) -> None:
     assert (tmp_path / "file").stat().st_mode & 0o777 == 0o666 & ~umask
 
 
-def test_a_run_that_is_stopped_begins_no_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("transforms.storage.locks._STOPPED", threading.Event())
-    stop_writing()
-    with pytest.raises(OSError, match="the run is being stopped"):
-        DirectFile(tmp_path / "file")
+_STOPPED = """
+import sys
+from pathlib import Path
+from transforms.storage.direct import DirectFile
+from transforms.storage.direct import stop_writing
+stop_writing()
+DirectFile(Path(sys.argv[1]))
+"""
+
+
+def test_a_run_that_is_stopped_begins_no_file(tmp_path: Path) -> None:
+    ended = subprocess.run(  # which writes nothing any more
+        [sys.executable, "-c", _STOPPED, str(tmp_path / "file")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "OSError: [Errno 125] the run is being stopped: " in ended.stderr
     assert list(tmp_path.iterdir()) == []

@@ -134,8 +134,8 @@ def test_a_file_system_that_can_not_rename_is_told(
         storage.publish_bytes(str(tmp_path / "file"), b"x")
     assert str(caught.value) == (
         f"Can't write {tmp_path / 'file'}. The file system there can't rename a file, "
-        "so that none could appear whole. Choose another directory, or name the bucket "
-        "itself where it is one that was mounted (gs://, s3://)."
+        "so that none could appear whole. Choose another directory. If it is a mounted "
+        "bucket, name the bucket itself (gs://, s3://)."
     )
     assert os.listdir(tmp_path) == []
 
@@ -146,7 +146,7 @@ def test_a_file_system_that_can_not_rename_is_told(
 def refused(path: str) -> str:
     return (
         f"error: The path {path} is not UTF-8. Rename it, or make a link to it with "
-        "another name and give that.\n"
+        "another name and use that.\n"
     )
 
 

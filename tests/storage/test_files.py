@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from tests.suites.storage.contract import *  # noqa: F403
 from transforms import storage
 from transforms.errors import StorageError
-from transforms.storage.backend import FileInfo
+from transforms.storage.backend import FileInfo, Part
 from transforms.storage.local import LocalReader
 
 
@@ -123,11 +124,13 @@ def test_links_are_followed_and_what_is_no_file_has_no_state(tmp_path: Path) -> 
         ("d-itself", 0, ""),
         ("e-pipe", 0, ""),
     ]
+    assert storage.list_folders(str(below)) == ["b-directory"]
     reader = storage.open_files(str(below))
-    assert reader.read(FileInfo(f"{below}/a-file", 5, generation)) == b"12345"
+    file = FileInfo(f"{below}/a-file", 5, generation)
+    assert reader.read(Part(file, 0, 5)) == b"12345"
     for name in ("c-nowhere", "e-pipe"):
         with pytest.raises(StorageError, match=r"has changed|Can't read"):
-            reader.read(FileInfo(f"{below}/{name}", 0, ""))
+            reader.read(Part(FileInfo(f"{below}/{name}", 0, ""), 0, 0))
 
 
 def test_a_file_that_is_removed_while_its_directory_is_listed_is_left_out(
@@ -149,10 +152,10 @@ def test_a_file_that_is_written_over_is_noticed(tmp_path: Path) -> None:
     path.write_bytes(b"01234")  # in place
     os.utime(path, ns=(0, int(file.generation)))
     with pytest.raises(StorageError) as caught:
-        reader.read(file)
+        reader.read(Part(file, 0, 10))
     assert str(caught.value) == (
         f"{path} has changed since the build began: it had 10 bytes, now 5, or was "
-        "modified. Rerun when it is at rest."
+        "modified. Rerun when nothing writes to it."
     )
 
 
@@ -175,6 +178,7 @@ ACTIONS: dict[str, Callable[[str], object]] = {
     "write": lambda uri: storage.publish_bytes(uri, b"x"),
     "list": storage.list_names,
     "list_entries": lambda uri: list(storage.list_entries(uri)),
+    "list_folders": storage.list_folders,
     "make the directory": storage.make_directory,
     "remove": storage.remove,
     "remove_tree": storage.remove_tree,
@@ -198,6 +202,7 @@ def fail(action: str, path: Path) -> str:
         ("write", "file/a", NO_DIRECTORY),
         ("list", "file", NO_DIRECTORY),
         ("list_entries", "file", NO_DIRECTORY),
+        ("list_folders", "file", NO_DIRECTORY),
         ("make the directory", "file", NO_DIRECTORY),
         ("make the directory", "file/a", NO_DIRECTORY),
         ("read", ".", NO_FILE),
@@ -243,8 +248,8 @@ def test_a_scheme_that_nobody_knows_is_refused() -> None:
     with pytest.raises(StorageError) as caught:
         storage.exists("ftp://host/a.tar")
     assert str(caught.value) == (
-        "Can't reach ftp://host/. There is gs://, s3:// and what Arrow knows, such as "
-        "hdfs:// and abfs://. It says: Unrecognized filesystem type in URI: ftp://host/"
+        "Can't reach ftp://host/. There are gs://, s3:// and what Arrow can open, such "
+        "as hdfs:// and abfs://. It says: Unrecognized filesystem type in URI: ftp://host/"
     )
 
 
@@ -263,3 +268,16 @@ def test_a_full_disk_is_told(tmp_path: Path) -> None:
         "choose another --data_dir."
     )
     assert names_in(tmp_path) == ["full"]
+
+
+def test_a_scheme_whose_client_is_not_installed_names_the_extra(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delitem(sys.modules, "transforms.storage.remote.gcs", raising=False)
+    monkeypatch.setitem(sys.modules, "google.auth", None)
+    with pytest.raises(StorageError) as caught:
+        storage.exists("gs://bucket/name")
+    assert str(caught.value) == (
+        "gs:// needs a package that is not installed (google.auth). Install it with "
+        "pip install 'imagenet2012-subset-beam[gcp]'."
+    )

@@ -7,7 +7,7 @@ from threading import Event, Lock, Thread
 import pytest
 
 from transforms.errors import StorageError
-from transforms.storage.backend import FileInfo
+from transforms.storage.backend import FileInfo, Part
 from transforms.storage.remote import reading as remote
 from transforms.storage.remote.reading import RemoteFiles, RemoteReader, coalesce
 
@@ -162,51 +162,56 @@ def test_a_file_read_in_order_takes_few_requests() -> None:
     assert requests.seen == [(number * 4 * MIB, 4 * MIB) for number in range(8)]
 
 
-# --- Whole files ----------------------------------------------------------------------
+# --- Parts of files -------------------------------------------------------------------
 
-FILES = [FileInfo(f"gs://bucket/{n:03}", 100_000 + n, str(n)) for n in range(100)]
+PARTS = [
+    Part(FileInfo(f"gs://bucket/{n:03}", 200_000 + n, str(n)), n, 100_000 + n)
+    for n in range(100)
+]
 
 
 def test_files_are_got_many_at_once_and_once_each() -> None:
-    seen: list[FileInfo] = []
+    seen: list[Part] = []
     gate = Event()
 
-    def fetch(file: FileInfo) -> bytes:
-        seen.append(file)
+    def fetch(part: Part) -> bytes:
+        seen.append(part)
         assert gate.wait(60)
-        return file.uri.encode()
+        return part.file.uri.encode()
 
     reader = RemoteFiles(fetch)
-    reader.prefetch(FILES[:30])
-    reader.prefetch(FILES[20:40])  # some said twice
+    reader.prefetch(PARTS[:30])
+    reader.prefetch(PARTS[20:40])  # some said twice
     while len(seen) < 40:
         time.sleep(0.001)
     gate.set()
-    for file in FILES[:50]:  # the last ten not announced
-        assert reader.read(file) == file.uri.encode()
-    assert sorted(seen, key=lambda file: file.uri) == FILES[:50]
+    for part in PARTS[:50]:  # the last ten not announced
+        assert reader.read(part) == part.file.uri.encode()
+    assert sorted(seen, key=str) == PARTS[:50]
     reader.close()
 
 
 def test_files_that_are_not_read_yet_are_bounded() -> None:
-    large = [FileInfo(f"gs://bucket/{n}", 30 * MIB, "1") for n in range(8)]
-    seen: list[FileInfo] = []
+    large = [
+        Part(FileInfo(f"gs://bucket/{n}", 30 * MIB, "1"), 0, 30 * MIB) for n in range(8)
+    ]
+    seen: list[Part] = []
 
-    def fetch(file: FileInfo) -> bytes:
-        seen.append(file)
-        return bytes(file.size)
+    def fetch(part: Part) -> bytes:
+        seen.append(part)
+        return bytes(part.size)
 
-    def wait_for(files: Sequence[FileInfo]) -> None:
+    def wait_for(files: Sequence[Part]) -> None:
         deadline = time.monotonic() + 60
-        while sorted(seen, key=lambda file: file.uri) != files:
+        while sorted(seen, key=str) != files:
             assert time.monotonic() < deadline
             time.sleep(0.001)
 
     reader = RemoteFiles(fetch)
     reader.prefetch(large)
     wait_for(large[:2])  # 60 of 64 MiB
-    for file in large[:2]:
-        assert len(reader.read(file)) == 30 * MIB
+    for part in large[:2]:
+        assert len(reader.read(part)) == 30 * MIB
     reader.prefetch(large[2:])  # there is room again
     wait_for(large[:4])
     reader.close()  # and again
@@ -215,16 +220,36 @@ def test_files_that_are_not_read_yet_are_bounded() -> None:
     reader.close()
 
 
-def test_an_error_is_raised_where_its_file_is_read() -> None:
-    def fetch(file: FileInfo) -> bytes:
-        if file == FILES[1]:
+def test_an_error_is_raised_where_its_part_is_read() -> None:
+    def fetch(part: Part) -> bytes:
+        if part == PARTS[1]:
             raise StorageError("no such luck")
         return b"x"
 
     reader = RemoteFiles(fetch)
-    reader.prefetch(FILES[:3])
-    assert reader.read(FILES[0]) == b"x"
+    reader.prefetch(PARTS[:3])
+    assert reader.read(PARTS[0]) == b"x"
     with pytest.raises(StorageError, match="no such luck"):
-        reader.read(FILES[1])
-    assert reader.read(FILES[2]) == b"x"
+        reader.read(PARTS[1])
+    assert reader.read(PARTS[2]) == b"x"
     reader.close()
+
+
+def test_parts_without_bytes_are_not_got_unless_their_file_is_empty() -> None:
+    seen: list[Part] = []
+
+    def fetch(part: Part) -> bytes:
+        seen.append(part)
+        return b""
+
+    empty = Part(FileInfo("gs://bucket/empty", 0, "1"), 0, 0)
+    reader = RemoteFiles(fetch)
+    within = Part(PARTS[0].file, 7, 0)
+    beyond = Part(PARTS[0].file, 199_999, 2)
+    reader.prefetch([within, beyond, beyond._replace(offset=200_001, size=0)])
+    assert reader.read(within) == b""
+    with pytest.raises(StorageError, match=r"ends at byte 200,000, but 2 bytes"):
+        reader.read(beyond)
+    assert seen == []
+    assert reader.read(empty) == b""
+    assert seen == [empty]

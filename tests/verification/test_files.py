@@ -16,9 +16,9 @@ from transforms.formats.table import FORMATS
 from transforms.images.policy import ImagePolicy
 from transforms.planning.order import order_keys
 from transforms.statistics.duplicates import content_hash
-from transforms.verification.files import FileCheck, ImageCheck, check_file, image_fault
+from transforms.verification.files import FileCheck, check_file, image_fault
 from transforms.verification.findings import MOST_LISTED, Problem
-from transforms.verification.inventory import ShardFile
+from transforms.verification.inventory import ImageCheck, ShardFile
 from transforms.verification.steps import CheckFiles
 
 SCHEMA = Schema(("n01440764", "n01443537"))
@@ -38,7 +38,7 @@ RECORDS = [
 
 def write(path: Path, format_name: str, records: list[Example]) -> ShardFile:
     """Writes a file, and returns what a manifest would say of it."""
-    with FORMATS[format_name].publish(str(path), SCHEMA) as file:
+    with FORMATS[format_name].codec.publish(str(path), SCHEMA) as file:
         for record in records:
             file.writer.write(record)
     return ShardFile(
@@ -249,7 +249,7 @@ def test_what_is_lost_behind_a_damaged_row_group_is_counted(tmp_path: Path) -> N
     found = check_file(file, "header")
     (problem,) = found.findings.listed
     assert (problem.check, problem.record) == ("framing", 100)
-    assert problem.message.endswith(" 99 records behind it can't be read either.")
+    assert problem.message.endswith(" 99 records after it can't be read either.")
     assert found.records["record"].to_pylist() == [*range(100), *range(200, 230)]
 
 
@@ -273,7 +273,7 @@ def test_swapped_records_are_out_of_order(tmp_path: Path) -> None:
         Problem(
             "file",
             "order",
-            f"{name} stands behind {before} and belongs before it: the order is that "
+            f"{name} comes after {before} and belongs before it: the order is that "
             "of the MD5 of split and name.",
             4,
         ),

@@ -1,22 +1,30 @@
 """Where every image lies, and how its bytes are read."""
 
-from transforms.archives.containers import (
-    MEMBER_SCHEMA,
-    Archive,
-    Container,
-    MemberTable,
-    Place,
-)
-from transforms.archives.forms import FORMS
-from transforms.archives.index import index_path, open_index
-from transforms.archives.reading import open_members
-from transforms.archives.recognition import (
-    FoundArchive,
-    Search,
-    missing_parts,
-    recognise,
-    search,
-)
+from typing import TYPE_CHECKING
+
+from transforms.doors import lazy
+
+if TYPE_CHECKING:
+    from transforms.archives.containers import (
+        MEMBER_SCHEMA,
+        Archive,
+        Container,
+        MemberTable,
+        Place,
+    )
+    from transforms.archives.forms import FORMS
+    from transforms.archives.index import index_path, open_index
+    from transforms.archives.names import image_name
+    from transforms.archives.reading import open_members
+    from transforms.archives.recognition import (
+        FoundArchive,
+        Search,
+        missing_parts,
+        recognise,
+        search,
+    )
+else:
+    __getattr__ = lazy(__name__)
 
 __all__ = [
     "FORMS",
@@ -27,6 +35,7 @@ __all__ = [
     "MemberTable",
     "Place",
     "Search",
+    "image_name",
     "index_path",
     "missing_parts",
     "open_index",

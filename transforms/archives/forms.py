@@ -11,12 +11,49 @@ from transforms.archives.containers import (
     ContainerBatch,
     MemberTable,
 )
+from transforms.archives.folder import (
+    find_folders,
+    identify_folder,
+    is_image_folder,
+    list_folders,
+    open_folder,
+    sample_folder,
+)
+from transforms.archives.gzip.form import (
+    GzipMembers,
+    find_in_gzip,
+    is_gzip,
+    sample_gzip,
+    walk_in_gzip,
+)
+from transforms.archives.parquet.form import (
+    ParquetMembers,
+    find_in_parquet,
+    is_parquet,
+    sample_parquet,
+    walk_in_parquet,
+)
 from transforms.archives.sources import MemberSource, StoredMembers
+from transforms.archives.tar.class_tars import (
+    find_class_tars,
+    holds_class_tars,
+    identify_class_tars,
+    open_class_tars,
+    sample_class_tars,
+    walk_class_tars,
+)
 from transforms.archives.tar.form import (
     find_in_tar,
     is_tar,
     sample_tar,
     walk_in_tar,
+)
+from transforms.archives.zip.form import (
+    ZipMembers,
+    find_in_zip,
+    is_zip,
+    sample_zip,
+    walk_in_zip,
 )
 from transforms.storage import Entry, FileInfo
 
@@ -64,6 +101,52 @@ FORMS: Final[Mapping[str, Form]] = {
         find=find_in_tar,
         walk=walk_in_tar,
         open=StoredMembers,
+    ),
+    "folder": Form(
+        noun="a folder of images",
+        holds=is_image_folder,
+        identify=identify_folder,
+        sample=sample_folder,
+        find=find_folders,
+        walk=list_folders,
+        open=open_folder,
+        offsets="folder",
+        keeps_index=False,
+    ),
+    "tars": Form(
+        noun="a folder of class tars",
+        holds=holds_class_tars,
+        identify=identify_class_tars,
+        sample=sample_class_tars,
+        find=find_class_tars,
+        walk=walk_class_tars,
+        open=open_class_tars,
+        offsets="folder",
+    ),
+    "parquet": Form(
+        noun="a Parquet file",
+        begins=is_parquet,
+        sample=sample_parquet,
+        find=find_in_parquet,
+        walk=walk_in_parquet,
+        open=ParquetMembers,
+    ),
+    "tar.gz": Form(
+        noun="a tar in a gzip file",
+        begins=is_gzip,
+        sample=sample_gzip,
+        find=find_in_gzip,
+        walk=walk_in_gzip,
+        open=GzipMembers,
+        offsets="stream",
+    ),
+    "zip": Form(
+        noun="a zip",
+        begins=is_zip,
+        sample=sample_zip,
+        find=find_in_zip,
+        walk=walk_in_zip,
+        open=ZipMembers,
     ),
 }
 

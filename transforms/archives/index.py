@@ -194,7 +194,7 @@ def encode_index(
             "generation": archive.file.generation,
             "form": archive.form,
             "headers": headers,
-            "headers_sha256": digest_headers(archive, headers) if prove else "",
+            "headers_sha256": digest_headers(archive, headers) if headers else "",
             "containers": containers,
         }
         writer.add_key_value_metadata({_KEY: json.dumps(footer)})

@@ -13,6 +13,7 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow.compute as pc
 
 from transforms import storage
 from transforms.archives.containers import Archive, MemberTable
@@ -39,11 +40,11 @@ class HeaderDraw:
 
         The first is there in a container without any image, too.
         """
-        offsets = table.members["offset"].to_numpy()
-        places = np.concatenate(
-            [self._drawn, offsets - BLOCK, [table.container.offset]]
-        )
-        places = np.unique(places[(places >= 0) & (places <= self._size - BLOCK)])
+        # Bytes that lie as they are follow their header; else it stands at the place.
+        is_plain = pc.equal(table.members["detail"], "").to_numpy()
+        headers = table.members["offset"].to_numpy() - np.where(is_plain, BLOCK, 0)
+        places = np.concatenate([self._drawn, headers, [table.container.offset]])
+        places = np.unique(np.clip(places, 0, max(0, self._size - BLOCK)))
         keys = places.astype(np.uint64) * _MULTIPLIER  # multiplicative hashing (Knuth)
         self._drawn = places[np.argsort(keys, kind="stable")[:_DRAWN]]
 

@@ -15,7 +15,7 @@ from transforms import storage
 from transforms.archives.containers import Archive
 from transforms.archives.forms import FORMS, PEEK
 from transforms.archives.names import image_name, is_image
-from transforms.archives.tar.header import COMPRESSIONS
+from transforms.archives.tar.form import refuse_compressed
 from transforms.errors import ArchiveError, printable
 from transforms.storage import Entry, FileInfo
 
@@ -180,12 +180,7 @@ def _recognise_file(uri: str) -> FoundArchive | None:
     for name, form in FORMS.items():
         if form.begins(start):
             return _sample(file, name)
-    for magic, program in COMPRESSIONS.items():
-        if start.startswith(magic):
-            raise ArchiveError(
-                f"{uri} is compressed with {program}, of which no part can be read by "
-                "itself. Unpack it first."
-            )
+    refuse_compressed(uri, start)
     return None
 
 

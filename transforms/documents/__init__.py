@@ -1,26 +1,32 @@
 """The documents that make published shards a dataset."""
 
-from transforms.documents.card import size_text
-from transforms.documents.facts import (
-    DatasetFacts,
-    License,
-    config_facts,
-    document_facts,
-)
-from transforms.documents.hub import config_sizes, data_files
-from transforms.documents.manifest import (
-    SHARED,
-    Manifest,
-    decode_manifest,
-    refuted_files,
-)
-from transforms.documents.pages import page_uris
-from transforms.documents.tfds import split_documents
+from typing import TYPE_CHECKING
+
+from transforms.doors import lazy
+
+if TYPE_CHECKING:
+    from transforms.documents.facts import (
+        DatasetFacts,
+        Description,
+        config_facts,
+        document_facts,
+    )
+    from transforms.documents.hub import config_sizes, data_files
+    from transforms.documents.manifest import (
+        SHARED,
+        Manifest,
+        decode_manifest,
+        refuted_files,
+    )
+    from transforms.documents.pages import page_uris
+    from transforms.documents.tfds import split_documents
+else:
+    __getattr__ = lazy(__name__)
 
 __all__ = [
     "SHARED",
     "DatasetFacts",
-    "License",
+    "Description",
     "Manifest",
     "config_facts",
     "config_sizes",
@@ -29,6 +35,5 @@ __all__ = [
     "document_facts",
     "page_uris",
     "refuted_files",
-    "size_text",
     "split_documents",
 ]

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from transforms.documents.facts import DatasetFacts
+from transforms.documents.facts import DatasetFacts, License
 from transforms.documents.pages import REPORT
 from transforms.formats import KINDS, ConfigFacts, Schema
 
@@ -96,11 +96,11 @@ def card_markdown(
     ]
     one = f"/{configs[0].name}" if len(configs) == 1 else ""
     blocks = [
-        f"# {_line(facts.title)}",
+        f"# {_line(facts.about.title)}",
         f"`{facts.name}{one}`, version `{facts.version}`"
         + (f". [The report](<{report}>) shows what is in it." if report else ""),
     ]
-    if facts.manual_download and not for_hub:
+    if facts.about.manual_download and not for_hub:
         blocks.append(
             "> **Warning:** this dataset's archives have to be downloaded by hand. "
             "See the manual download instructions below."
@@ -145,7 +145,7 @@ def card_html(
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8" />\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1" />\n'
-        f"<title>{html.escape(facts.title)}</title>\n"
+        f"<title>{html.escape(facts.about.title)}</title>\n"
         f"<style>\n{_STYLE}</style>\n"
         '<script type="application/ld+json">\n'
         f"{_json_in_html(_schema_org(facts))}\n</script>\n"
@@ -157,13 +157,13 @@ def description_of(facts: DatasetFacts) -> dict[str, Any]:
     """Returns what schema.org has words for: a JSON-LD object without its context."""
     return {
         "name": facts.name,
-        "description": _paragraphs(facts.description),
-        "url": facts.homepage,
+        "description": _paragraphs(facts.about.description),
+        "url": facts.about.homepage,
         "version": facts.version,
-        "license": facts.license.url,
-        "creator": [{"@type": "Person", "name": name} for name in facts.creators],
-        "keywords": [facts.name, *facts.keywords],
-        "datePublished": facts.published,
+        "license": facts.about.license.url,
+        "creator": [{"@type": "Person", "name": name} for name in facts.about.creators],
+        "keywords": [facts.name, *facts.about.keywords],
+        "datePublished": facts.about.published,
     }
 
 
@@ -183,13 +183,13 @@ def _sections(
     """Returns the Markdown of a configuration's sections by their titles."""
     sections = {
         "How to load": _code("python", "\n".join(loader)),
-        "Description": _text(facts.description),
+        "Description": _text(facts.about.description),
         "Config description": _text(config.description),
-        "Homepage": _text(facts.homepage),
+        "Homepage": _text(facts.about.homepage),
         "Versions": _versions(facts),
         "Download size": f"`{size_text(config.download_size)}`",
         "Dataset size": _dataset_size(config),
-        "Manual download instructions": _text(facts.manual_download),
+        "Manual download instructions": _text(facts.about.manual_download),
         "Auto-cached": _autocached(config),
         "Splits": _table(
             ("Split", "Examples", "Size", "Files"),
@@ -218,15 +218,15 @@ def _sections(
         ),
         "Supervised keys": "`('image', 'label')`",
         "Figure": f"![{_FIGURE_ALT}](<{figure}>)" if figure else "",
-        "License": "\n\n".join(
-            [
-                f"[{_line(facts.license.name)}](<{facts.license.url}>)",
-                *([_text(facts.license.terms)] if facts.license.terms else []),
-            ]
-        ),
+        "License": _license(facts.about.license),
         "Citation": _code("bibtex", facts.citation.strip()),
     }
     return {title: body for title, body in sections.items() if body}
+
+
+def _license(license: License) -> str:
+    link = f"[{_line(license.name)}](<{license.url}>)"
+    return f"{link}\n\n{_text(license.terms)}" if license.terms else link
 
 
 _GATE: Final = (
@@ -275,7 +275,7 @@ def _hub_sections(
 
 def _versions(facts: DatasetFacts) -> str:
     """Returns a list of the versions with their notes, the built one in bold."""
-    notes = dict(facts.release_notes)
+    notes = dict(facts.about.release_notes)
     notes.setdefault(facts.version, "")
     lines = []
     for version, note in notes.items():

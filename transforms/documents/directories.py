@@ -150,7 +150,10 @@ def _built_earlier(
 
 def _hash_files(places: Places, format_name: str, splits: Splits) -> Splits:
     """Returns splits with the files that they have in another format of TFDS's."""
-    name, directory = FORMATS[format_name].file_name, places.directory(format_name)
+    name, directory = (
+        FORMATS[format_name].codec.file_name,
+        places.directory(format_name),
+    )
     return tuple(
         replace(
             split,
@@ -202,7 +205,7 @@ def _manifest(
             dataset=facts.name,
             config=facts.config,
             version=facts.version,
-            description=facts.config_description,
+            description=facts.about.config_description,
             download_size=facts.download_size,
             images={split: output.images[split] for split in facts.splits},
             class_names=facts.schema.class_names,

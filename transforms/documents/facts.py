@@ -6,7 +6,7 @@ they cannot disagree.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from transforms.formats import ConfigFacts, DocumentFacts, Schema, SplitFacts
@@ -27,55 +27,67 @@ class License:
     terms: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class DatasetFacts:
-    """What is said of a dataset besides what is counted.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Description:
+    """What a configuration states of the dataset, for people and for TFDS.
 
     Attributes:
-        name: The dataset's name.
         title: The name that people read.
-        config: The configuration's name.
-        version: ``major.minor.patch``.
         description: A few sentences on the dataset.
         config_description: A sentence on the configuration.
-        homepage: Its web page.
-        citation: BibTeX entries.
+        homepage: The dataset's web page.
         license: The terms of use.
         creators: Who made the dataset.
         published: The day it was published, ``YYYY-MM-DD``.
         manual_download: What to get by hand, from where, and where to put it.
+        module: The TFDS module that builds the dataset too.
+        keywords: What it is about, in a word or two each.
         release_notes: A note by version.
-        module: The TFDS module that ``tfds.load`` would use for the name.
-        default_config: The configuration that the bare name stands for.
+        default_config: The configuration that the dataset's bare name stands for; the
+            one that is built if empty.
+    """
+
+    title: str
+    description: str
+    config_description: str
+    homepage: str
+    license: License
+    creators: tuple[str, ...]
+    published: str
+    manual_download: str
+    module: str
+    keywords: tuple[str, ...] = ("images", "image classification")
+    release_notes: Mapping[str, str] = field(default_factory=dict)
+    default_config: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetFacts:
+    """What is known of a dataset besides what is counted.
+
+    Attributes:
+        name: The dataset's name.
+        config: The configuration's name.
+        version: ``major.minor.patch``.
+        about: Its description.
+        citation: BibTeX entries.
         schema: What its records have.
         download_size: Bytes downloaded, which is the subset list's length.
         splits: The splits in the order they are listed.
         settings: What else the build was given that decides what is in the dataset,
             by key, as text.
-        keywords: What it is about, in a word or two each.
         class_titles: What people call a class, by its name, as far as that is known.
     """
 
     name: str
-    title: str
     config: str
     version: str
-    description: str
-    config_description: str
-    homepage: str
+    about: Description
     citation: str
-    license: License
-    creators: tuple[str, ...]
-    published: str
-    manual_download: str
-    release_notes: Mapping[str, str]
-    module: str
-    default_config: str
     schema: Schema
     download_size: int
     splits: tuple[str, ...]
     settings: Mapping[str, str] = field(default_factory=dict)
-    keywords: tuple[str, ...] = ("images", "image classification")
     class_titles: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -91,14 +103,26 @@ class DatasetFacts:
             for label, name in enumerate(self.schema.class_names)
         )
 
+    @property
+    def default_config(self) -> str:
+        """The configuration that the dataset's bare name stands for."""
+        return self.about.default_config or self.config
+
 
 def document_facts(data: bytes) -> DocumentFacts:
-    """Returns the length and the hash of a document."""
+    """Returns the size and the digest of a document."""
     return DocumentFacts(len(data), hashlib.sha256(data).hexdigest())
 
 
 def config_facts(facts: DatasetFacts, splits: tuple[SplitFacts, ...]) -> ConfigFacts:
     """Returns the facts of the configuration that was built."""
     return ConfigFacts(
-        facts.config, facts.config_description, facts.download_size, splits
+        facts.config, facts.about.config_description, facts.download_size, splits
     )
+
+
+def class_text(label: int, shown_classes: Sequence[str]) -> str:
+    """Returns how a label is shown, such as ``tench (n01440764)``."""
+    if label < 0:
+        return "no label"
+    return shown_classes[label] if label < len(shown_classes) else f"class {label}"

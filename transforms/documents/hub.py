@@ -13,7 +13,7 @@ from typing import Any, Final
 import yaml
 
 from transforms.documents.card import card_markdown
-from transforms.documents.facts import DatasetFacts
+from transforms.documents.facts import DatasetFacts, Description
 from transforms.formats import KINDS, ConfigFacts
 
 # The hub's names for numbers of examples, by what the number stays below.
@@ -49,13 +49,13 @@ def hub_readme(
     largest = max(sum(split.examples for split in c.splits) for c in configs)
     default = default_config(facts, configs)
     head: dict[str, Any] = {
-        "pretty_name": facts.title,
+        "pretty_name": facts.about.title,
         "license": "other",
-        "license_name": _slug(facts.license.name),
-        "license_link": facts.license.url,
-        **_gate(facts),
+        "license_name": _slug(facts.about.license.name),
+        "license_link": facts.about.license.url,
+        **_gate(facts.about),
         "task_categories": ["image-classification"],
-        "tags": [_slug(word) for word in (facts.name, *facts.keywords)],
+        "tags": [_slug(word) for word in (facts.name, *facts.about.keywords)],
         "size_categories": [
             next(
                 (name for n, name in _SIZE_CATEGORIES.items() if largest < n),
@@ -125,15 +125,15 @@ def _dataset_info(facts: DatasetFacts, config: ConfigFacts) -> dict[str, Any]:
     }
 
 
-def _gate(facts: DatasetFacts) -> dict[str, Any]:
+def _gate(about: Description) -> dict[str, Any]:
     """Returns what the hub asks of people before it lets them in, once that is on."""
-    if not facts.license.terms:
+    if not about.license.terms:
         return {}
     return {
-        "extra_gated_heading": f"{facts.title}: accept the terms to get access",
-        "extra_gated_prompt": " ".join(facts.license.terms.split()),
+        "extra_gated_heading": f"{about.title}: accept the terms to get access",
+        "extra_gated_prompt": " ".join(about.license.terms.split()),
         "extra_gated_fields": {
-            f"I have read and accepted the terms at {facts.license.url}": "checkbox",
+            f"I have read and accepted the terms at {about.license.url}": "checkbox",
             "I use the images as these terms allow": "checkbox",
         },
         "extra_gated_button_content": "Accept and ask for access",

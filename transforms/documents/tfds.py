@@ -56,16 +56,16 @@ def info_document(
     main_format, *others = formats
     document = {
         "citation": facts.citation,
-        "configDescription": facts.config_description,
+        "configDescription": facts.about.config_description,
         "configName": facts.config,
-        "description": facts.description,
+        "description": facts.about.description,
         "downloadSize": str(facts.download_size),
         "fileFormat": main_format,
         "alternativeFileFormats": others,
-        "location": {"urls": [facts.homepage]},
-        "moduleName": facts.module,
+        "location": {"urls": [facts.about.homepage]},
+        "moduleName": facts.about.module,
         "name": facts.name,
-        "releaseNotes": dict(facts.release_notes),
+        "releaseNotes": dict(facts.about.release_notes),
         "splits": split_documents(splits),
         "supervisedKeys": {
             "tuple": {"items": [{"featureKey": "image"}, {"featureKey": "label"}]}

@@ -1,25 +1,32 @@
 """What a record is, and the files that hold records."""
 
-from transforms.formats.format import Layout, OpenFile
-from transforms.formats.kinds import KINDS
-from transforms.formats.listing import (
-    ConfigFacts,
-    DocumentFacts,
-    FileFacts,
-    SplitCounts,
-    SplitFacts,
-)
-from transforms.formats.places import MANIFEST, MARKS, Places, find_data_dir
-from transforms.formats.records import (
-    FEATURES,
-    DamagedRecords,
-    Example,
-    Feature,
-    Schema,
-    Source,
-)
-from transforms.formats.table import FORMATS, loader_line
-from transforms.formats.tf_example import example_sizes
+from typing import TYPE_CHECKING
+
+from transforms.doors import lazy
+
+if TYPE_CHECKING:
+    from transforms.formats.format import Layout, OpenFile
+    from transforms.formats.kinds import KINDS
+    from transforms.formats.listing import (
+        ConfigFacts,
+        DocumentFacts,
+        FileFacts,
+        SplitCounts,
+        SplitFacts,
+    )
+    from transforms.formats.places import MANIFEST, MARKS, Places, find_data_dir
+    from transforms.formats.records import (
+        FEATURES,
+        DamagedRecords,
+        Example,
+        Feature,
+        Schema,
+        Source,
+    )
+    from transforms.formats.table import FORMATS, loader_line
+    from transforms.formats.tf_example import example_sizes
+else:
+    __getattr__ = lazy(__name__)
 
 __all__ = [
     "FEATURES",

@@ -5,8 +5,8 @@ TFDS's options: one record to a chunk, zstd. The files are those of TFDS, byte f
 and their lengths are multiples of 64 KiB. The library is an extra, so it is imported
 only where such a file is written or read.
 
-Its errors are all ``RuntimeError``, and some come late: a file that can't be created
-or read has no records, and only ``close`` says why.
+All its errors are ``RuntimeError``, and some come late: a file that can't be created or
+read has no records, and only ``close`` reports the reason.
 """
 
 import errno
@@ -15,12 +15,13 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from transforms.errors import FormatError, StorageError
+from transforms.formats.format import from_path, in_tfds_style, to_path
 from transforms.formats.records import DamagedRecords, Example, undamaged
 from transforms.formats.tf_example import decode_example, encode_example
 
 # Other options give other bytes (source: TFDS's ``core/file_adapters.py``).
 _WRITER_OPTIONS: Final = "group_size:1"
-# Reading ahead in threads costs memory, and gains nothing from front to back.
+# Reading ahead in threads costs memory, and saves no time in sequential reading.
 _READER_OPTIONS: Final = "readahead_buffer_size:0,max_parallelism:0"
 
 _CODES: Final = {os.strerror(code): code for code in errno.errorcode}
@@ -76,17 +77,18 @@ def read_array_record(path: str) -> Iterator[Example]:
     """Yields the Examples of an ArrayRecord file; one is in memory at a time.
 
     Raises:
-        FormatError: It is none, is cut off or damaged, or a record is no Example.
+        FormatError: It is no ArrayRecord file, is cut off or damaged, or a record is no
+            Example.
         StorageError: The system can't read it.
     """
     return undamaged(scan_array_record(path))
 
 
 def scan_array_record(path: str) -> Iterator[Example | DamagedRecords]:
-    """Yields the Examples of an ArrayRecord file, and goes on behind damaged ones.
+    """Yields the Examples of an ArrayRecord file, and goes on after damaged ones.
 
     Raises:
-        FormatError: It is none, or its beginning or end is damaged.
+        FormatError: It is no ArrayRecord file, or its beginning or end is damaged.
         StorageError: The system can't read it.
     """
     from array_record.python import array_record_module
@@ -120,9 +122,15 @@ def _format_error(error: RuntimeError, path: str) -> FormatError:
 
 
 def _os_error(error: RuntimeError, path: str) -> OSError:
-    """Returns the system's error that the library tells of in words.
+    """Returns the system's error that the library reports as text.
 
     They are ``write() failed: No space left on device; writing ...``.
     """
     words = str(error).partition("() failed: ")[2].partition(";")[0]
     return OSError(_CODES.get(words, errno.EIO), str(error), path)
+
+
+file_name = in_tfds_style("array_record")
+publish = to_path(ArrayRecordWriter)
+read = from_path(read_array_record)
+scan = from_path(scan_array_record)

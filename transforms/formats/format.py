@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import BinaryIO, Literal, Protocol, TypeVar
+from importlib import import_module
+from typing import Any, BinaryIO, Literal, Protocol, TypeVar
 
 from transforms import storage
 from transforms.formats.listing import ConfigFacts
@@ -56,51 +57,73 @@ Companions = Callable[
 ]
 
 
+class Codec(Protocol):
+    """What the module of a format has.
+
+    Attributes:
+        file_name: Names its files.
+        publish: Opens a file of it that appears, whole, when the block ends.
+        read: Yields the Examples of a published file.
+        scan: Yields them too, but goes on after damaged ones where that is possible.
+        companions: The JSON documents that its loaders read beside the files, by name,
+            from the dataset's name, the configuration and what its classes are called,
+            if that is known. Only a format that has such documents has this name.
+    """
+
+    file_name: FileName
+    publish: Publisher
+    read: Reader
+    scan: Scanner
+    companions: Companions
+
+
 @dataclass(frozen=True, slots=True)
 class Format:
     """One way to store a dataset.
 
     Attributes:
+        module: The name of the module that has its functions; see ``Codec``.
         layout: Where its files lie.
-        file_name: Names them.
         pattern: The glob of all of them in their directory, with ``{dataset}`` for the
             dataset's name. In a folder for the hub, those of a split begin with its
             name and a hyphen.
-        publish: Opens a file of it that appears, whole, when the block ends.
-        read: Yields the Examples of a published file.
-        scan: Yields them too, but goes on behind damaged ones where that is possible.
         loader: The line that loads it; see ``loader_line``.
         imports: The lines of Python before it.
-        needs: The package, and the extra of ours, that it takes; None for neither.
+        needs: The package that it needs, and the name of our extra; None for neither.
         max_bytes: Most bytes of a file; None where TFDS's formula decides.
         record_overhead: Most bytes that a record takes besides its image.
         file_overhead: Most bytes that a file takes besides its records.
-        companions: The JSON documents that its loaders read beside the files, by name,
-            from the dataset's name, the configuration and what its classes are called,
-            if that is known; None for none.
-        typed: Whether the hub and Croissant are told its columns; else loaders find
-            them out.
+        typed: Whether documents for the hub and Croissant list its columns; else
+            loaders find them out.
         image_per_file: Whether each image is a file of its own, with an extension.
     """
 
+    module: str
     layout: Layout
-    file_name: FileName
     pattern: str
-    publish: Publisher
-    read: Reader
-    scan: Scanner
     loader: str
     imports: tuple[str, ...]
     needs: str | None = None
     max_bytes: int | None = None
     record_overhead: int = 0
     file_overhead: int = 0
-    companions: Companions | None = None
     typed: bool = False
     image_per_file: bool = False
 
+    @property
+    def codec(self) -> Codec:
+        """Its functions, whose module may have to be imported."""
+        module: Any = import_module(self.module)
+        codec: Codec = module
+        return codec
+
+    @property
+    def companions(self) -> Companions | None:
+        """What gives the documents that its loaders read; None for none."""
+        return getattr(self.codec, "companions", None)
+
     def is_data_file(self, dataset: str, name: str) -> bool:
-        """Returns whether a file of that name is taken for one of a dataset's."""
+        """Returns whether a file of that name counts as one of a dataset's."""
         return fnmatchcase(name, self.pattern.format(dataset=glob.escape(dataset)))
 
 
@@ -115,7 +138,7 @@ def in_tfds_style(suffix: str) -> FileName:
 
 
 def to_stream(make: Callable[[Publication, Schema], ExampleWriter]) -> Publisher:
-    """Publishes by way of a writer to an open file."""
+    """Returns a publisher for a writer to an open file."""
 
     @contextmanager
     def publish(uri: str, schema: Schema) -> Iterator[OpenFile]:
@@ -128,7 +151,7 @@ def to_stream(make: Callable[[Publication, Schema], ExampleWriter]) -> Publisher
 
 
 def to_path(make: Callable[[str], ExampleWriter]) -> Publisher:
-    """Publishes by way of a writer that opens its file itself, a local one."""
+    """Returns a publisher for a writer that opens its local file itself."""
 
     @contextmanager
     def publish(uri: str, schema: Schema) -> Iterator[OpenFile]:

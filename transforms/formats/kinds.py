@@ -18,7 +18,7 @@ class Kind:
 
     Attributes:
         arrow: Type of its column in formats that have columns.
-        tfds_class: The TFDS class that reads it, beneath ``core.features``.
+        tfds_class: The TFDS class that reads it, below ``core.features``.
         tfds: Its part of TFDS's ``features.json`` besides the class.
         shape: Its shape as TFDS prints it.
         dtype: Its type as TFDS prints it.

@@ -9,7 +9,7 @@ with an index let a reader find one image.
 
 Encodings are those of ``datasets.arrow_writer``, but for its content-defined chunking:
 that makes uploads of changed files cheaper, and a file of these never changes. Pages
-have checksums, as no other trace of damage to an image would be.
+have checksums: nothing else would show damage to an image.
 """
 
 import json
@@ -21,13 +21,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from transforms.errors import FormatError
+from transforms.formats.format import from_stream, to_stream
 from transforms.formats.kinds import KINDS
 from transforms.formats.records import DamagedRecords, Example, Schema, undamaged
 from transforms.images import read_header
 from transforms.storage import Pieces, Sink
 
 _GROUP_ROWS: Final = 100
-_GROUP_BYTES: Final = 5_000_000  # of images; more outgrow the caches
+_GROUP_BYTES: Final = 5_000_000  # of images; more do not fit into the caches
 
 # What pyarrow raises for bytes that are not what they should be.
 _DAMAGE: Final = (pa.ArrowException, UnicodeDecodeError, OSError)
@@ -37,13 +38,17 @@ _IMAGE_LEAVES: Final = ("image.bytes", "image.path")
 class ParquetWriter:
     """Writes Examples to a Parquet file."""
 
-    def __init__(self, file: Sink, schema: Schema) -> None:
+    def __init__(
+        self, file: Sink, schema: Schema, group_bytes: int = _GROUP_BYTES
+    ) -> None:
         """Writes to ``file``, which stays open.
 
         Args:
             file: An empty file.
             schema: The columns and the names of the classes.
+            group_bytes: Most bytes of images in a row group of several rows.
         """
+        self._group_bytes = group_bytes
         self._file = file
         self._schema = arrow_schema(schema)
         self._examples: list[Example] = []
@@ -66,7 +71,7 @@ class ParquetWriter:
     def write(self, example: Example) -> None:
         """Appends an Example."""
         full = len(self._examples) == _GROUP_ROWS
-        if full or self._image_bytes + len(example.image) > _GROUP_BYTES:
+        if full or self._image_bytes + len(example.image) > self._group_bytes:
             self._write_group()
         self._examples.append(example)
         self._image_bytes += len(example.image)
@@ -112,7 +117,7 @@ def read_parquet(file: BinaryIO) -> Iterator[Example]:
 
 
 def scan_parquet(file: BinaryIO) -> Iterator[Example | DamagedRecords]:
-    """Yields the Examples of a Parquet file, and goes on behind damaged row groups.
+    """Yields the Examples of a Parquet file, and goes on after damaged row groups.
 
     Raises:
         FormatError: Its footer is damaged, or it has other columns than ours.
@@ -148,7 +153,7 @@ def _format_error(error: Exception) -> FormatError:
     return FormatError(f"Damaged, or no Parquet file: {error}")
 
 
-def parquet_file_name(dataset: str, split: str, index: int, count: int) -> str:
+def file_name(dataset: str, split: str, index: int, count: int) -> str:
     """Returns a file's name as the hub expects it."""
     return f"{split}-{index:05d}-of-{count:05d}.parquet"
 
@@ -190,3 +195,8 @@ def _check_columns(found: pa.Schema) -> None:
             "struct<bytes: binary, path: string>, label: int64, and perhaps width: "
             "int32, height: int32, all nullable."
         )
+
+
+publish = to_stream(ParquetWriter)
+read = from_stream(read_parquet)
+scan = from_stream(scan_parquet)

@@ -92,7 +92,7 @@ class Places:
 def find_data_dir(
     directory: str, dataset: str, config: str, version: str
 ) -> str | None:
-    """Returns the directory of datasets that a dataset lies in, if its path tells.
+    """Returns the directory of datasets that a dataset lies in, if its path shows it.
 
     Args:
         directory: Where its files lie in one of the formats, or what a loader is given.

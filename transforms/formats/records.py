@@ -92,10 +92,10 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class DamagedRecords:
-    """Records of a file that can't be read, while those behind them can.
+    """Records of a file that can't be read, while those after them can.
 
     Attributes:
-        count: Number of the records, one behind the other.
+        count: Number of the records, which are consecutive.
         reason: What is wrong with them, and where.
     """
 
@@ -104,7 +104,7 @@ class DamagedRecords:
 
 
 def undamaged(records: Iterable[Example | DamagedRecords]) -> Iterator[Example]:
-    """Yields records that are all expected to be whole.
+    """Yields records, all of which have to be whole.
 
     Raises:
         FormatError: One is not.
@@ -142,6 +142,10 @@ class Source:
         """Where its bytes lie, in words."""
         path = f"{self.archive}/{self.file}" if self.file else self.archive
         return f"at byte {self.offset:,} of {printable(path)}"
+
+    def example(self, image: bytes) -> Example:
+        """Returns its record, with the image as it is written."""
+        return Example(self.name, image, self.label)
 
     def renamed(self, names: Mapping[str, str]) -> "Source":
         """Returns the same image with the archive's name that ``names`` has for it."""

@@ -1,7 +1,7 @@
 """tf.train.Example bytes, without TensorFlow or protobuf.
 
 The wire format is fixed and small, so an Example is three byte strings: what comes
-before the image, the image itself, and what comes behind it. The image is never
+before the image, the image itself, and what comes after it. The image is never
 copied. Entries of the feature map are in ascending order of their names, as protobuf's
 deterministic serialisation has it; stock TFDS writes the same entries in an order that
 changes from process to process.
@@ -72,8 +72,8 @@ def example_sizes(
 def decode_example(record: bytes) -> Example:
     """Returns the record that a tf.train.Example holds, whatever its entries' order.
 
-    What protobuf would add up, pass over or take the last of is refused: features or
-    values that occur twice, and fields that no Example has.
+    Features or values that occur twice, and fields that no Example has, are refused;
+    protobuf would join them, skip them or take the last one.
 
     Raises:
         FormatError: The bytes are no Example with this dataset's three features.

@@ -16,6 +16,7 @@ from typing import BinaryIO, Final
 import google_crc32c
 
 from transforms.errors import FormatError
+from transforms.formats.format import from_stream, in_tfds_style, to_stream
 from transforms.formats.records import DamagedRecords, Example, Schema, undamaged
 from transforms.formats.tf_example import decode_example, encode_example
 from transforms.storage import Sink
@@ -59,7 +60,7 @@ def read_tfrecord(file: BinaryIO) -> Iterator[Example]:
 
 
 def scan_tfrecord(file: BinaryIO) -> Iterator[Example | DamagedRecords]:
-    """Yields the Examples of a TFRecord file, and goes on behind damaged ones.
+    """Yields the Examples of a TFRecord file, and goes on after damaged ones.
 
     Raises:
         FormatError: A record is cut off, or its length fails its checksum.
@@ -98,3 +99,9 @@ def frame_head(size: int) -> bytes:
 def mask(crc: int) -> int:
     """Returns a CRC-32C as TFRecord stores it."""
     return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFF_FFFF
+
+
+file_name = in_tfds_style("tfrecord")
+publish = to_stream(TFRecordWriter)
+read = from_stream(read_tfrecord)
+scan = from_stream(scan_tfrecord)

@@ -18,6 +18,7 @@ from itertools import groupby, islice
 from typing import BinaryIO, Final
 
 from transforms.errors import FormatError, printable, sample
+from transforms.formats.format import from_stream, to_stream
 from transforms.formats.listing import ConfigFacts, SplitFacts
 from transforms.formats.records import DamagedRecords, Example, Schema, undamaged
 from transforms.images import read_header
@@ -90,7 +91,7 @@ def read_webdataset(file: BinaryIO) -> Iterator[Example]:
 
 
 def scan_webdataset(file: BinaryIO) -> Iterator[Example | DamagedRecords]:
-    """Yields the Examples of a tar, and goes on behind damaged ones.
+    """Yields the Examples of a tar, and goes on after damaged ones.
 
     Raises:
         FormatError: It is no tar or is cut off.
@@ -99,7 +100,7 @@ def scan_webdataset(file: BinaryIO) -> Iterator[Example | DamagedRecords]:
         with tarfile.open(fileobj=file, mode="r|") as tar:
             records = groupby(_members(tar), lambda member: member[0].partition(".")[0])
             for key, group in records:
-                # One more than a record can have tells that there are too many.
+                # One more than a record can have shows that there are too many.
                 members = list(islice(group, _MEMBERS + 1))
                 try:
                     yield _example(key, members)
@@ -114,12 +115,12 @@ def record_key(file_name: str) -> str:
     return posixpath.splitext(file_name)[0].replace(".", "_")
 
 
-def webdataset_file_name(dataset: str, split: str, index: int, count: int) -> str:
+def file_name(dataset: str, split: str, index: int, count: int) -> str:
     """Returns a tar's name as WebDataset's brace notation expects it."""
     return f"{split}-{index:06d}.tar"
 
 
-def webdataset_companions(
+def companions(
     dataset: str, config: ConfigFacts, classes: Sequence[str] = ()
 ) -> Mapping[str, Mapping[str, object]]:
     """Returns what loaders read beside a configuration's tars, by name.
@@ -208,3 +209,8 @@ def _wids_index(name: str, split: SplitFacts) -> dict[str, object]:
             for file in split.files
         ],
     }
+
+
+publish = to_stream(WebDatasetWriter)
+read = from_stream(read_webdataset)
+scan = from_stream(scan_webdataset)

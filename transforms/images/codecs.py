@@ -1,16 +1,16 @@
 """Decodes and encodes images, with TurboJPEG and Pillow.
 
-What TurboJPEG does lets other threads run meanwhile. Which library does what, and why,
-is in ``docs/performance.md``.
+TurboJPEG releases the GIL. ``docs/performance.md`` says which library does what, and
+why.
 
-TurboJPEG decodes, and stops at the first thing libjpeg warns of. Then Pillow decodes,
-which takes no notice of warnings but tells an image that ends too early from one that
-is damaged. Both are the same libjpeg-turbo, so the pixels are the same. Pillow has the
-last word on every image: what it refuses to load is rejected.
+TurboJPEG decodes, and stops at libjpeg's first warning. Then Pillow decodes: it ignores
+warnings, but distinguishes an image that ends too early from one that is damaged. Both
+use libjpeg-turbo, so the pixels are the same. Pillow decides about every image: what it
+refuses to load is rejected.
 
-Where pixels are wanted, Pillow gets to see nothing but what decides them. It never gets
-to see EXIF: it warns of what is odd there in ways that can't be silenced for one thread
-alone, and copies what entries claim to hold, which may be gigabytes.
+Where pixels are wanted, Pillow is given only the parts that decide them. It is never
+given EXIF: its warnings about EXIF cannot be silenced for one thread alone, and it
+copies as many bytes as an entry claims to hold, which may be gigabytes.
 """
 
 import io
@@ -36,7 +36,7 @@ from transforms.images.small import PILLOW_ERRORS
 
 _MISSING_END: Final = "missing_end"
 
-# What libjpeg warns of, by a part of its words, and the code it is counted under.
+# libjpeg's warnings by a part of their text, and the code that counts them.
 _WARNINGS: Final = {
     "extraneous bytes before marker": "extraneous_bytes",
     "premature end of data segment": "missing_data",
@@ -51,7 +51,7 @@ _WARNINGS: Final = {
 }
 WARNINGS: Final = (
     *dict.fromkeys(_WARNINGS.values()),
-    "metadata_dropped",  # not libjpeg's: what an image had and its new encoding has not
+    "metadata_dropped",  # ours: the new encoding cannot hold it
 )
 
 # TurboJPEG encodes with a fast DCT below quality 96, and with the exact one from there.
@@ -69,7 +69,7 @@ MOST_PIXELS_A_SIDE: Final = {"jpeg": 65_500, "webp": 16_383, "png": (1 << 31) - 
 def decode_jpeg(
     data: bytes, segments: list[jpeg.Segment], frame: jpeg.Frame, scale: int = 1
 ) -> tuple[Pixels, tuple[str, ...]]:
-    """Returns a JPEG's pixels, grey or RGB, and what libjpeg warned of.
+    """Returns a JPEG's pixels, grey or RGB, and libjpeg's warnings.
 
     CMYK and YCCK become RGB as in TFDS (see ``transforms.images``).
 
@@ -92,7 +92,7 @@ def decode_jpeg(
 
 
 def check_jpeg(data: bytes, frame: jpeg.Frame) -> tuple[str, ...]:
-    """Returns what libjpeg warns of in a JPEG that Pillow, as it comes, loads.
+    """Returns libjpeg's warnings of a JPEG that Pillow loads in its default settings.
 
     Args:
         data: A JPEG.
@@ -114,9 +114,9 @@ def check_jpeg(data: bytes, frame: jpeg.Frame) -> tuple[str, ...]:
 
 
 def check_png(data: bytes, chunks: Sequence[png.Chunk]) -> tuple[str, ...]:
-    """Returns the warnings of a PNG that Pillow, as it comes, loads.
+    """Returns the warnings of a PNG that Pillow loads in its default settings.
 
-    One of indices without a palette is rejected as well, which Pillow alone takes.
+    A PNG of indices without a palette is rejected too: no other decoder loads it.
 
     Args:
         data: A PNG.
@@ -146,9 +146,9 @@ def missing_end(ended: bool) -> tuple[str, ...]:
 def decode_png(data: bytes, chunks: list[png.Chunk], header: png.Header) -> Pixels:
     """Returns a PNG's pixels, of sixteen bits the high ones.
 
-    Pixels of the one grey or colour that ``tRNS`` names are transparent. Pillow tells
-    them for colours and for one and eight bits of grey, and no others. Of sixteen bits
-    of a colour it keeps the high ones alone; these are compared.
+    Pixels of the one grey or colour that ``tRNS`` names are transparent. Pillow applies
+    this to colours and to grey of one and eight bits only. Of sixteen bits of a colour
+    it keeps the eight high ones, so these are compared.
 
     Args:
         data: A PNG.
@@ -201,7 +201,7 @@ def _require_palette(image: Image.Image) -> None:
 def convert_colours(pixels: Pixels, policy: ImagePolicy) -> Pixels:
     """Returns pixels in the colours that the policy and its encoding allow.
 
-    JPEG drops transparency, and with it what it hid shows; WebP has no grey.
+    JPEG drops transparency, so that pixels show which it hid; WebP has no grey.
     """
     channels = pixels.shape[2]
     if policy.colour == "rgb":
@@ -268,8 +268,8 @@ def _encode_jpeg_with_pillow(pixels: Pixels, policy: ImagePolicy) -> bytes:
     to_pillow(pixels).save(
         encoded,
         "JPEG",
-        # Where it has to hold the whole file, Pillow takes two bytes a pixel if it is
-        # told tables, and fewer if it is told a quality, which details may overrun.
+        # Where it has to hold the whole file, Pillow allots two bytes a pixel for given
+        # tables. For a quality it allots fewer, which a detailed image may overrun.
         qtables=_quantization(policy.quality),
         subsampling=policy.subsampling,
         progressive=policy.progressive,
@@ -317,7 +317,7 @@ def _warnings_in(complaint: str) -> tuple[str, ...]:
 
 
 def _decode_strictly(data: bytes, frame: jpeg.Frame, space: str, scale: int) -> Pixels:
-    """Returns the pixels; ValueError for what libjpeg only warns of, too."""
+    """Returns the pixels; raises ValueError for libjpeg's warnings too."""
     least = (0, 0)
     if scale > 1:
         least = math.ceil(frame.height / scale), math.ceil(frame.width / scale)
@@ -342,7 +342,7 @@ def _load(image: ImageFile, size: tuple[int, int], scale: int = 1) -> None:
 def _pillow_errors() -> Iterator[None]:
     """Rejects an image in place of what Pillow raises.
 
-    Its classes are to be called themselves, for ``Image.open`` warns of large images.
+    Call Pillow's classes directly: ``Image.open`` warns about large images.
     """
     try:
         yield

@@ -1,9 +1,9 @@
-"""What an image's first bytes tell of it, without decoding anything.
+"""Reads an image's header, without decoding.
 
-One pass over the markers or chunks that stand before the pixels. It runs on every
-image of a dataset while other threads wait for the interpreter, so it takes slices and
-table look-ups and nothing else. Whatever the bytes are, there is an answer: what can't
-be told stays at its default. That an image can be decoded is not its business.
+One pass over the markers or chunks before the pixels. It runs on every image of a
+dataset and holds the GIL, so it uses slices and table look-ups only. Every sequence of
+bytes gives a header: what cannot be read keeps its default. It does not check whether
+the image can be decoded.
 
 Sources: ITU-T T.81 Annexes B and K (JPEG), EXIF 2.32 and TIFF 6.0 (orientation), W3C
 PNG 11.2, RFC 9649 and RFC 6386 (WebP), GIF89a, and libjpeg's scale of qualities.
@@ -33,7 +33,7 @@ class Header:
             ``4:1:1`` or ``other``; empty for grey and for other encodings.
         quality: Of a JPEG on libjpeg's scale from 1 to 100. It is exact where the
             luminance table is one of libjpeg's hundred; else it is that of the table
-            whose sum is nearest, which quantises as coarsely on the whole. None for
+            whose sum is nearest, which quantises about as coarsely. None for
             other encodings and where there is no table.
         progressive: Whether it is a progressive JPEG.
         bits: Bits of each channel, or of a palette's indices; 0 where unknown.
@@ -52,7 +52,7 @@ class Header:
 
 
 def read_header(data: bytes) -> Header:
-    """Returns what an image's header says, whatever the bytes."""
+    """Returns an image's header; of bytes that are no image, the defaults."""
     if data.startswith(b"\xff\xd8"):
         return _read_jpeg(data)
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
@@ -173,7 +173,7 @@ def _read_png(data: bytes) -> Header:
     mode = {0: "L", 2: "RGB", 3: "P", 4: "LA", 6: "RGBA"}.get(colours, "unknown")
     if colours == 0:
         mode = {1: "1", 16: "I;16"}.get(bits, mode)
-    # Unlike all else that is told here, it may stand after the pixels.
+    # Unlike everything else here, it may come after the pixels.
     orientation = read_orientation(png_metadata.read_exif(data, png.read_chunks(data)))
     return Header("png", width, height, mode, bits=bits, orientation=orientation)
 
@@ -216,7 +216,7 @@ def _webp_exif(data: bytes) -> bytes:
 def _read_bmp(data: bytes) -> Header:
     if len(data) < 30:
         return Header("bmp")
-    if _little(data[14:18]) == 12:  # the header that OS/2 had
+    if _little(data[14:18]) == 12:  # OS/2's header
         width, height = _little(data[18:20]), _little(data[20:22])
         bits = _little(data[24:26])
     else:

@@ -1,7 +1,7 @@
 """Looks at an image's headers: what it is, and whether it is within the bounds.
 
-Nothing is decoded. Whatever the bytes, this takes a time that is bounded by their
-number, and what it lets pass can be decoded in a time that the policy bounds.
+Nothing is decoded. The time is bounded by the number of bytes, and an image that
+passes can be decoded in a time that the policy bounds.
 """
 
 from dataclasses import dataclass
@@ -78,7 +78,7 @@ def _look_at_jpeg(data: bytes) -> Jpeg:
     if len(segments) == jpeg.MOST_SEGMENTS or end > _MOST_HEADER:
         raise RejectedImage(
             "undecodable",
-            f"{_UNDECODABLE}its pixels begin behind {len(segments):,} segments, at "
+            f"{_UNDECODABLE}its pixels begin after {len(segments):,} segments, at "
             f"byte {end:,}; {jpeg.MOST_SEGMENTS:,} and {_MOST_HEADER:,} are allowed",
         )
     rest = data[end : end + 4]

@@ -2,8 +2,8 @@
 
 A JPEG is a row of segments, each a marker and mostly a length and a body, up to the
 first scan; after it come coded pixels, in which a marker can't occur by chance.
-Nearly everything that is not pixels stands before the first scan, and so mostly that
-alone is walked, as libjpeg walks it: bytes between segments are passed over.
+Nearly everything besides pixels comes before the first scan. So mostly that part alone
+is walked, as libjpeg walks it: bytes between segments are skipped.
 
 Sources: ITU-T T.81 annex B for markers, Adobe's TN 5116 for APP14.
 """
@@ -43,7 +43,7 @@ _FIND_MARKER: Final = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]").search
 # What ends coded pixels: a marker, but no restart and none of those that mean nothing.
 _NEXT_MARKER: Final = re.compile(rb"\xff[\xc0-\xcf\xd8-\xfe]")
 
-# A segment's marker, its first byte, the first of its body, and the first behind it.
+# A segment's marker, its first byte, the first of its body, and the first after it.
 Segment = tuple[int, int, int, int]
 
 
@@ -76,8 +76,8 @@ def read_segments(data: bytes) -> list[Segment]:
     """Returns the segments of a JPEG up to its first scan's header, that included.
 
     The list ends earlier where the data do, where the end is marked, or after
-    ``MOST_SEGMENTS``; if a segment is cut off, it ends behind the data. Whatever the
-    bytes, each is looked at once.
+    ``MOST_SEGMENTS``; the end of a segment that is cut off lies after the data. Each
+    byte is looked at once.
 
     Args:
         data: Bytes that begin with ``START``.
@@ -114,9 +114,15 @@ def read_segments(data: bytes) -> list[Segment]:
 
 
 def read_frame(data: bytes, segments: Iterable[Segment]) -> Frame | None:
-    """Returns what a JPEG's first frame header says; None where there is none."""
-    for marker, _, body, _ in segments:
-        if marker in FRAMES and body + 6 <= len(data):
+    """Returns what a JPEG's first frame header says; None where there is none.
+
+    One that its length cuts short is none: decoders refuse it, and what follows it is
+    another segment's, or is cut with one.
+    """
+    for marker, _, body, end in segments:
+        if marker in FRAMES:
+            if body + 6 > min(end, len(data)):
+                return None
             bits, height, width, components = struct.unpack_from(">BHHB", data, body)
             return Frame(
                 width,
@@ -134,8 +140,8 @@ def read_frame(data: bytes, segments: Iterable[Segment]) -> Frame | None:
 def count_scans(data: bytes, segments: Sequence[Segment], frame: Frame) -> int:
     """Returns the number of a JPEG's scans, or somewhat more; 0 where it has none.
 
-    A decoder takes no second scan if the first one holds all of a picture. Else the
-    markers are counted, those in what may follow the picture too.
+    A decoder reads no second scan if the first one holds the whole picture. Else all
+    markers are counted, also those that follow the picture.
     """
     if not segments or segments[-1][0] != SCAN or segments[-1][3] > len(data):
         return 0
@@ -207,10 +213,10 @@ def read_coded(data: bytes) -> list[bytes]:
 
 
 def hide_segments(data: bytes, *names: bytes) -> bytes:
-    """Returns a JPEG whose segments of some names are none that a decoder knows.
+    """Returns a JPEG that hides segments of some names from decoders.
 
-    They stay where they are: the length of one may be wrong, and what is found after
-    it depends on how the next marker is looked for.
+    Their names are overwritten and the segments stay: the length of one may be wrong,
+    and decoders differ in how they look for the next marker.
 
     Args:
         data: A JPEG; other bytes are returned as they are, but for the names.

@@ -32,8 +32,8 @@ _OTHER_PICTURES: Final = b"MPF\0"
 _ADOBE: Final = b"Adobe"
 
 # With which kinds an application's segment is cut, by its marker and its beginning. All
-# others, and comments, go with EXIF. Photoshop's may hold copies of EXIF and of XMP,
-# and so may the pictures that the table of several ones tells of.
+# others, and comments, are cut with EXIF. Photoshop's may hold copies of EXIF and XMP,
+# and so may the pictures that a multi-picture table lists.
 _CUT_WITH: Final[tuple[tuple[int, bytes, frozenset[Kind]], ...]] = (
     (_APP0, _JFIF, frozenset()),
     (_APP1, jpeg.XMP, frozenset({"xmp"})),
@@ -51,10 +51,10 @@ def cut_metadata(
 ) -> bytes:
     """Returns a JPEG without metadata of some kinds; its pixels stay as they are.
 
-    What goes with which kind is told in README.md. Bytes that follow a segment which is
-    cut, up to the next marker, go with it: a decoder passes over them, but would take
-    them for pixels, or the file for no JPEG, if they stood alone. Where EXIF or XMP are
-    cut, no bytes stay that are neither a segment's nor coded pixels.
+    README.md says what is cut with which kind. Bytes between a segment that is cut and
+    the next marker are cut too: a decoder skips them after a segment, but without one
+    it would take them for pixels, or the file for no JPEG. Where EXIF or XMP is cut,
+    all bytes that belong to no segment and to no coded pixels are cut.
 
     Where EXIF is cut and XMP stays, XMP is made to ask for the orientation that EXIF
     asked for, if it asks for one at all.
@@ -102,8 +102,8 @@ def cut_metadata(
 def _ending(data: bytes, segments: list[jpeg.Segment], marker_at: int) -> bytes:
     """Returns the marker to end a picture with, as decoders take its end.
 
-    Where another picture begins, or a segment is cut off behind the only scan, they
-    have all there is to decode. What lacks later scans goes on to lack them.
+    Where another picture begins, or a segment after the only scan is cut off, the
+    picture is complete. One that lacks later scans still lacks them.
     """
     marker = data[marker_at : marker_at + 2]
     frame = jpeg.read_frame(data, segments)

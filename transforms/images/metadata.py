@@ -25,11 +25,11 @@ _NUMBERS: Final = {3: "H", 4: "I"}  # EXIF's kinds of whole numbers: 16 bits, 32
 _TIFF_PREFIX: Final = re.compile(
     rb"xmlns:([\w.-]+)\s*=\s*[\"']http://ns\.adobe\.com/tiff/1\.0/[\"']"
 )
-_MOST_PREFIXES: Final = 8  # XMP in earnest has one
+_MOST_PREFIXES: Final = 8  # real XMP has one
 
 # The most bytes of EXIF, of XMP and of a profile that an encoding holds.
 _MOST_BYTES: Final = {
-    # A segment has 65,533 bytes behind its length, less what names it; a profile may
+    # A segment has 65,533 bytes after its length, less its name; a profile may
     # take 255 segments.
     "jpeg": (65_533 - 6, 65_533 - 29, 255 * (65_533 - 14)),
     # Pillow opens no PNG whose profile has a MiB, and libpng takes no chunk of 8 MB.
@@ -69,7 +69,7 @@ class Metadata:
 def fit_metadata(metadata: Metadata, encoding: str) -> Metadata:
     """Returns what an encoding can hold of metadata; ``lost`` says if that is less.
 
-    XMP has to be UTF-8, as JPEG, PNG and WebP demand it.
+    XMP has to be UTF-8, as JPEG, PNG and WebP require.
 
     Args:
         metadata: Those of an image.
@@ -122,7 +122,7 @@ def with_xmp_orientation(xmp: bytes, orientation: int) -> bytes:
 
 
 def without_orientations(metadata: Metadata) -> Metadata:
-    """Returns metadata of which none ask for an orientation."""
+    """Returns metadata that asks for no orientation."""
     exif = without_orientation(metadata.exif)
     return replace(metadata, exif=exif, xmp=with_xmp_orientation(metadata.xmp, 1))
 
@@ -148,7 +148,7 @@ def _in_exif(exif: bytes) -> Iterator[tuple[int, int]]:
 def _in_xmp(xmp: bytes) -> Iterator[tuple[int, int]]:
     """Yields each orientation in XMP, and where its digit stands.
 
-    The text is searched, not parsed: strangers' XML is not handed to a parser.
+    The text is searched, not parsed: XML of unknown origin is given to no parser.
     """
     if b":Orientation" not in xmp:
         return

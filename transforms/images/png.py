@@ -15,7 +15,7 @@ SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 PIXELS: Final = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
 MOST_CHUNKS: Final = 1 << 17  # walked; with 8 KB each they have a gigabyte
 _UNKNOWN_CHUNK: Final = b"\0\0\0\0noNe" + struct.pack(">I", zlib.crc32(b"noNe"))
-# A chunk's type, its first byte, the first of its body, and the first behind it.
+# A chunk's type, its first byte, the first of its body, and the first after it.
 Chunk = tuple[bytes, int, int, int]
 
 
@@ -84,7 +84,7 @@ def only_pixels(data: bytes, chunks: Iterable[Chunk]) -> bytes:
     """Returns a PNG with the chunks alone that decide its pixels.
 
     What follows its last whole chunk stays, so that what is cut off remains so. Pixels
-    are in chunks that follow one another; behind another chunk they don't count.
+    are in consecutive chunks; those after another chunk are not decoded.
     """
     pieces = [SIGNATURE]
     last = len(SIGNATURE)
@@ -101,8 +101,8 @@ def only_pixels(data: bytes, chunks: Iterable[Chunk]) -> bytes:
 def without_odd_animation(data: bytes, chunks: Iterable[Chunk]) -> bytes:
     """Returns a PNG without a promise of frames that makes no sense.
 
-    Pillow takes no notice of such a one, and warns of it: of none or more than 2^31
-    frames, and of a second promise, which makes the first one void. Another chunk takes
+    Pillow ignores such a promise with a warning: one of no frames or more than 2^31,
+    and a second promise, which makes the first one void. Another chunk takes
     its place, for one between those with pixels ends the image.
     """
     promises = [each for each in chunks if each[0] == b"acTL"]

@@ -68,7 +68,7 @@ def cut_metadata(
 ) -> bytes:
     """Returns a PNG without metadata of some kinds; its pixels stay as they are.
 
-    What goes with which kind is told in README.md. Where EXIF is cut and XMP stays, XMP
+    README.md says what is cut with which kind. Where EXIF is cut and XMP stays, XMP
     is made to ask for the orientation that EXIF asked for, if it asks for one at all.
     What follows the last whole chunk stays unless that chunk ends the PNG.
 
@@ -130,7 +130,7 @@ def read_metadata(data: bytes, chunks: Iterable[png.Chunk]) -> Metadata:
     lost: set[Kind] = set()
     for chunk in chunks:
         place = _place(data, chunk)
-        if place in contents:  # lest thousands are inflated
+        if place in contents:  # so that not thousands are inflated
             lost.add(_PLACES[place])
         elif place in _PLACES:
             kind, _, body, end = chunk

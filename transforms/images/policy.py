@@ -2,8 +2,8 @@
 
 Four policies. ``keep`` and ``repair`` hand on the bytes they are given, ``repair`` with
 the exception of CMYK JPEGs and PNGs, which become RGB JPEGs as in TFDS. ``reencode``
-and ``resize`` decode every image and encode it anew. An option without effect under the
-others is an error, so that none is asked for in vain.
+and ``resize`` decode every image and encode it again. An option that has no effect
+beside the others is an error.
 """
 
 from dataclasses import dataclass, fields
@@ -63,8 +63,8 @@ class ImagePolicy:
 
     Attributes:
         policy: ``keep`` the bytes; ``repair`` CMYK JPEGs and PNGs as TFDS does;
-            ``reencode`` every image; or ``resize``, which encodes anew as well, save
-            for JPEGs that fit as they are.
+            ``reencode`` every image; or ``resize``, which encodes again too, except
+            JPEGs that fit as they are.
         encoding: What ``reencode`` and ``resize`` write.
         quality: Of JPEG and WebP, 1 to 100.
         subsampling: Of a JPEG's colours.
@@ -73,16 +73,17 @@ class ImagePolicy:
         shortest_side: Pixels that the shorter side gets; the longer one keeps pace.
         longest_side: Pixels that the longer side gets; the shorter one keeps pace.
         exact: Width and height in pixels. The image is scaled until it covers them,
-            and what sticks out is cut off alike on both sides, of an odd number of
-            pixels one more at the right or below.
+            and what exceeds them is cut off equally on both sides; of an odd number of
+            pixels, one more at the right or below.
         enlarge: Whether smaller images are enlarged. Where not, they keep their size,
-            and of ``exact`` only the cutting off is left.
+            and ``exact`` only crops.
         filter: How pixels are averaged, in Pillow's names, over as many of them as a
             reduction takes.
         exif: Whether EXIF stays. All that is stored beside the pixels and is neither
             XMP nor a colour profile goes with it: comments, texts, thumbnails, later
             pictures, segments of cameras and programs; and the orientation that it asks
-            for, unless XMP tells it too. An image that can't be rid of it is rejected.
+            for, unless XMP has it too. An image that EXIF cannot be cut out of is
+            rejected.
         xmp: Whether XMP stays. Its extension, Photoshop's data, which may hold a copy,
             and what follows the picture go with it.
         icc: Whether the colour profile stays. Colours are never converted to another;
@@ -129,7 +130,7 @@ class ImagePolicy:
 
     @property
     def encodes(self) -> bool:
-        """Whether every image is encoded anew, but for those that fit as they are."""
+        """Whether every image is encoded again, except those that fit as they are."""
         return self.policy in ("reencode", "resize")
 
     @property
@@ -173,7 +174,7 @@ class ImagePolicy:
         return f"resized to {size} ({self.filter}) and "
 
     def __post_init__(self) -> None:
-        """Refuses what makes no sense.
+        """Refuses wrong values and options without effect.
 
         Raises:
             ConfigError: A value is none that a field can have, or has no effect.
@@ -257,7 +258,7 @@ REASONS: Final = (
 
 
 class RejectedImage(ImageError):  # noqa: N818
-    """An image that does not belong into a dataset, whatever is done to it.
+    """An image that cannot be part of a dataset.
 
     Attributes:
         reason: One of ``REASONS``.

@@ -1,26 +1,20 @@
 """Resizes and turns decoded images, with fast_image_resize.
 
 A decoded image is an array of rows, columns and channels, of which one is grey, two
-grey and transparency, three RGB, and four RGB and transparency. Resizing lets other
-threads run meanwhile, and every processor gives the same pixels.
+grey and transparency, three RGB, and four RGB and transparency. Resizing releases the
+GIL, and every processor gives the same pixels.
 """
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Final
+from functools import cache
+from importlib import import_module
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from cykooz_resizer import (
-    CropBox,
-    FilterType,
-    ImageData,
-    PixelType,
-    ResizeAlg,
-    ResizeOptions,
-    Resizer,
-)
 
+from transforms.errors import ConfigError
 from transforms.images.policy import ImagePolicy
 
 Pixels = npt.NDArray[np.uint8]
@@ -28,16 +22,12 @@ Pixels = npt.NDArray[np.uint8]
 # The DCT scales down by 2, 4 or 8 if at least this factor remains for the filter.
 _GAP: Final = 2
 
-_PIXEL_TYPES: Final = {
-    1: PixelType.U8,
-    2: PixelType.U8x2,
-    3: PixelType.U8x3,
-    4: PixelType.U8x4,
-}
+# fast_image_resize's names of pixels, by their channels, and of filters.
+_PIXEL_TYPES: Final = {1: "U8", 2: "U8x2", 3: "U8x3", 4: "U8x4"}
 _FILTERS: Final = {
-    "bilinear": ResizeAlg.convolution(FilterType.bilinear),
-    "bicubic": ResizeAlg.convolution(FilterType.catmull_rom),
-    "lanczos": ResizeAlg.convolution(FilterType.lanczos3),
+    "bilinear": "bilinear",
+    "bicubic": "catmull_rom",
+    "lanczos": "lanczos3",
 }
 
 
@@ -105,20 +95,51 @@ def resize_image(
             was decoded at a scale: then the last ones are pixels in part only.
         fit: What becomes of the size.
         policy: Names the filter.
+
+    Raises:
+        ConfigError: cykooz-resizer cannot be imported.
     """
     width, height = fit.resized
     if size != fit.resized:
-        kind = _PIXEL_TYPES[pixels.shape[2]]
-        resized = ImageData(width, height, kind)
+        library = _library()
+        kind = getattr(library.PixelType, _PIXEL_TYPES[pixels.shape[2]])
+        resized = library.ImageData(width, height, kind)
         # A box that begins elsewhere may make fast_image_resize 6.1 read memory that
         # is not its own, and so may one that leaves out more than a part of a pixel.
-        options = ResizeOptions(_FILTERS[policy.filter], crop_box=CropBox(0, 0, *size))
-        source = ImageData(pixels.shape[1], pixels.shape[0], kind, pixels.tobytes())
-        Resizer().resize(source, resized, options)
+        reach = getattr(library.FilterType, _FILTERS[policy.filter])
+        options = library.ResizeOptions(
+            library.ResizeAlg.convolution(reach),
+            crop_box=library.CropBox(0, 0, *size),
+        )
+        rows, columns, _ = pixels.shape
+        source = library.ImageData(columns, rows, kind, pixels.tobytes())
+        library.Resizer().resize(source, resized, options)
         found = np.frombuffer(resized.get_buffer(), np.uint8)
         pixels = found.reshape(height, width, pixels.shape[2])
     left, upper = (width - fit.size[0]) // 2, (height - fit.size[1]) // 2
     return pixels[upper : upper + fit.size[1], left : left + fit.size[0]]
+
+
+def require_resizer(policy: ImagePolicy) -> None:
+    """Refuses to resize on a machine that has nothing to do it with.
+
+    Raises:
+        ConfigError: The policy resizes, and cykooz-resizer cannot be imported.
+    """
+    if policy.policy == "resize":
+        _library()
+
+
+@cache
+def _library() -> Any:
+    try:
+        return import_module("cykooz_resizer")
+    except ImportError as error:
+        raise ConfigError(
+            "images.policy=resize needs the package cykooz-resizer, which has no wheel "
+            f"for every processor and cannot be loaded here ({error}): choose another "
+            "policy, or build on another machine."
+        ) from error
 
 
 def turn_image(pixels: Pixels, orientation: int) -> Pixels:

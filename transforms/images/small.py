@@ -1,6 +1,6 @@
 """Decodes images as pictures in RGB, for people to look at and for sums of pixels.
 
-What is damaged has no pixels; nothing is said of why.
+A damaged image has no pixels; the reason is not reported.
 """
 
 import io
@@ -39,9 +39,9 @@ def decode_small(
         data: An encoded image, or any bytes.
         encodings: What it may be, in the words of ``Header.encoding``.
         shown_at: If it is to be shown, at how many pixels a side: a JPEG has at least
-            these. It is upright then, and Pillow has the last word on what is damaged.
-            Else a JPEG has an eighth of its pixels a side, and grey where some are
-            missing, but for those that TurboJPEG refuses, which have all.
+            these. It is upright then, and Pillow decides what is damaged. Else a JPEG
+            has an eighth of its pixels a side, and grey where some are missing; a JPEG
+            that TurboJPEG refuses has all of its pixels.
 
     Returns:
         Rows of pixels; None where it can't be decoded.
@@ -67,8 +67,8 @@ def decode_small(
 def _require_scalable(data: bytes) -> None:
     """Refuses lossless JPEGs, which can't be scaled.
 
-    TurboJPEG 3 writes all of their pixels into the room for an eighth, and goes on
-    behind it.
+    TurboJPEG 3 writes all of their pixels into the buffer for an eighth, and past its
+    end.
     """
     frame = jpeg.read_frame(data, jpeg.read_segments(data))
     if frame is None or not frame.decodable:

@@ -1,20 +1,20 @@
 """Looks at an image, and does to it what the policy says.
 
-What is accepted is what ILSVRC2012's archives hold, JPEGs and PNGs; everything else is
+JPEGs and PNGs are accepted, which ILSVRC2012's archives hold; everything else is
 rejected as of the wrong kind. Unless the policy decodes, only headers, a PNG's
 checksums and the end are looked at: an image is rejected for what headers say, for a
 wrong checksum, or for ending before its first pixel; one that ends later is kept, with
-a warning. Bytes behind an image's end are left alone.
+a warning. Bytes after an image's end are kept.
 
 What is decoded is rejected if Pillow in its default settings refuses to load it, and so
 are a few kinds that Pillow loads and other decoders refuse: lossless JPEGs, PNGs with a
 wrong checksum, without a header in front, or without the palette that they need.
 
 ``repair``: the training archive has 22 CMYK JPEGs and one PNG, all named ``.JPEG``.
-They become RGB JPEGs with the very bytes TFDS gives them, without metadata. TFDS knows
-them by name; here their first bytes tell, so that an archive packed anew or another
-dataset is repaired too. How TFDS converts (``core/utils/image_utils.py``), and what it
-takes to do the same:
+They become RGB JPEGs with the same bytes as in TFDS, without metadata. TFDS knows them
+by name; here their first bytes decide, so that an archive that was packed again, or
+another dataset, is repaired too. How TFDS converts (``core/utils/image_utils.py``), and
+how the same bytes are made here:
 
 *   CMYK: TensorFlow decodes with libjpeg's fast integer DCT and multiplies each of the
     stored, inverted C, M and Y by K, over 255. TurboJPEG with ``fastdct`` gives those
@@ -23,8 +23,8 @@ takes to do the same:
 *   PNG: eight bits a channel, grey made RGB, alpha dropped.
 *   Both are saved as Pillow saves at quality 100 with 300 dpi.
 
-``resize`` leaves the pixels of JPEGs alone that have the size, the orientation and the
-colours that they should have, if JPEG is the encoding: to encode them anew would lose.
+``resize`` keeps the pixels of JPEGs that already have the size, the orientation and the
+colours that they should have, if JPEG is the encoding: encoding again loses detail.
 """
 
 import io
@@ -69,8 +69,8 @@ def treat_image(data: bytes, policy: ImagePolicy) -> Treated:
     """Returns what is written for an image.
 
     Raises:
-        RejectedImage: It can't be what the policy asks for; nothing else is raised,
-            whatever the bytes.
+        RejectedImage: It cannot be made what the policy asks for. Nothing else is
+            raised for any bytes.
     """
     source = inspect_image(data, policy)
     repair = _repair_of(source)
@@ -81,7 +81,7 @@ def treat_image(data: bytes, policy: ImagePolicy) -> Treated:
         orientation = _orientation(source, policy)
         fit = _fit(_size(source, orientation), policy)
         if not _is_fine(source, orientation, fit, policy):
-            return _encode_anew(source, orientation, fit, policy)
+            return _encode_again(source, orientation, fit, policy)
     check = _check if policy.check == "decode" else _look_at_end
     return Treated(_strip(source, policy), None, check(source))
 
@@ -207,7 +207,7 @@ def _is_fine(
     )
 
 
-def _encode_anew(
+def _encode_again(
     source: Jpeg | Png, orientation: int, fit: Fit, policy: ImagePolicy
 ) -> Treated:
     width, height = _size(source, orientation)
@@ -228,7 +228,7 @@ def _encode_anew(
 
 
 def _kept_metadata(source: Jpeg | Png, policy: ImagePolicy, *, grey: bool) -> Metadata:
-    """Returns the metadata of an image that is encoded anew."""
+    """Returns the metadata of an image that is encoded again."""
     found = _read_metadata(source)
     if policy.orientation == "apply":
         found = without_orientations(found)

@@ -1,24 +1,31 @@
 """Which images are wanted, how they are labelled, in which order and shard."""
 
-from transforms.planning.completeness import StatedNumbers
-from transforms.planning.counts import shard_ends
-from transforms.planning.cuts import SplitOptions
-from transforms.planning.label_files import LabelFile, LabelFormat, read_label_file
-from transforms.planning.labels import (
-    UNLABELLED,
-    LabelByContainer,
-    LabelByName,
-    Labeller,
-    Unlabelled,
-    labels_by_name,
-    labels_of_list,
-    read_class_names,
-    read_class_titles,
-)
-from transforms.planning.lists import SubsetFile, SubsetList, read_subset_list
-from transforms.planning.order import order_keys
-from transforms.planning.selection import Selection
-from transforms.planning.spec import ShardSpec
+from typing import TYPE_CHECKING
+
+from transforms.doors import lazy
+
+if TYPE_CHECKING:
+    from transforms.planning.completeness import StatedNumbers
+    from transforms.planning.counts import shard_ends
+    from transforms.planning.cuts import SplitOptions
+    from transforms.planning.label_files import LabelFile, LabelFormat, read_label_file
+    from transforms.planning.labels import (
+        UNLABELLED,
+        LabelByContainer,
+        LabelByName,
+        Labeller,
+        Unlabelled,
+        labels_by_name,
+        labels_of_list,
+        read_class_names,
+        read_class_titles,
+    )
+    from transforms.planning.lists import SubsetFile, SubsetList, read_subset_list
+    from transforms.planning.order import order_keys
+    from transforms.planning.selection import Selection
+    from transforms.planning.spec import ShardSpec
+else:
+    __getattr__ = lazy(__name__)
 
 __all__ = [
     "UNLABELLED",

@@ -16,7 +16,7 @@ a word.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -124,7 +124,9 @@ def read_label_file(
             "get the file again, or say with labels.images how many it should have."
         )
     columns = [list(found), list(found.values())]
-    return LabelByName(pa.table(columns, schema=LABEL_SCHEMA), labels.file)
+    return LabelByName(
+        pa.table(columns, schema=LABEL_SCHEMA), labels.file, tuple(class_names)
+    )
 
 
 _Labels = Iterator[tuple[str, int]]  # names of images and their labels
@@ -133,14 +135,16 @@ _Labels = Iterator[tuple[str, int]]  # names of images and their labels
 def _read_classes(
     lines: list[str], labels: LabelFile, numbers: Mapping[str, int]
 ) -> _Labels:
+    numbered = _numbering(labels)
     for line, name in enumerate(lines, 1):  # an empty one too: it shifts the rest
-        yield _numbered(labels, line), _label_of(name, line, numbers)
+        yield numbered(line), _label_of(name, line, numbers)
 
 
 def _read_devkit(
     lines: list[str], labels: LabelFile, numbers: Mapping[str, int]
 ) -> _Labels:
     classes = _read_map(str(labels.map))
+    numbered = _numbering(labels)
     for line, number in enumerate(lines, 1):
         if not _NUMBER.fullmatch(number):
             raise LabelError(f"line {line:,}, '{printable(number)}', is no number.")
@@ -149,7 +153,7 @@ def _read_devkit(
                 f"line {line:,} has the number {int(number):,}, which {labels.map} "
                 f"does not have: its go from {min(classes):,} to {max(classes):,}."
             )
-        yield _numbered(labels, line), _label_of(classes[int(number)], line, numbers)
+        yield numbered(line), _label_of(classes[int(number)], line, numbers)
 
 
 def _read_caffe(lines: list[str], _: LabelFile, numbers: Mapping[str, int]) -> _Labels:
@@ -194,10 +198,12 @@ _READERS: Final = {
 }
 
 
-def _numbered(labels: LabelFile, number: int) -> str:
-    """Returns the name of an image that goes by its number."""
-    before, width, behind = _PATTERN.fullmatch(labels.names or "").groups()  # type: ignore[union-attr]
-    return f"{before}{number:0{width or 1}d}{behind}"
+def _numbering(labels: LabelFile) -> Callable[[int], str]:
+    """Returns what gives the name of an image that goes by its number."""
+    found = _PATTERN.fullmatch(labels.names or "")
+    assert found is not None, "LabelFile refuses other names"
+    before, width, after = found.groups()
+    return f"{before}{{:0{width or 1}d}}{after}".format
 
 
 def _label_of(name: str, line: int, numbers: Mapping[str, int]) -> int:

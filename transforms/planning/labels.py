@@ -7,9 +7,9 @@ position and shifts every label behind a missing image, without a word.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -49,7 +49,7 @@ class LabelByContainer:
     """Labels images with the class their inner tar or folder is named after.
 
     Where it has no name, or one that is no WordNet id, the names of the images decide,
-    which begin with their class.
+    which end with their class, as on the hub, or begin with it.
 
     Attributes:
         class_names: The name of class ``i`` at position ``i``.
@@ -65,7 +65,12 @@ class LabelByContainer:
         """
         name = table.container.name
         if name not in self.class_names:
-            told = labels_by_name(table.members["name"], self.class_names)
+            own = table.members["class_name"].combine_chunks()
+            classes = pc.index_in(own, pa.array(self.class_names, pa.string()))
+            told = pc.coalesce(
+                classes.cast(pa.int64()),
+                labels_by_name(table.members["name"], self.class_names),
+            )
             if not _WNID.fullmatch(name) and not told.null_count:
                 found: npt.NDArray[np.int64] = told.to_numpy()
                 return found
@@ -91,16 +96,37 @@ class LabelByName:
         listed: Rows of ``LABEL_SCHEMA``. A table, not a mapping: every worker has a
             copy, and a mapping of 50,000 names takes ten times the memory.
         source: Where the list comes from, for messages.
+        class_names: The name of class ``i`` at position ``i``, where folders and file
+            names that give another class than the list are an error; else empty.
     """
 
     listed: pa.Table
     source: str
+    class_names: tuple[str, ...] = ()
+
+    def __reduce__(
+        self,
+    ) -> tuple[Callable[..., Self], tuple[bytes, str, tuple[str, ...]]]:
+        """Pickles the list compressed, a fifteenth: Beam copies it for each bundle."""
+        sink = pa.BufferOutputStream()
+        options = pa.ipc.IpcWriteOptions(compression="zstd")
+        with pa.ipc.new_stream(sink, LABEL_SCHEMA, options=options) as stream:
+            stream.write_table(self.listed)
+        packed = sink.getvalue().to_pybytes()
+        return self._unpickle, (packed, self.source, self.class_names)
+
+    @classmethod
+    def _unpickle(
+        cls, packed: bytes, source: str, class_names: tuple[str, ...]
+    ) -> Self:
+        return cls(pa.ipc.open_stream(packed).read_all(), source, class_names)
 
     def labels(self, table: MemberTable) -> npt.NDArray[np.int64]:
         """Returns each member's listed label.
 
         Raises:
-            LabelError: A member is not in the list.
+            LabelError: A member is not in the list, or lies in the folder of another
+                class.
         """
         names = table.members["name"]
         listed = self.listed.combine_chunks()
@@ -112,8 +138,36 @@ class LabelByName:
                 f"label in {self.source}: {sample(unknown)}. Is it the archive of the "
                 f"{table.archive.split} split?"
             )
-        labels: npt.NDArray[np.int64] = listed["label"].take(rows).to_numpy()
-        return labels
+        labels = listed["label"].take(rows)
+        self._check_classes(table, labels)
+        found: npt.NDArray[np.int64] = labels.to_numpy()
+        return found
+
+    def _check_classes(self, table: MemberTable, labels: pa.Array) -> None:
+        """Raises LabelError where an archive puts images into another class."""
+        own = table.members["class_name"].combine_chunks()
+        stated = pc.if_else(pc.equal(own, ""), table.container.name, own)
+        classes = pc.index_in(stated, pa.array(self.class_names, pa.string()))
+        differ = pc.fill_null(pc.not_equal(classes.cast(pa.int64()), labels), False)
+        count = pc.sum(differ).as_py()
+        if not count:
+            return
+        shown = [
+            f"{name} {given} instead of {self.class_names[label]}"
+            for name, given, label in zip(
+                table.members["name"].filter(differ).slice(0, 5).to_pylist(),
+                stated.filter(differ).slice(0, 5).to_pylist(),
+                labels.filter(differ).slice(0, 5).to_pylist(),
+                strict=True,
+            )
+        ]
+        split = table.archive.split
+        raise LabelError(
+            f"{table.archive.file.uri} gives {count:,} images of the {split} split "
+            f"another class than {self.source}: {sample(shown, total=count)}. Sort "
+            f"them again, or pass --set splits.{split}.labels=container to take the "
+            "classes that it gives."
+        )
 
 
 @dataclass(frozen=True, slots=True)

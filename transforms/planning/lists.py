@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from transforms import storage
+from transforms.archives import image_name
 from transforms.errors import BuildError, ConfigError, SubsetError, printable
 
 MOST_BYTES: Final = 1 << 29  # some 20 million names
@@ -72,7 +73,6 @@ def decode_list(data: bytes, source: str, error: type[BuildError]) -> str:
 _SEPARATORS: Final = re.compile(r"[\s,]+")
 _NUMBER: Final = re.compile(r"-?\d{1,18}", re.ASCII)
 _WNID: Final = re.compile(r"n\d{8}", re.ASCII)
-_FOREIGN: Final = re.compile(r'["\\]')
 
 # What spreadsheets and scripts call their columns, without _, - and spaces.
 _COLUMNS: Final = frozenset(
@@ -131,15 +131,18 @@ def parse_subset_list(
     lines: dict[str, int] = {}
     labels: list[int | None] = []
     for number, line in enumerate(text.splitlines(), 1):
+        line = line.replace("\\", "/")  # as Windows has it
         columns = [column for column in _SEPARATORS.split(line.strip()) if column]
         if not columns:
             continue
         folder, _, name = columns[0].rpartition("/")
+        known = image_name(name)
+        name = known.name if known else name
         label = _label_of(columns[1], numbers) if len(columns) == 2 else None
         if (
             not name
             or len(columns) > 1 + (label is not None)
-            or _FOREIGN.search(line)
+            or '"' in line
             or _is_class(name, numbers)
             or (not lines and _is_header(columns))
         ):
@@ -194,8 +197,6 @@ def _describe(
     """Returns a sentence on what a line looks like that is none of a list."""
     if '"' in line:
         return " It has quotes, as spreadsheets write them: take them out."
-    if "\\" in line:
-        return " It looks like a path of Windows: write / in place of \\."
     if first and _is_header(columns):
         return " It looks like a header: take it out."
     if len(columns) == 1:

@@ -70,6 +70,8 @@ LISTED_SCHEMA: Final = pa.schema(
 
 # A partition is gathered by one worker: of a million rows, 70 MB.
 _ROWS_PER_PARTITION: Final = 1_000_000
+# A folder's size is not known before it is listed.
+_IMAGES_OF_A_FOLDER: Final = 2 * _ROWS_PER_PARTITION
 # Few datasets have smaller images on average; their partitions are larger.
 _BYTES_PER_IMAGE: Final = 64 << 10
 # An element between two steps: 4 MB.
@@ -135,7 +137,10 @@ def partition_count(archives: Iterable[Archive], listed: int | None) -> int:
         archives: The archives of the split.
         listed: Number of names of its subset; None for all images.
     """
-    images = [archive.file.size // _BYTES_PER_IMAGE for archive in archives]
+    images = [
+        archive.file.size // _BYTES_PER_IMAGE or _IMAGES_OF_A_FOLDER
+        for archive in archives
+    ]
     if listed is not None:
         images = [min(number, listed) for number in images]
     return max(1, -(-sum(images) // _ROWS_PER_PARTITION))

@@ -98,7 +98,7 @@ def _is_of_no_class(selected: SelectedTable, labeller: Labeller) -> int:
     """Returns 1 for a container that was passed over, whose class is not known."""
     return int(
         isinstance(labeller, LabelByContainer)
-        and not selected.members.num_rows
+        and selected.indexed > selected.members.num_rows == 0
         and selected.container.name not in labeller.class_names
     )
 

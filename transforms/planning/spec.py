@@ -1,13 +1,13 @@
 """A shard spec: which images become one shard, in order."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 import pyarrow as pa
 
-from transforms.archives import MEMBER_SCHEMA, Archive
-from transforms.formats import SplitCounts
+from transforms.archives import MEMBER_SCHEMA, Archive, Place
+from transforms.formats import Source, SplitCounts
 
 SHARD_SCHEMA: Final = pa.schema(
     [
@@ -42,3 +42,14 @@ class ShardSpec:
     files: Mapping[str, int] = field(default_factory=dict)
     counts: SplitCounts = field(default_factory=SplitCounts)
     split_members: int = 0
+
+    def sources(self) -> Iterator[tuple[Source, Place]]:
+        """Yields the images in order, and where each lies among the archives."""
+        columns = self.members.to_pydict()
+        places = map(Place, *(columns[field] for field in Place._fields))
+        uris = [archive.file.uri for archive in self.archives]
+        for name, label, place in zip(
+            columns["name"], columns["label"], places, strict=True
+        ):
+            archive, file, offset, size, detail = place
+            yield Source(name, label, uris[archive], offset, size, file, detail), place

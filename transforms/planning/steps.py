@@ -281,12 +281,6 @@ def _lay_out(
             f"{counts.missing:,}",
             sample(list(layout.first_missing), total=counts.missing),
         )
-    _LOGGER.info(
-        "%s: %s examples in %d shards",
-        split,
-        f"{layout.examples:,}",
-        len(layout.ends),
-    )
     return split, layout
 
 

@@ -1,7 +1,7 @@
 """Builds one shard from its spec: the unit of work, of publication and of retry.
 
 Each image is read and treated once for all formats. A file appears under its name whole
-or not at all; behind the files of a format appears a report, as the proof that they are
+or not at all. A report appears after the files of a format, as the proof that they are
 there. An image that is rejected is reported too: whether the dataset can do without it
 is decided when all shards are there.
 """
@@ -35,7 +35,7 @@ def build_shard(
     Args:
         spec: What to write.
         output: Where and how.
-        watched_at: Address that its progress is sent to; empty for none.
+        watched_at: Address that its progress is sent to; see ``shards.progress``.
 
     Raises:
         StorageError: A member can't be read, or the shard can't be written.
@@ -51,7 +51,7 @@ def build_shard(
     return replace(
         there[-1],
         files={name: files[name] for name in output.formats},
-        counts=spec.counts,  # an earlier run may have been given other numbers
+        counts=spec.counts,  # an earlier run may have had other numbers
     )
 
 
@@ -76,7 +76,7 @@ def _write_shard(
 ) -> ShardReport:
     for name in formats:
         storage.make_directory(output.places.reports(name))
-        if output.overwrite:  # from here on what is being replaced is not complete
+        if output.overwrite:  # from here on the dataset that is replaced is incomplete
             storage.remove(output.places.mark(name))
     shards = [
         _ShardFiles(
@@ -131,7 +131,7 @@ def _files(
     ends = shard_ends(spec.members.num_rows, files)
     return [
         (
-            FORMATS[format_name].file_name(
+            FORMATS[format_name].codec.file_name(
                 output.places.dataset,
                 spec.split,
                 spec.index * files + position,
@@ -179,7 +179,7 @@ class _ShardFiles:
         self._open.__exit__(kind, error, trace)
 
     def published(self) -> tuple[FileFacts, ...]:
-        """Returns what there is to say of the files, once all are there."""
+        """Returns the facts of the files, once all are published."""
         return tuple(
             FileFacts(
                 name, file.publication.tell(), examples, file.publication.sha256()
@@ -192,7 +192,7 @@ class _ShardFiles:
     def _open_next(self) -> None:
         name, self._left = self.planned[len(self._written)]
         self._written.append(0)
-        file = FORMATS[self.format_name].publish(
+        file = FORMATS[self.format_name].codec.publish(
             storage.join(self.directory, name), self.schema
         )
         self._files.append(self._open.enter_context(file))
@@ -228,12 +228,12 @@ def _finished_report(
     for file, then in zip(report.files[format_name], published, strict=True):
         uri = storage.join(output.places.directory(format_name), file.name)
         if not storage.exists(uri):
-            _LOGGER.warning("%s has disappeared: it is built anew.", uri)
+            _LOGGER.warning("%s has disappeared: it is built again.", uri)
             return None
         now = storage.file_info(uri)
-        # A file that nobody touched is not read; one that was moved here is.
+        # A file that was not touched is not read again; one that was moved here is.
         if now != then and (now.size, storage.sha256(uri)) != (file.size, file.sha256):
-            _LOGGER.warning("%s is not as it was written: it is built anew.", uri)
+            _LOGGER.warning("%s is not as it was written: it is built again.", uri)
             return None
     return report
 

@@ -1,6 +1,6 @@
-"""What a build would come to: counted from its plan, timed on a few of its images.
+"""Estimates a build: counts its plan, and times a few of its images.
 
-Nothing is written. What is found leaves the pipeline as counters, by split.
+Nothing is written. The results leave the pipeline as counters, by split.
 """
 
 import time
@@ -18,7 +18,7 @@ _SECONDS: Final = 2.0  # for a split, about
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What treating a few images of a shard took.
+    """The cost of treating a few images of a shard.
 
     Attributes:
         images: Their number.

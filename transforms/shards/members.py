@@ -14,7 +14,7 @@ from functools import cache
 from itertools import islice
 from typing import Final
 
-from transforms.archives import Place, open_members
+from transforms.archives import open_members
 from transforms.formats import Example, Source
 from transforms.images import (
     ImagePolicy,
@@ -36,7 +36,7 @@ class Accepted:
 
     Attributes:
         example: The record.
-        observation: What is seen of it.
+        observation: Its part of the statistics.
     """
 
     example: Example
@@ -61,7 +61,7 @@ class Rejected:
 def treated_members(
     spec: ShardSpec, policy: ImagePolicy, *, with_pixels: bool
 ) -> Iterator[Accepted | Rejected]:
-    """Yields what becomes of each of a shard's members, in order.
+    """Yields the result of treating each of a shard's members, in order.
 
     Args:
         spec: The shard.
@@ -92,15 +92,11 @@ def treated_members(
 
 def _read_members(spec: ShardSpec) -> Iterator[tuple[Source, bytes]]:
     """Yields the shard's members in order."""
-    columns = spec.members.to_pydict()
-    places = list(map(Place, *(columns[field] for field in Place._fields)))
-    uris = [archive.file.uri for archive in spec.archives]
-    rows = zip(columns["name"], columns["label"], places, strict=True)
+    images = list(spec.sources())
     with open_members(spec.archives) as members:
-        images = zip(rows, members.read_all(places), strict=True)
-        for (name, label, place), data in images:
-            archive, file, offset, size, detail = place
-            yield Source(name, label, uris[archive], offset, size, file, detail), data
+        everything = members.read_all([place for _, place in images])
+        for (source, _), data in zip(images, everything, strict=True):
+            yield source, data
 
 
 def _treat_all(
@@ -126,7 +122,7 @@ def _treat(
         warnings=treated.warnings,
         pixels=sample_pixels(image) if with_pixels else None,
     )
-    return Accepted(Example(source.name, image, source.label), observation)
+    return Accepted(source.example(image), observation)
 
 
 @cache

@@ -19,6 +19,8 @@ class ShardOutput:
         pixels: Whether statistics cover the pixels too, which takes decoding.
         overwrite: Whether what is complete in a directory of these formats goes.
         checks_space: Whether free space is compared with what is going to be written.
+        overwrite: Whether finished datasets in the directories of these formats are
+            replaced.
     """
 
     places: Places

@@ -1,9 +1,9 @@
-"""Reports how far a shard is to whoever listens, without waiting for them.
+"""Sends the progress of a shard to the command, without waiting for it.
 
-A worker on the machine of the command sends small datagrams to a Unix socket, each with
-all that is known of one shard so far: one that is lost is made good by the next. Each
-says how large the split is, so the first one of a split gives its total. No result
-depends on them. Where nobody listens, nothing is sent.
+A worker on the machine of the command sends small datagrams to a Unix socket. Each has
+the whole state of one shard, so a lost one does not matter, and the size of its split,
+so that the first one gives the total. No result depends on them. Without a listener
+nothing is sent.
 """
 
 import json
@@ -51,14 +51,18 @@ class ShardProgress:
 class ShardMeter:
     """Counts a shard's members as they are written, and reports now and then."""
 
-    def __init__(self, address: str, progress: ShardProgress) -> None:
-        """Begins with what is known of the shard.
+    def __init__(
+        self, address: str, progress: ShardProgress, interval: float = _INTERVAL
+    ) -> None:
+        """Reports the shard as it begins.
 
         Args:
             address: Path of the socket that is listened to; empty for none.
             progress: How far the shard is.
+            interval: Least seconds between two datagrams.
         """
         self._address = address
+        self._interval = interval
         self._progress = progress
         self._reported = 0.0
         self._report()
@@ -76,7 +80,7 @@ class ShardMeter:
         progress.rejected += rejected
         if progress.done % _LOOK_EVERY == 0:
             now = time.monotonic()
-            if now - self._reported >= _INTERVAL:
+            if now - self._reported >= self._interval:
                 self._reported = now
                 self._report()
 

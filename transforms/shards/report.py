@@ -1,8 +1,7 @@
-"""What became of a shard, and how that is kept until all shards are there.
+"""The report of a shard, and how it is stored until all shards are there.
 
-A stored report is believed as a whole or not at all: it says of which format it is,
-which statistics it has, and its own hash. A report of another program is not used, and
-its shard is built again.
+A stored report has the version of its format, the kinds of its statistics, and its own
+hash. Where one of these differs, the report is not used and its shard is built again.
 """
 
 import hashlib
@@ -22,7 +21,7 @@ FORMAT: Final = 3  # raise it when a stored report gets or loses a field
 
 @dataclass(frozen=True, slots=True)
 class ShardReport:
-    """What became of a shard.
+    """The result of building a shard.
 
     Attributes:
         split: The split it belongs to.
@@ -53,9 +52,9 @@ def encode_report(
     """Returns a report as it is stored.
 
     Args:
-        report: What became of the shard.
+        report: The report.
         fingerprint: A hash of what its bytes depend on.
-        published: Its files, as they were when they had just been published.
+        published: The state of its files just after they were published.
     """
     document = {each.name: getattr(report, each.name) for each in fields(report)}
     document["statistics"] = to_json(report.statistics)
@@ -67,10 +66,10 @@ def encode_report(
 def decode_report(
     data: bytes, fingerprint: str
 ) -> tuple[ShardReport, list[FileInfo]] | None:
-    """Returns a stored report, and its files as they were just published.
+    """Returns a stored report, and the state of its files just after publication.
 
-    None where the report is damaged, of another format, with other statistics, or of
-    something else than the fingerprint's.
+    None where the report is damaged, has another format version, other statistics or
+    another fingerprint.
     """
     try:
         found = json.loads(data)

@@ -18,7 +18,7 @@ from transforms.shards.space import planned_bytes, require_space
 
 @dataclass
 class EstimateBuild(beam.PTransform):  # type: ignore[misc]
-    """Counts what a plan comes to, and samples the first shard of each split.
+    """Counts what is planned, and samples the first shard of each split.
 
     Attributes:
         output: Where shards would go and what they would be.
@@ -60,7 +60,7 @@ class BuildShards(beam.PTransform):  # type: ignore[misc]
 
     Attributes:
         output: Where shards go and what they are.
-        watched_at: Address that their progress is sent to; empty for none.
+        watched_at: Address that progress is sent to; empty for none.
     """
 
     output: ShardOutput

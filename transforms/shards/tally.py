@@ -1,4 +1,4 @@
-"""What all shards together came to: the reports of the shards, added up and checked."""
+"""The reports of all shards, added up and checked."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ ReadSource = Callable[[Source], bytes]
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What became of a dataset's images.
+    """The result of building all shards.
 
     Attributes:
         wanted: Number of images that were selected.
@@ -40,7 +40,7 @@ class Tally:
 def add_up(
     splits: Iterable[str], formats: Iterable[str], reports: Iterable[ShardReport]
 ) -> Tally:
-    """Returns what the shards came to.
+    """Returns the sum of the shards' reports.
 
     Args:
         splits: The splits that there should be, in order.
@@ -48,7 +48,7 @@ def add_up(
         reports: One of each shard, in any order.
 
     Raises:
-        BuildError: An image is neither written nor rejected.
+        BuildError: An image was neither written nor rejected.
         StorageError: A shard has no report.
     """
     reports = sorted(reports, key=lambda report: report.index)

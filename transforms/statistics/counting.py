@@ -2,9 +2,9 @@
 
 A shard's images are observed one by one and summarised in bulk; the summaries of the
 shards add up to that of the split. Only whole numbers are kept, so that neither the
-order of adding nor the cut into shards can reach the result: a mean is a quotient that
-is taken when the document is made. What is not whole is counted in small parts of its
-unit (``QUANTITIES``).
+order of adding nor the cut into shards changes the result: a mean is a quotient that is
+taken when the document is made. A quantity that is not whole is counted in small parts
+of its unit (``QUANTITIES``).
 """
 
 from collections import Counter
@@ -85,7 +85,7 @@ class Statistics:
         example_bytes: Sum of their lengths as serialised tf.train.Examples.
         labels: Number of images by label.
         histograms: The distribution of each of ``QUANTITIES``; images whose header
-            does not tell their size are in ``image_kib`` alone.
+            does not give their size are in ``image_kib`` alone.
         counts: Number of images by name, for each of ``COUNTED``.
         extremes: Up to twelve images for each of ``EXTREMES``, the furthest first,
             equal ones by name.
@@ -110,15 +110,20 @@ class Statistics:
 class StatisticsBuilder:
     """Collects the observations of a shard; for one thread at a time."""
 
-    def __init__(self) -> None:
-        """Begins with no image."""
+    def __init__(self, batch: int = _BATCH) -> None:
+        """Begins with no image.
+
+        Args:
+            batch: Most observations that are kept to be summarised at once.
+        """
+        self._batch = batch
         self._observations: list[Observation] = []
         self._parts: list[Statistics] = []
 
     def add(self, observation: Observation) -> None:
         """Counts an image."""
         self._observations.append(observation)
-        if len(self._observations) == _BATCH:
+        if len(self._observations) == self._batch:
             self._parts.append(summarize(self._observations))
             self._observations.clear()
 
@@ -227,9 +232,9 @@ def merge(parts: Iterable[Statistics]) -> Statistics:
 
 
 def kinds() -> dict[str, Any]:
-    """Returns which statistics there are, by which stored ones are known to be these.
+    """Returns which statistics there are; stored ones have to be the same.
 
-    Stored ones of other kinds can't be merged with those that are made now.
+    Those of other kinds cannot be merged with those that are made now.
     """
     return {
         "quantities": {name: item.parts for name, item in QUANTITIES.items()},

@@ -35,7 +35,7 @@ def statistics_document(
 
 
 def _split(statistics: Statistics) -> dict[str, Any]:
-    """Returns a split's statistics in the units of people."""
+    """Returns a split's statistics in the units that the document has."""
     pixels = statistics.pixels
     return {
         "examples": statistics.examples,

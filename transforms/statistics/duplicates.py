@@ -29,6 +29,8 @@ HASHES: Final = pa.schema(
         pa.field("detail", pa.string()),
     ]
 )
+# What is kept of a source: where an image lies, and its label.
+_KEPT: Final = tuple(each.name for each in fields(Source) if each.name in HASHES.names)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -69,11 +71,11 @@ class DuplicateGroup:
 
 
 # Sorts as comparing occurrences would, in a fraction of the time.
-_PLACE: Final = attrgetter("split", *(f"source.{each.name}" for each in fields(Source)))
+_PLACE: Final = attrgetter("split", *(f"source.{name}" for name in _KEPT))
 
 
 def content_hash(data: bytes) -> bytes:
-    """Returns the hash by which images are told apart, 16 bytes."""
+    """Returns the hash by which images are compared, 16 bytes."""
     return xxhash.xxh3_128_digest(data)
 
 
@@ -117,7 +119,7 @@ def find_duplicates(hashes: Mapping[str, pa.Table]) -> list[DuplicateGroup]:
     for split, table in hashes.items():
         rows = table.filter(pc.is_in(table["digest"], value_set=repeated))
         columns = rows.to_pydict()
-        sources = map(Source, *(columns[each.name] for each in fields(Source)))
+        sources = map(Source, *(columns[name] for name in _KEPT))
         for digest, source in zip(columns["digest"], sources, strict=True):
             groups.setdefault(digest, []).append(Occurrence(split, source))
     found = [

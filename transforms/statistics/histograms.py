@@ -57,7 +57,7 @@ def upper_end(lower: int) -> int:
 
 
 def histogram_document(item: Histogram, parts: int) -> dict[str, Any]:
-    """Returns a histogram for JSON, its numbers divided into the unit of people.
+    """Returns a histogram for JSON, in the unit that the document has.
 
     Args:
         item: The histogram.

@@ -19,7 +19,7 @@ class Quantity:
         title: What it is, in words.
         unit: Its unit, in words.
         values: Gives it, in parts, from images' widths, heights and bytes.
-        shaped: Whether it needs width and height, which not every header tells.
+        shaped: Whether it needs width and height, which not every header gives.
     """
 
     parts: int
@@ -48,11 +48,17 @@ QUANTITIES: Final = {
     ),
 }
 
-# What is counted by name.
-COUNTED: Final = (
-    *("encodings", "modes", "subsamplings", "qualities", "orientations"),
-    *("progressive", "warnings", "repaired"),
-)
+# What is counted by name, with its title.
+COUNTED: Final = {
+    "encodings": "File format",
+    "modes": "Colour mode",
+    "subsamplings": "Chroma subsampling",
+    "qualities": "JPEG quality",
+    "orientations": "EXIF orientation",
+    "progressive": "Scans of JPEGs",
+    "warnings": "Warnings",
+    "repaired": "Repaired",
+}
 
 # Extreme images: by which quantity, and whether the lowest (1) or the highest (-1).
 EXTREMES: Final = {

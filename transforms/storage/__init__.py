@@ -1,41 +1,57 @@
 """Read byte ranges and publish files whole, on disks and object storage."""
 
-from transforms.storage.backend import Entry, FileInfo, FilesReader, RangeReader, Sink
-from transforms.storage.claims import exclusive, sweep
-from transforms.storage.files import (
-    base_name,
-    exists,
-    file_info,
-    free_bytes,
-    hash_file,
-    is_local,
-    is_unfinished,
-    join,
-    list_entries,
-    list_names,
-    local_copy,
-    make_directory,
-    open_file,
-    open_files,
-    open_reader,
-    publish,
-    publish_bytes,
-    publish_staged,
-    read_bytes,
-    read_json,
-    remove,
-    remove_tree,
-    sha256,
-)
-from transforms.storage.leases import release_all
-from transforms.storage.locks import stop_writing
-from transforms.storage.publication import Pieces, Publication
-from transforms.storage.uris import absolute, is_absolute, short_names
+from typing import TYPE_CHECKING
+
+from transforms.doors import lazy
+
+if TYPE_CHECKING:
+    from transforms.storage.backend import (
+        Entry,
+        FileInfo,
+        FilesReader,
+        Part,
+        RangeReader,
+        Sink,
+    )
+    from transforms.storage.claims import exclusive, sweep
+    from transforms.storage.direct import stop_writing
+    from transforms.storage.files import (
+        base_name,
+        exists,
+        file_info,
+        free_bytes,
+        hash_file,
+        is_local,
+        is_unfinished,
+        join,
+        list_entries,
+        list_folders,
+        list_names,
+        local_copy,
+        make_directory,
+        open_file,
+        open_files,
+        open_reader,
+        publish,
+        publish_bytes,
+        publish_staged,
+        read_bytes,
+        read_json,
+        remove,
+        remove_tree,
+        sha256,
+    )
+    from transforms.storage.leases import release_all
+    from transforms.storage.publication import Pieces, Publication
+    from transforms.storage.uris import absolute, is_absolute, short_names
+else:
+    __getattr__ = lazy(__name__)
 
 __all__ = [
     "Entry",
     "FileInfo",
     "FilesReader",
+    "Part",
     "Pieces",
     "Publication",
     "RangeReader",
@@ -52,6 +68,7 @@ __all__ = [
     "is_unfinished",
     "join",
     "list_entries",
+    "list_folders",
     "list_names",
     "local_copy",
     "make_directory",

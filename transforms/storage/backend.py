@@ -1,4 +1,4 @@
-"""What every kind of storage offers, and the values it deals in."""
+"""The interface of every kind of storage, and the values in it."""
 
 import secrets
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ UNFINISHED_SUFFIX: Final = ".unfinished"
 
 @dataclass(frozen=True, slots=True)
 class FileInfo:
-    """Names one state of one file.
+    """Identifies one state of one file.
 
     Attributes:
         uri: Absolute path, or URI.
@@ -47,22 +47,36 @@ class Entry(NamedTuple):
     generation: str
 
 
-class FilesReader(Protocol):
-    """Reads whole, small files; may be shared by threads.
+class Part(NamedTuple):
+    """Names bytes of a file; those of all of it, most often.
 
     Attributes:
-        ahead: How many files are worth announcing at a time.
+        file: The file, as it was listed.
+        offset: Of the first byte.
+        size: Number of bytes.
+    """
+
+    file: FileInfo
+    offset: int
+    size: int
+
+
+class FilesReader(Protocol):
+    """Reads many files, of each a part or all of it; may be shared by threads.
+
+    Attributes:
+        ahead: How many parts are worth announcing at a time.
     """
 
     @property
     def ahead(self) -> int: ...  # noqa: D102
 
-    def prefetch(self, files: Sequence[FileInfo]) -> None:
-        """Announces files, each of which is going to be read soon."""
+    def prefetch(self, parts: Sequence[Part]) -> None:
+        """Announces parts, each of which is going to be read soon."""
         ...
 
-    def read(self, file: FileInfo) -> bytes:
-        """Returns the bytes of a file that is still as ``file`` says.
+    def read(self, part: Part) -> bytes:
+        """Returns bytes of a file that is still as it was listed.
 
         Raises:
             StorageError: It has changed, is gone, or cannot be read.
@@ -89,18 +103,18 @@ class RangeReader(Protocol):
         ...
 
     def read_many(self, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
-        """Returns the bytes of each (offset, size), read at once where that helps."""
+        """Returns the bytes of each (offset, size), read together if that is faster."""
         ...
 
     def prefetch(self, ranges: Sequence[tuple[int, int]]) -> None:
-        """Announces ranges, each of which is going to be read soon, by itself."""
+        """Announces ranges that are going to be read soon, one by one."""
         ...
 
     def next_data(self, offset: int) -> int:
         """Returns an offset at or after the given one, before which are only zeros.
 
-        A file system may know of holes without reading them; the offset itself is
-        always right, and the file's length where nothing but a hole follows.
+        A file system may record holes, so that they need not be read. The given offset
+        is always a valid answer; so is the file's length if only a hole follows.
         """
         ...
 
@@ -113,12 +127,12 @@ class Sink(Protocol):
     """A file that is being written front to back."""
 
     def write(self, data: Buffer, /) -> int:
-        """Appends bytes, which may be written over afterwards; returns their number."""
+        """Appends bytes, whose buffer may be reused then; returns their number."""
         ...
 
 
 class Backend(Protocol):
-    """One kind of storage; a module is one. All raise StorageError where they fail."""
+    """One kind of storage, implemented by a module. Failures raise StorageError."""
 
     def file_info(self, uri: str) -> FileInfo:
         """Returns what identifies the present state of a file that is there."""
@@ -129,11 +143,11 @@ class Backend(Protocol):
         ...
 
     def open_reader(self, file: FileInfo) -> RangeReader:
-        """Opens a file, which is as ``file`` says, for range reads."""
+        """Opens a file, which is still as ``file`` says, for range reads."""
         ...
 
     def open_files(self, directory: str) -> FilesReader:
-        """Opens the files below a directory, at any depth, to be read whole."""
+        """Opens the files below a directory, at any depth."""
         ...
 
     def open_file(self, uri: str) -> AbstractContextManager[BinaryIO]:
@@ -143,8 +157,8 @@ class Backend(Protocol):
     def publish(self, uri: str) -> AbstractContextManager[Sink]:
         """Opens a file for writing that appears, whole, when the block ends.
 
-        Where the block raises, nothing appears. A file of that name is replaced at
-        once; of two writers the last one to end wins.
+        If the block raises, nothing appears. A file of that name is replaced
+        atomically; of two writers the last one to end wins.
         """
         ...
 
@@ -159,45 +173,49 @@ class Backend(Protocol):
         """
         ...
 
+    def list_folders(self, directory: str) -> list[str]:
+        """Returns the names of the directories in one, in any order; links followed."""
+        ...
+
     def make_directory(self, uri: str) -> None:
         """Makes a directory and its parents where the storage has directories."""
         ...
 
     def remove(self, uri: str) -> None:
-        """Removes a file if it is there."""
+        """Removes a file if it exists."""
         ...
 
     def remove_tree(self, uri: str) -> None:
-        """Removes a directory with all it holds, if it is there."""
+        """Removes a directory with everything in it, if it exists."""
         ...
 
 
 class Swapping(Protocol):
-    """Storage with small files that several processes agree about."""
+    """Storage in which several processes can agree on the content of a small file."""
 
     def swap(self, uri: str, data: bytes, generation: str) -> str | None:
-        """Writes a small file if it is still of a generation; empty for none there.
+        """Writes a small file if it still has a generation; empty for no file.
 
         Returns:
-            Its new generation; None where it is of another one, or not there.
+            Its new generation; None if it has another generation, or does not exist.
         """
         ...
 
     def discard(self, uri: str, generation: str) -> None:
-        """Removes a file if it is of a generation."""
+        """Removes a file if it has a generation."""
         ...
 
 
 def hidden_name(name: str) -> str:
-    """Returns a new name for a file that is not whole yet."""
+    """Returns a new, hidden name for a file that is not whole yet."""
     return f".{name}.{secrets.token_hex(4)}{UNFINISHED_SUFFIX}"
 
 
 def cut_off(uri: str, end: int, offset: int, size: int) -> StorageError:
-    """Returns the error to raise where a file ends before a range does."""
+    """Returns the error to raise if a file ends before a range does."""
     return StorageError(
         f"{uri} ends at byte {end:,}, but {size:,} bytes from {offset:,} were "
-        "expected. The file is truncated or has changed; get it whole and rerun."
+        "expected. The file is truncated or has changed: get it again and rerun."
     )
 
 
@@ -219,8 +237,8 @@ def require_same(file: FileInfo, size: int, generation: str) -> None:
 
 
 def has_changed(file: FileInfo, how: str) -> StorageError:
-    """Returns the error to raise where a file is not what it was."""
+    """Returns the error to raise if a file has changed."""
     return StorageError(
-        f"{file.uri} has changed since the build began: {how}. Rerun when it is at "
-        "rest."
+        f"{file.uri} has changed since the build began: {how}. Rerun when nothing "
+        "writes to it."
     )

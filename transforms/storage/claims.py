@@ -1,8 +1,7 @@
-"""Who is writing what: a run has its directory for itself, and dead runs are swept.
+"""One run for each directory, and removal of what dead runs left.
 
-A claim is a lock of the system's on an open file (``direct.claim``), so it ends with
-its process, however that ends. In object storage a lease stands for it
-(``transforms.leases``).
+A claim is a lock of the operating system on an open file (``system.claim``), so it ends
+with its process, for whatever reason. Object storage has leases instead (``leases``).
 """
 
 import os
@@ -13,17 +12,17 @@ from transforms.errors import StorageError
 from transforms.storage import files
 from transforms.storage.leases import leased
 from transforms.storage.local import explain, local_path
-from transforms.storage.locks import Claim, claim
+from transforms.storage.system import Claim, claim
 
 
 @contextmanager
 def exclusive(directory: str) -> Iterator[None]:
     """Keeps a second run out of a directory; it is free again when a run dies.
 
-    Where a local file system has no locks, nobody is kept out.
+    If a local file system has no locks, a second run is not kept out.
 
     Args:
-        directory: A directory that is there.
+        directory: An existing directory.
 
     Raises:
         StorageError: Another run has it.
@@ -44,7 +43,7 @@ def exclusive(directory: str) -> Iterator[None]:
         if claimed is Claim.THEIRS:
             raise StorageError(
                 f"Another run is writing to {directory}. Wait for it to end, or stop "
-                "it and rerun; what it has finished is kept."
+                "it and rerun; the shards that it finished are kept."
             )
         yield
     finally:
@@ -52,17 +51,17 @@ def exclusive(directory: str) -> Iterator[None]:
 
 
 def sweep(directory: str, *, ours: bool = False) -> None:
-    """Removes unpublished files whose writers are dead; there may be no directory.
+    """Removes unpublished files whose writers are dead.
 
     Args:
-        directory: Where they would be.
-        ours: Whether those go as well that somebody is writing: this process, which
-            is about to end.
+        directory: Where to look; it need not exist.
+        ours: Whether to remove also files that are being written. For a process that
+            is about to end, when only it writes there.
 
     Raises:
-        StorageError: One can't be removed.
+        StorageError: A file can't be removed.
     """
-    if not files.is_local(directory):  # nobody can tell there whose writer is dead
+    if not files.is_local(directory):  # no locks, so no sign that a writer is dead
         return
     for name in filter(files.is_unfinished, files.list_names(directory)):
         uri = files.join(directory, name)

@@ -1,9 +1,8 @@
 """Reads byte ranges and publishes files.
 
-Everything that touches a file of the user's goes through here, so that a step never
-asks where a file lies. Two rules hold for every kind of storage: a read returns
-exactly the bytes asked for or raises, and a file appears under its name whole or not
-at all.
+Every access to a user's file goes through here, so that no step depends on where a file
+lies. Two rules hold for every kind of storage: a read returns exactly the requested
+bytes or raises an error, and a file appears under its name whole or not at all.
 """
 
 import hashlib
@@ -31,8 +30,8 @@ from transforms.storage.uris import require_text
 _COPY_SIZE: Final = 1 << 20  # bytes at a time
 
 
-# The module of each scheme; a path has none. They are imported when they are first
-# used, for a client takes a second. All others are Arrow's to open or to refuse.
+# The module of each scheme; a path has no scheme. Modules are imported when they are
+# first used, because a client takes a second. Arrow opens or refuses other schemes.
 _ARROW: Final = "transforms.storage.remote.arrow"
 SCHEMES: Final[Mapping[str, str]] = {
     "": "transforms.storage.local",
@@ -42,12 +41,28 @@ SCHEMES: Final[Mapping[str, str]] = {
     "abfs": _ARROW,
     "file": _ARROW,
 }
+# The extra of this project that a scheme needs.
+_EXTRAS: Final = {"gs": "gcp"}
 
 
 def storage_of(uri: str) -> Any:
-    """Returns the module of the storage that a URI or path lies in."""
+    """Returns the module of the storage that a URI or path lies in.
+
+    Raises:
+        StorageError: The packages are missing that a scheme needs.
+    """
     scheme, found, _ = uri.partition("://")
-    return import_module(SCHEMES.get(scheme if found else "", _ARROW))
+    scheme = scheme if found else ""
+    try:
+        return import_module(SCHEMES.get(scheme, _ARROW))
+    except ModuleNotFoundError as error:
+        if scheme not in _EXTRAS:
+            raise
+        extra = f"imagenet2012-subset-beam[{_EXTRAS[scheme]}]"
+        raise StorageError(
+            f"{scheme}:// needs a package that is not installed ({error.name}). "
+            f"Install it with pip install '{extra}'."
+        ) from error
 
 
 def _backend(uri: str) -> Backend:
@@ -75,7 +90,7 @@ def exists(uri: str) -> bool:
     """Returns whether there is a file of that name.
 
     Raises:
-        StorageError: It can't be told.
+        StorageError: The storage can't answer.
     """
     return _backend(uri).exists(uri)
 
@@ -92,7 +107,7 @@ def open_reader(file: FileInfo) -> RangeReader:
 
 
 def open_files(directory: str) -> FilesReader:
-    """Opens the files below a directory, at any depth, to be read whole.
+    """Opens the files below a directory, at any depth, to read many of them.
 
     Raises:
         StorageError: The storage cannot be reached.
@@ -120,15 +135,15 @@ def read_bytes(uri: str) -> bytes:
 
 
 def read_json(uri: str) -> dict[str, Any]:
-    """Returns what a small file of JSON holds, an object.
+    """Returns the JSON object in a small file.
 
     Raises:
-        StorageError: The file can't be read, or holds something else.
+        StorageError: The file can't be read, or does not hold a JSON object.
     """
     try:
         value = json.loads(read_bytes(uri))
     except ValueError as error:
-        raise StorageError(f"{uri} is no JSON: {error}. Remove it.") from error
+        raise StorageError(f"{uri} is not JSON: {error}. Remove it.") from error
     if not isinstance(value, dict):
         raise StorageError(f"{uri} should hold a JSON object. Remove it.")
     return value
@@ -136,7 +151,7 @@ def read_json(uri: str) -> dict[str, Any]:
 
 @contextmanager
 def local_copy(uri: str) -> Iterator[str]:
-    """Gives the path of a local file with a file's bytes, for those who need one.
+    """Gives the path of a local file with the bytes of a file, copied if it is remote.
 
     Raises:
         StorageError: There is no such file, or it can't be copied.
@@ -181,6 +196,17 @@ def list_entries(directory: str) -> Iterator[Entry]:
     return _backend(directory).list_entries(directory)
 
 
+def list_folders(directory: str) -> list[str]:
+    """Returns the names of the directories in a directory, sorted.
+
+    Of many files this takes less time than ``list_entries``. Links are followed.
+
+    Raises:
+        StorageError: It cannot be listed.
+    """
+    return sorted(_backend(directory).list_folders(directory))
+
+
 def make_directory(uri: str) -> None:
     """Makes a directory and its parents where the storage has directories.
 
@@ -191,19 +217,19 @@ def make_directory(uri: str) -> None:
 
 
 def remove(uri: str) -> None:
-    """Removes a file if it is there.
+    """Removes a file if it exists.
 
     Raises:
-        StorageError: It is there and can't be removed.
+        StorageError: It exists and can't be removed.
     """
-    storage_of(uri).remove(uri)  # of any name: it may be a stranger's
+    storage_of(uri).remove(uri)  # without checking its name, which may not be ours
 
 
 def remove_tree(uri: str) -> None:
-    """Removes a directory with all it holds, if it is there.
+    """Removes a directory with everything in it, if it exists.
 
     Raises:
-        StorageError: It is there and can't be removed.
+        StorageError: It exists and can't be removed.
     """
     _backend(uri).remove_tree(uri)
 
@@ -232,17 +258,17 @@ def publish(uri: str) -> Iterator[Publication]:
 
 @contextmanager
 def publish_staged(uri: str) -> Iterator[tuple[str, Publication]]:
-    """Gives a local path to write to; what is written there is then published.
+    """Gives a local path to write to, and then publishes what was written there.
 
-    For libraries that open their files themselves. On a disk the copy costs less than
-    it saves: the staged file is gone before the system writes it there.
+    For libraries that open their files themselves. On a disk the copy costs little: the
+    staged file is removed before the system writes it to the disk.
 
     Args:
         uri: The final name; its directory exists, where the storage has directories.
 
     Yields:
-        The path of a new name, beside the final one or in the directory of temporary
-        files; and the file that is published, which is empty until the block ends.
+        The path of a new file, beside the final one or in the directory of temporary
+        files; and the file to publish, which is empty until the block ends.
 
     Raises:
         StorageError: The file can't be written.
@@ -310,7 +336,7 @@ def join(directory: str, *names: str) -> str:
 
 @contextmanager
 def _staging_path(uri: str) -> Iterator[str]:
-    """Gives a local path that nothing has, for what becomes a file, or was one."""
+    """Gives an unused local path, for a copy of a file or for one to be published."""
     if is_local(uri):
         with local.staging_path(uri) as path:
             yield path

@@ -1,11 +1,11 @@
-"""Leases: a run has a directory in object storage for itself, as long as it renews it.
+"""Leases: one run for each directory in object storage, as long as it renews its lease.
 
 Object storage has no locks that end with their process. A lease is a small object in
-the directory that says who is writing there. It is created only where there is none,
-which on gs:// the storage sees to (``Swapping``), renewed every minute, and removed
-when its run ends. Five minutes after the last renewal it counts for nothing, so that a
-dead run keeps nobody out for long; the clocks of the machines have to agree within a
-few minutes. On the machine of the dead run its lease ends at once.
+the directory that says which run writes there. It is created only if there is none
+(``Swapping``; on gs:// the service guarantees it), renewed every minute, and removed
+when its run ends. It expires five minutes after the last renewal, so a dead run does
+not block others for long; the clocks of the machines have to agree within a few
+minutes. On the machine of a dead run its lease ends at once.
 """
 
 import getpass
@@ -20,36 +20,35 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Final
 
 from transforms.errors import BuildError, StorageError, printable
 from transforms.fields import convert
-from transforms.storage import files
+from transforms.storage import files, system
 from transforms.storage.backend import Swapping
 
 NAME: Final = ".lease.json"
 
 _RENEWED_EVERY: Final = 60.0  # seconds
-_LASTS: Final = 300.0  # seconds, since it was renewed
-_PATIENCE: Final = 5.0  # seconds, with a renewal that is under way at the end
-_ATTEMPTS: Final = 5  # where it changes hands while it is looked at
+_LASTS: Final = 300.0  # seconds after the last renewal
+_PATIENCE: Final = 5.0  # seconds to wait at the end for a renewal that is under way
+_ATTEMPTS: Final = 5  # if the lease changes while it is read
 
 _LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holder:
-    """Who has a lease.
+    """The run that has a lease.
 
     Attributes:
-        run: A name of the run that no other has.
+        run: A unique name of the run.
         host: The name of its machine.
-        machine: Which start of which machine it is, and which of its containers.
-        process: The process's number there.
-        user: Whose process it is.
-        since: When the run began, in words.
-        renewed: When it last said that it lives, in seconds since 1970.
+        machine: ``system.machine()`` there.
+        process: The number of its process there.
+        user: The user that it runs as.
+        since: When the run began, as text.
+        renewed: When the lease was last renewed, in seconds since 1970.
     """
 
     run: str
@@ -61,31 +60,34 @@ class Holder:
     renewed: int
 
     def is_dead(self) -> bool:
-        """Returns whether the lease is over: by its age, or as its process is gone."""
+        """Returns whether the lease has expired, or its process here is dead."""
         if time.time() - self.renewed > _LASTS:
             return True
-        return self.machine == _machine() and not _is_running(self.process)
+        here = bool(self.machine) and self.machine == system.machine()
+        return here and not _is_running(self.process)
 
     def in_words(self) -> str:
-        """Returns who it is, and since when."""
+        """Returns the process, its user and machine, and since when it runs."""
         return printable(
             f"process {self.process} of {self.user} on {self.host}, since {self.since}"
         )
 
 
 class Lease:
-    """A directory that this process has for itself; it is renewed by a thread."""
+    """The lease of this process on a directory; a thread renews it."""
 
-    def __init__(self, directory: str) -> None:
+    def __init__(self, directory: str, renewed_every: float = _RENEWED_EVERY) -> None:
         """Takes the lease.
 
         Args:
             directory: A directory in object storage.
+            renewed_every: Seconds between two renewals.
 
         Raises:
             StorageError: Another run has it, or the storage fails.
         """
         self._directory = directory
+        self._renewed_every = renewed_every
         self._uri = files.join(directory, NAME)
         self._holder = _ourselves()
         self._generation = self._take()
@@ -95,16 +97,16 @@ class Lease:
         self._thread.start()
 
     def release(self) -> None:
-        """Removes the lease, if it is still this run's."""
+        """Removes the lease, if this run still has it."""
         self._ended.set()
         self._thread.join(_PATIENCE)
         if self._lost:
             return
-        with suppress(StorageError):  # it will end by itself
+        with suppress(StorageError):  # it will expire
             _swapping(self._uri).discard(self._uri, self._generation)
 
     def renew(self) -> bool:
-        """Says that this run lives; returns whether the lease is still its own.
+        """Renews the lease; returns whether this run still has it.
 
         Raises:
             StorageError: The storage fails.
@@ -113,7 +115,7 @@ class Lease:
         generation = _swapping(self._uri).swap(
             self._uri, _encode(holder), self._generation
         )
-        if generation is None:  # another's, or ours where an answer was lost
+        if generation is None:  # another run's, or ours if an answer was lost
             there = self._look()
             if there is None or there[1].run != self._holder.run:
                 return False
@@ -132,7 +134,7 @@ class Lease:
                 if not holder.is_dead():
                     raise self._taken(holder)
                 _LOGGER.warning(
-                    "%s: the run of %s is dead; this one goes on.",
+                    "%s: the run of %s is dead; this run takes its place.",
                     self._directory,
                     holder.in_words(),
                 )
@@ -141,10 +143,13 @@ class Lease:
             )
             if taken is not None:
                 return taken
-        raise StorageError(f"{self._uri} changes all the time. Rerun when it is alone.")
+        raise StorageError(
+            f"{self._uri} keeps changing: several runs want this directory. Start one "
+            "of them."
+        )
 
     def _look(self) -> tuple[str, Holder] | None:
-        """Returns the lease that is there, and its generation or an older one."""
+        """Returns the present lease with its generation, or an older generation."""
         for attempt in range(_ATTEMPTS):
             if not files.exists(self._uri):
                 return None
@@ -152,13 +157,13 @@ class Lease:
                 generation = files.file_info(self._uri).generation
                 data = files.read_bytes(self._uri)
                 break
-            except StorageError:  # it may have been renewed or released meanwhile
+            except StorageError:  # it may just have been renewed or released
                 if attempt + 1 == _ATTEMPTS:
                     raise
         try:
             holder = convert(Holder, json.loads(data), "", self._uri)
         except (ValueError, BuildError) as error:
-            raise StorageError(f"{self._uri} is no lease. Remove it.") from error
+            raise StorageError(f"{self._uri} is not a lease. Remove it.") from error
         assert isinstance(holder, Holder)
         return generation, holder
 
@@ -166,13 +171,13 @@ class Lease:
         age = max(time.time() - holder.renewed, 0)
         return StorageError(
             f"Another run is writing to {self._directory}: {holder.in_words()}. It "
-            f"said so {age:.0f} seconds ago. Wait for it to end, or stop it and rerun; "
-            f"what it has finished is kept. If it is dead, its lease {self._uri} ends "
-            f"in {max(_LASTS - age, 0):.0f} seconds."
+            f"renewed its lease {age:.0f} seconds ago. Wait for it to end, or stop it "
+            "and rerun; the shards that it finished are kept. If it is dead, its lease "
+            f"{self._uri} expires in {max(_LASTS - age, 0):.0f} seconds."
         )
 
     def _keep(self) -> None:
-        while not self._ended.wait(_RENEWED_EVERY):
+        while not self._ended.wait(self._renewed_every):
             try:
                 ours = self.renew()
             except StorageError as error:
@@ -181,8 +186,8 @@ class Lease:
             if not ours:
                 self._lost = True
                 _LOGGER.error(
-                    "Another run has taken %s, for this one was silent too long. This "
-                    "one ends.",
+                    "Another run has taken %s, because this one could not renew its "
+                    "lease in time. This run ends.",
                     self._directory,
                 )
                 main = threading.main_thread().ident
@@ -226,7 +231,7 @@ def _ourselves() -> Holder:
     return Holder(
         run=secrets.token_hex(8),
         host=socket.gethostname(),
-        machine=_machine(),
+        machine=system.machine(),
         process=os.getpid(),
         user=_user(),
         since=time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(now)),
@@ -237,13 +242,8 @@ def _ourselves() -> Holder:
 def _user() -> str:
     try:
         return getpass.getuser()
-    except (KeyError, OSError):  # a container's user may have no name
+    except (KeyError, OSError):  # the user of a container may have no name
         return str(os.getuid())
-
-
-def _machine() -> str:
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    return f"{boot} {os.readlink('/proc/self/ns/pid')}"
 
 
 def _is_running(process: int) -> bool:

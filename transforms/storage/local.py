@@ -1,4 +1,4 @@
-"""Local files, and what to do about the system's errors."""
+"""Local files, and advice about the errors of the operating system."""
 
 import errno
 import os
@@ -7,25 +7,29 @@ import stat
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from transforms.errors import StorageError
+from transforms.storage import system
 from transforms.storage.backend import (
     Entry,
     FileInfo,
+    Part,
     cut_off,
     has_changed,
     hidden_name,
     require_same,
 )
-from transforms.storage.direct import DirectFile, sync
-from transforms.storage.locks import claim, is_not_offered, require_running
+from transforms.storage.direct import DirectFile, require_running
+
+# A pipe would wait for its writer otherwise.
+_READ_FLAGS: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 
 
 class LocalReader:
     """Reads ranges of a local file with ``pread``."""
 
-    ahead = 16  # enough for a disk to have its queue full
+    ahead = 16  # enough to fill the queue of a disk
 
     def __init__(self, uri: str) -> None:
         """Opens the file.
@@ -41,9 +45,7 @@ class LocalReader:
             self._descriptor = os.open(uri, os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
             raise explain(error, "open", uri) from error
-        # Without this the kernel reads ahead 128 KiB at every header, which on an
-        # archive of 110 KB members means reading all of it.
-        self._advise(0, 0, os.POSIX_FADV_RANDOM)
+        system.expect_random_reads(self._descriptor)
 
     def read(self, offset: int, size: int) -> bytes:
         """Returns exactly ``size`` bytes from ``offset``, or raises StorageError."""
@@ -59,10 +61,10 @@ class LocalReader:
         return data
 
     def read_many(self, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
-        """Returns the bytes of each range; the disk looks for all of them at once.
+        """Returns the bytes of each range; the disk gets all requests at once.
 
-        Announcing a batch of cold headers before reading them is faster than sixteen
-        threads that read one each, and no thread waits for the GIL.
+        Announcing a batch of headers that are not cached, and then reading them, is
+        faster than sixteen threads that read one each, and no thread waits for the GIL.
         """
         if len(ranges) > 1:
             self.prefetch(ranges)
@@ -71,48 +73,45 @@ class LocalReader:
     def prefetch(self, ranges: Sequence[tuple[int, int]]) -> None:
         """Asks the kernel to start reading ranges into the page cache."""
         for offset, size in ranges:
-            self._advise(offset, size, os.POSIX_FADV_WILLNEED)
+            system.expect_read(self._descriptor, offset, size)
 
     def next_data(self, offset: int) -> int:
         """Returns an offset at or after the given one, before which are only zeros."""
-        try:
-            return os.lseek(self._descriptor, offset, os.SEEK_DATA)
-        except OSError as error:
-            if error.errno == errno.ENXIO:  # a hole up to the file's end
-                return max(offset, os.fstat(self._descriptor).st_size)
-            return offset  # a file system that does not know
+        return system.next_data(self._descriptor, offset)
 
     def close(self) -> None:
         """Closes the file."""
         os.close(self._descriptor)
 
-    def _advise(self, offset: int, size: int, advice: int) -> None:
-        with suppress(OSError):  # a read tells whether the file can be read
-            os.posix_fadvise(self._descriptor, offset, size, advice)
-
 
 class LocalFiles:
-    """Reads whole local files."""
+    """Reads parts of many local files; each read opens its file."""
 
     ahead = 16
 
-    def prefetch(self, files: Sequence[FileInfo]) -> None:
-        """Does nothing: to announce a file takes as long as to open it."""
+    def prefetch(self, parts: Sequence[Part]) -> None:
+        """Asks the kernel to start reading parts into the page cache."""
+        for file, offset, size in parts:
+            with suppress(OSError):  # a read reports whether the file can be read
+                descriptor = os.open(file.uri, _READ_FLAGS)
+                try:
+                    system.expect_read(descriptor, offset, size)
+                finally:
+                    os.close(descriptor)
 
-    def read(self, file: FileInfo) -> bytes:
-        """Returns the bytes of a file that is still as ``file`` says."""
+    def read(self, part: Part) -> bytes:
+        """Returns bytes of a file that is still as it was listed."""
+        file, offset, size = part
         try:
-            # A pipe of that name would wait for its writer.
-            flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
-            descriptor = os.open(file.uri, flags)
+            descriptor = os.open(file.uri, _READ_FLAGS)
         except FileNotFoundError as error:
             raise has_changed(file, "it was removed") from error
         except OSError as error:
             raise explain(error, "open", file.uri) from error
         try:
-            data = os.pread(descriptor, file.size, 0)
-            while len(data) < file.size and (
-                more := os.pread(descriptor, file.size - len(data), len(data))
+            data = os.pread(descriptor, size, offset)
+            while len(data) < size and (
+                more := os.pread(descriptor, size - len(data), offset + len(data))
             ):
                 data += more
             # Asked for last, so that no change goes unnoticed.
@@ -122,8 +121,8 @@ class LocalFiles:
         finally:
             os.close(descriptor)
         require_same(file, now.st_size, str(now.st_mtime_ns))
-        if len(data) < file.size:
-            raise cut_off(file.uri, len(data), 0, file.size)
+        if len(data) < size:
+            raise cut_off(file.uri, offset + len(data), offset, size)
         return data
 
     def close(self) -> None:
@@ -131,7 +130,7 @@ class LocalFiles:
 
 
 def explain(error: OSError, action: str, uri: str) -> StorageError:
-    """Returns the error to raise instead of an OSError, with what to do about it."""
+    """Returns the error to raise instead of an OSError, with advice."""
     match error.errno:
         case errno.ENOSPC | errno.EDQUOT:
             advice = "No space is left there. Free some, or choose another --data_dir."
@@ -143,15 +142,15 @@ def explain(error: OSError, action: str, uri: str) -> StorageError:
             advice = "A file stands where a directory is needed."
         case errno.EISDIR:
             advice = "A directory stands where a file is needed."
-        case errno.ENOTSUP | errno.ENOSYS:
-            advice = "The file system there does not offer it. Choose another one."
+        case errno.ENOTSUP | errno.EOPNOTSUPP | errno.ENOSYS:
+            advice = "The file system there cannot do that. Choose another one."
         case _:
             advice = f"The system says: {error.strerror}."
     return StorageError(f"Can't {action} {uri}. {advice}")
 
 
 def file_info(uri: str) -> FileInfo:
-    """Returns what identifies the present state of a file that is there."""
+    """Returns what identifies the present state of an existing file."""
     path = local_path(uri)
     try:
         status = path.stat()
@@ -166,7 +165,7 @@ def exists(uri: str) -> bool:
         return stat.S_ISREG(local_path(uri).stat().st_mode)
     except (FileNotFoundError, NotADirectoryError):
         return False
-    except OSError as error:  # such as a directory that may not be looked into
+    except OSError as error:  # such as a directory without permission to enter
         raise explain(error, "find", uri) from error
 
 
@@ -176,7 +175,7 @@ def open_reader(file: FileInfo) -> LocalReader:
 
 
 def open_files(directory: str) -> LocalFiles:
-    """Opens the files below a directory, to be read whole."""
+    """Opens the files below a directory, to read many of them."""
     return LocalFiles()
 
 
@@ -195,8 +194,8 @@ def open_file(uri: str) -> Iterator[BinaryIO]:
 def publish(uri: str) -> Iterator[DirectFile]:
     """Opens a file for writing that appears, whole, when the block ends.
 
-    The bytes go to a hidden name in the same directory, which has to exist; they reach
-    the disk, and are then renamed.
+    The bytes go to a hidden file in the same directory, which has to exist. When they
+    have reached the disk, it is renamed.
     """
     path = local_path(uri)
     temporary = path.with_name(hidden_name(path.name))
@@ -215,13 +214,13 @@ def publish(uri: str) -> Iterator[DirectFile]:
 
 @contextmanager
 def staging_path(uri: str) -> Iterator[str]:
-    """Gives the path of a new, hidden file beside a file; it goes with the block."""
+    """Gives the path of a new hidden file beside a file; removes it after the block."""
     path = local_path(uri)
     staged = path.with_name(hidden_name(path.name))
     try:
         require_running(staged)
         with staged.open("xb") as claimed:
-            claim(claimed.fileno())
+            system.claim(claimed.fileno())
             yield str(staged)
     except OSError as error:
         raise explain(error, "write", str(path)) from error
@@ -269,6 +268,26 @@ def list_entries(directory: str) -> Iterator[Entry]:
         os.close(descriptor)
 
 
+def list_folders(directory: str) -> list[str]:
+    """Returns the names of the directories in one, in any order; links followed."""
+    try:
+        with os.scandir(local_path(directory)) as found:
+            return [entry.name for entry in found if _is_directory(entry)]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise explain(error, "list", directory) from error
+
+
+def _is_directory(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError as error:
+        if error.errno == errno.ELOOP:  # a link to itself
+            return False
+        raise
+
+
 def _entry(name: str, directory: int) -> Entry | None:
     """Returns what has a name in a directory; None where it is gone by now."""
     try:
@@ -297,7 +316,7 @@ def make_directory(uri: str) -> None:
 
 
 def remove(uri: str) -> None:
-    """Removes a file if it is there."""
+    """Removes a file if it exists."""
     try:
         local_path(uri).unlink(missing_ok=True)
     except OSError as error:
@@ -305,7 +324,7 @@ def remove(uri: str) -> None:
 
 
 def remove_tree(uri: str) -> None:
-    """Removes a directory with all it holds, if it is there."""
+    """Removes a directory with everything in it, if it exists."""
     try:
         shutil.rmtree(local_path(uri))
     except FileNotFoundError:
@@ -315,7 +334,7 @@ def remove_tree(uri: str) -> None:
 
 
 def local_path(uri: str) -> Path:
-    """Returns the path that a user's one stands for."""
+    """Returns a path with the user's home in place of ``~``."""
     return Path(uri).expanduser()
 
 
@@ -323,18 +342,18 @@ def _rename(hidden: Path, path: Path) -> None:
     try:
         os.replace(hidden, path)
     except OSError as error:
-        if not is_not_offered(error):
+        if not system.is_not_offered(error):
             raise
         raise StorageError(
             f"Can't write {path}. The file system there can't rename a file, so that "
-            "none could appear whole. Choose another directory, or name the bucket "
-            "itself where it is one that was mounted (gs://, s3://)."
+            "none could appear whole. Choose another directory. If it is a mounted "
+            "bucket, name the bucket itself (gs://, s3://)."
         ) from error
 
 
 def _sync_directory(directory: Path) -> None:
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        sync(descriptor)
+        system.sync(descriptor)
     finally:
         os.close(descriptor)

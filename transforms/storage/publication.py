@@ -15,15 +15,15 @@ _GATHERED_SIZE: Final = 4 << 20  # bytes hashed, and handed to the storage, at a
 class Publication:
     """A file that is being published, and the hash of what was written to it.
 
-    Bytes are gathered, and another thread hashes them while this one writes them: the
-    hash would be a third of the time that a shard takes.
+    Bytes are gathered, and another thread hashes them while this one writes them.
+    Hashing in the same thread would take a third of a shard's time.
     """
 
     def __init__(self, sink: Sink) -> None:
         """Begins with an empty file."""
         self._sink = sink
         self._hash = hashlib.sha256()
-        # Anonymous memory begins on a page, as direct writes want it.
+        # Anonymous memory begins on a page, which direct writes need.
         self._gathered = mmap.mmap(-1, _GATHERED_SIZE)
         self._filled = 0
         self._written = 0
@@ -49,7 +49,7 @@ class Publication:
         return self._hash.hexdigest()
 
     def finish(self) -> None:
-        """Writes what is left; nothing can be appended behind it."""
+        """Writes what is left; nothing can be appended afterwards."""
         self._write_out()
         self._gathered.close()
 
@@ -70,10 +70,10 @@ def _hashers() -> ThreadPoolExecutor:
 
 
 class Pieces:
-    """Takes what pyarrow writes, until it is moved on to a file.
+    """Collects what pyarrow writes, to be moved to a file.
 
-    A writer that is given up, for another's error, still writes a footer when pyarrow
-    lets go of it. It ends here, and not in a file that is closed by then.
+    A writer that is abandoned after an error still writes a footer when pyarrow frees
+    it. The footer ends here, not in a file that is already closed.
     """
 
     closed = False
@@ -83,12 +83,12 @@ class Pieces:
         self._pieces: list[bytes] = []
 
     def write(self, data: bytes) -> int:
-        """Takes bytes; returns their number."""
+        """Collects bytes; returns their number."""
         self._pieces.append(data)
         return len(data)
 
     def move_to(self, file: Sink) -> None:
-        """Appends to a file what was taken since the last time."""
+        """Appends to a file what was collected since the last call."""
         for piece in self._pieces:
             file.write(piece)
         self._pieces.clear()

@@ -1,4 +1,4 @@
-"""What paths and URIs say by themselves, before anything is looked at."""
+"""Paths and URIs as text, without access to any storage."""
 
 import os
 from collections import Counter
@@ -8,9 +8,9 @@ from transforms.errors import StorageError, printable
 
 
 def require_text(uri: str) -> None:
-    """Refuses a path that is not UTF-8, which Python has as halves of characters.
+    """Refuses a path that is not UTF-8, which Python represents with lone surrogates.
 
-    Documents, indexes and what engines send to their workers have paths as text.
+    Documents, indexes and messages to workers hold paths as text.
 
     Raises:
         StorageError: It is not UTF-8.
@@ -20,12 +20,12 @@ def require_text(uri: str) -> None:
     except UnicodeEncodeError as error:
         raise StorageError(
             f"The path {printable(uri)} is not UTF-8. Rename it, or make a link to it "
-            "with another name and give that."
+            "with another name and use that."
         ) from error
 
 
 def absolute(directory: str) -> str:
-    """Returns a path in full; a URI stays, for storage to take or refuse.
+    """Returns an absolute path, or a URI unchanged.
 
     Raises:
         StorageError: It is not UTF-8.
@@ -37,15 +37,15 @@ def absolute(directory: str) -> str:
 
 
 def is_absolute(name: str) -> bool:
-    """Returns whether a path or URI says by itself where it leads."""
+    """Returns whether a path is absolute, or a URI."""
     return "://" in name or name.startswith(("/", "~"))
 
 
 def short_names(uris: Iterable[str]) -> dict[str, str]:
-    """Returns what to call each file where its place does not matter.
+    """Returns a short, unique name for each file.
 
-    That is the shortest end of its URI, in whole parts, that no other one has: files of
-    one name in two directories are still told apart.
+    It is the shortest end of its URI, in whole parts, that no other URI has. So files
+    of the same name in two directories have different names here.
 
     Example:
         >>> short_names(["/data/a/x.tar", "/data/b/x.tar"])

@@ -1,24 +1,30 @@
-"""Reread a dataset and hold it against its documents and its archives."""
+"""Reread a dataset, and compare it with its documents and its archives."""
 
-from transforms.verification.conclusion import (
-    Conclusion,
-    Total,
-    conclusion_uri,
-    read_conclusion,
-)
-from transforms.verification.directory import STATISTICS
-from transforms.verification.expectations import Expectations
-from transforms.verification.files import ImageCheck
-from transforms.verification.findings import Findings, FindingsBuilder, Problem
-from transforms.verification.inventory import (
-    HeldSplit,
-    Holding,
-    Inventory,
-    ShardFile,
-    archives_label,
-    unread_files,
-)
-from transforms.verification.reading import take_inventory
+from typing import TYPE_CHECKING
+
+from transforms.doors import lazy
+
+if TYPE_CHECKING:
+    from transforms.verification.conclusion import (
+        Conclusion,
+        Total,
+        conclusion_uri,
+        read_conclusion,
+    )
+    from transforms.verification.directory import STATISTICS
+    from transforms.verification.expectations import Expectations
+    from transforms.verification.findings import Findings, FindingsBuilder, Problem
+    from transforms.verification.inventory import (
+        HeldSplit,
+        Holding,
+        ImageCheck,
+        ShardFile,
+        archives_label,
+        unread_files,
+    )
+    from transforms.verification.reading import take_inventory
+else:
+    __getattr__ = lazy(__name__)
 
 __all__ = [
     "STATISTICS",
@@ -29,7 +35,6 @@ __all__ = [
     "HeldSplit",
     "Holding",
     "ImageCheck",
-    "Inventory",
     "Problem",
     "ShardFile",
     "Total",

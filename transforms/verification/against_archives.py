@@ -1,7 +1,7 @@
-"""What the archives say a dataset should hold.
+"""Compares a dataset with its archives.
 
-Their images go through the same treatment again, and every record is held against
-them by name: each has the image that the archives give it, none is missing, and none is
+Their images go through the same treatment again, and every record is compared with them
+by name: each has the image that the archives give it, none is missing, and none is
 there that the archives do not have.
 """
 
@@ -38,7 +38,7 @@ ARCHIVED: Final = pa.schema(
 
 @dataclass(frozen=True, slots=True)
 class ArchivedImages:
-    """What a part of a split's images come to, from the archives.
+    """A part of a split's images, as the archives give them.
 
     Attributes:
         config: The configuration's name.
@@ -133,7 +133,7 @@ def check_archived(
     listed: frozenset[str],
     findings: FindingsBuilder,
 ) -> None:
-    """Holds every record against the archives' image of its name.
+    """Compares every record with the archives' image of its name.
 
     Args:
         checked: The records.
@@ -166,9 +166,9 @@ def check_archived(
                 f"{_place(images, place)}: it has {found:,} bytes, expected {size:,}"
                 f"{' others' if size == found else ''}."
             )
-        checked.tell(findings, row, "archive", message)
+        checked.report(findings, row, "archive", message)
     if not checked.whole:
-        return  # what can't be read is told, and is not missing
+        return  # what can't be read is reported already, and is not missing
     here = pc.is_in(images["name"].combine_chunks(), value_set=names)
     lacking = pc.and_(images["digest"].is_valid(), pc.invert(here))
     for place in np.flatnonzero(lacking.to_numpy()).tolist():

@@ -1,4 +1,4 @@
-"""Whether the documents of a dataset can be read, and say what the manifest says."""
+"""Whether the documents of a dataset can be read and agree with the manifest."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -22,14 +22,14 @@ _FENCE: Final = "---\n"
 
 
 def check_hashes(here: Documents, manifest: Manifest) -> None:
-    """Holds the documents of a manifest's directory against their hashes."""
+    """Compares the documents of a manifest's directory with their hashes."""
     for name, expected in manifest.documents.items():
         if not name.startswith(SHARED):
             here.check_hash(name, [expected])
 
 
 def check_shared_hashes(root: Documents, manifests: Sequence[Manifest]) -> None:
-    """Holds the documents of a folder against the hashes of its configurations.
+    """Compares the documents of a folder with the hashes of its configurations.
 
     Each configuration wrote them when it was built, the last one as they are now. Where
     an earlier version wrote a manifest, that may have been the last one.
@@ -55,13 +55,13 @@ def read_neighbours(root: Documents, seen: set[str]) -> list[Manifest | None]:
         if directory not in seen and storage.exists(uri):
             try:
                 found.append(decode_manifest(storage.read_bytes(uri), uri))
-            except StorageError:  # a verification of that configuration tells it
+            except StorageError:  # a verification of that configuration reports it
                 found.append(None)
     return found
 
 
 def check_features(here: Documents, class_names: Sequence[str]) -> None:
-    """Holds TFDS's ``features.json`` against the class names."""
+    """Compares TFDS's ``features.json`` with the class names."""
     if (found := here.read_json("features.json")) is not None:
         number = {"classLabel": {"numClasses": str(len(class_names))}}
         expected = {"featuresDict": {"features": {"label": number}}}
@@ -75,24 +75,24 @@ def check_hub_folder(
     pattern: str,
     typed: bool,
 ) -> None:
-    """Holds what a hub folder says of its configurations against their manifests.
+    """Compares what a hub folder says of its configurations with their manifests.
 
     Args:
         root: The folder.
         configs: Its configurations.
         class_names: The classes of all of them.
         pattern: The glob of the data files.
-        typed: Whether the README tells columns and sizes, and Croissant is there.
+        typed: Whether the README lists columns and sizes, and Croissant is there.
     """
     head = _read_head(root)
     if head is not None:
-        told = _by_key("config_name", head.get("configs"))
-        for name in sorted(told.keys() - configs.keys()):
+        listed = _by_key("config_name", head.get("configs"))
+        for name in sorted(listed.keys() - configs.keys()):
             root.add(README, f"It lists {name}, which has no manifest in its folder.")
         sizes = _by_key("config_name", head.get("dataset_info"))
         for name, config in configs.items():
             files = data_files(config, pattern)
-            root.compare(README, {name: {"data_files": files}}, told)
+            root.compare(README, {name: {"data_files": files}}, listed)
             if typed:
                 root.compare(README, {name: config_sizes(config)}, sizes)
     if typed and (found := root.read_json(_CROISSANT)) is not None:
@@ -118,7 +118,7 @@ def _read_head(root: Documents) -> dict[str, Any] | None:
         root.add(README, f"The YAML at its beginning can't be read: {error}.")
         return None
     if not isinstance(head, dict):
-        root.add(README, "It does not begin with the YAML by which loaders go.")
+        root.add(README, "It does not begin with the YAML that loaders read.")
         return None
     return head
 

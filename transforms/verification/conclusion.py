@@ -1,4 +1,4 @@
-"""What a dataset's files come to, split by split: totals, and all that is wrong."""
+"""The conclusion on a dataset's files, split by split: totals, and what is wrong."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ from transforms.verification.splits import (
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """What a split came to in one format.
+    """The totals of a split in one format.
 
     Attributes:
         config: The configuration's name.
@@ -51,7 +51,7 @@ class Total:
 
 @dataclass(frozen=True, slots=True)
 class Conclusion:
-    """What the files of a split came to.
+    """The conclusion on the files of a split.
 
     Attributes:
         totals: One of each format.
@@ -69,14 +69,14 @@ def conclude_split(
     class_names: Sequence[str],
     demands: Expectations,
 ) -> Conclusion:
-    """Returns what a split's files came to.
+    """Returns the conclusion on a split's files.
 
     Args:
         splits: What the documents say of the split in each format.
-        checks: What each of its files showed, in any order.
+        checks: The result of each of its files, in any order.
         archived: What the archives have of it, in any order.
         class_names: The name of class ``i`` at position ``i``; empty where unknown.
-        demands: What else the records are held against.
+        demands: What else the records are compared with.
 
     Raises:
         BuildError: An engine lost a file or a part.

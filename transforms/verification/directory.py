@@ -21,7 +21,7 @@ STATISTICS: Final = "statistics.json"
 class Documents:
     """The documents of one directory, and what is found wrong with them.
 
-    A document that can't be had or read is a problem, and is told once.
+    A document that is missing or cannot be read is a problem, and is reported once.
     """
 
     def __init__(self, directory: str, prefix: str, findings: FindingsBuilder) -> None:
@@ -29,7 +29,7 @@ class Documents:
 
         Args:
             directory: Where they lie.
-            prefix: Where that is beneath the directory that is verified.
+            prefix: Where that is below the directory that is verified.
             findings: Takes the problems.
 
         Raises:
@@ -42,7 +42,7 @@ class Documents:
         self._findings = findings
 
     def path(self, name: str) -> str:
-        """Returns the path of a file beneath the directory that is verified."""
+        """Returns the path of a file below the directory that is verified."""
         return f"{self._prefix}{name}"
 
     def add(self, name: str, message: str) -> None:
@@ -51,9 +51,9 @@ class Documents:
         self._findings.add(self.path(name), "document", message)
 
     def check_hash(self, name: str, expected: Sequence[DocumentFacts]) -> None:
-        """Holds a document against the hashes that it may have.
+        """Compares a document with the hashes that it may have.
 
-        A problem of it that was told before says more than its hash.
+        Not where it was reported before: that problem says more than its hash.
         """
         if name in self._told or (data := self.read(name)) is None:
             return
@@ -69,7 +69,7 @@ class Documents:
             )
 
     def add_strangers(self, names: Sequence[str]) -> None:
-        """Takes files for problems that look like the dataset's and are not."""
+        """Reports files that look like the dataset's and are not."""
         for name in names:
             self._findings.add(
                 self.path(name),
@@ -79,12 +79,12 @@ class Documents:
             )
 
     def compare(self, name: str, expected: Any, found: Any) -> None:
-        """Holds a document's content against what it should hold at least."""
+        """Compares a document's content with what it should hold at least."""
         for difference in differences(expected, found):
             self.add(name, f"It differs in {difference}.")
 
     def read(self, name: str) -> bytes | None:
-        """Returns a document's bytes; None where it can't be read, which is told."""
+        """Returns a document's bytes; reports one that can't be read, None then."""
         if name not in self.names:
             self.add(name, "It is missing.")
             return None

@@ -1,4 +1,4 @@
-"""What a dataset is held against besides its own documents."""
+"""What a dataset is compared with besides its own documents."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ class ExpectedLabels:
     """The labels that records should have.
 
     Attributes:
-        labels: One of each record, null where there is no telling.
-        source: What tells them, in words.
-        complete: Whether it should tell all of them.
+        labels: One of each record, null where it is not known.
+        source: Where they come from, in words.
+        complete: Whether the source should have all of them.
     """
 
     labels: pa.Array
@@ -25,7 +25,7 @@ class ExpectedLabels:
 
 @dataclass(frozen=True, slots=True)
 class Expectations:
-    """What records are held against besides what the dataset's documents say.
+    """What records are compared with besides the dataset's documents.
 
     Attributes:
         labellers: How the images of each split are labelled, where that is known.

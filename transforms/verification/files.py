@@ -1,14 +1,14 @@
-"""Rereads one file of a dataset: what it holds, and what is wrong with it.
+"""Rereads one file of a dataset, and finds what is wrong with it.
 
-Everything that one file can show by itself is looked at here, on the worker that reads
-it: hash, framing, records, order, images. What takes several files is compared later,
-by the rows that are kept of its records.
+Everything that can be checked in one file is checked here, on the worker that reads it:
+hash, framing, records, order, images. Checks across files come later, and use the rows
+that are kept of its records.
 """
 
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 import pyarrow as pa
 
@@ -26,9 +26,7 @@ from transforms.planning import order_keys
 from transforms.shards import ShardMeter
 from transforms.statistics import content_hash
 from transforms.verification.findings import Findings, FindingsBuilder
-from transforms.verification.inventory import ShardFile
-
-ImageCheck = Literal["none", "header", "decode"]
+from transforms.verification.inventory import ImageCheck, ShardFile
 
 RECORDS: Final = pa.schema(
     [
@@ -46,7 +44,7 @@ _NO_LIMIT: Final = 1 << 62
 
 @dataclass(frozen=True, slots=True)
 class FileCheck:
-    """What a file showed.
+    """The result of rereading a file.
 
     Attributes:
         file: The file.
@@ -74,7 +72,7 @@ def check_file(
     machine is fetched once.
 
     Args:
-        file: The file, and what is said of it.
+        file: The file, and what the documents say of it.
         images: How closely its images are looked at.
         meter: Counts its records, for whoever watches.
     """
@@ -96,7 +94,7 @@ def image_fault(
 ) -> tuple[str, str | None]:
     """Returns an image's encoding, and what is wrong with it, if anything.
 
-    What a decoder only warns of is nothing wrong, as in a build.
+    A decoder's warning is not a fault, as in a build.
 
     Args:
         data: The image as it was written.
@@ -120,7 +118,7 @@ def image_fault(
             ImagePolicy(
                 policy="keep",
                 check=images if images == "decode" else "header",
-                # Bounds are for what is read; what was written only has to be whole.
+                # Bounds are for an archive's images; a written one has to be whole.
                 max_pixels=max(policy.max_pixels, _DEFAULTS.max_pixels),
                 max_scans=max(policy.max_scans, _DEFAULTS.max_scans),
                 max_scan_pixels=max(policy.max_scan_pixels, _DEFAULTS.max_scan_pixels),
@@ -162,7 +160,7 @@ def _check_records(
     encodings: Counter[str] = Counter()
     number, whole = 0, True
     try:
-        for item in FORMATS[file.format].scan(path):
+        for item in FORMATS[file.format].codec.scan(path):
             if isinstance(item, DamagedRecords):
                 _tell_damage(file, item, number, findings)
                 whole = False
@@ -201,10 +199,10 @@ def _check_records(
 def _tell_damage(
     file: ShardFile, damage: DamagedRecords, number: int, findings: FindingsBuilder
 ) -> None:
-    behind = ""
+    after = ""
     if damage.count > 1:
-        behind = f" {damage.count - 1:,} records behind it can't be read either."
-    findings.add(file.path, "framing", f"{damage.reason}{behind}", number)
+        after = f" {damage.count - 1:,} records after it can't be read either."
+    findings.add(file.path, "framing", f"{damage.reason}{after}", number)
 
 
 def _check_image(
@@ -241,10 +239,10 @@ def _check_order(file: ShardFile, records: pa.Table, findings: FindingsBuilder) 
 
 
 def misplaced(before: str, name: str) -> str:
-    """Returns what to say of a record that does not belong behind another."""
+    """Returns the message for a record that does not belong after another."""
     if before == name:
         return f"{name} is there twice."
     return (
-        f"{name} stands behind {before} and belongs before it: the order is that of "
+        f"{name} comes after {before} and belongs before it: the order is that of "
         "the MD5 of split and name."
     )

@@ -1,7 +1,7 @@
-"""What is found wrong with a dataset: problems, a bounded number of each file.
+"""The problems of a dataset, a bounded number of each file.
 
-A dataset may be wrong in every record, and a list of a million problems helps nobody.
-Of each file the first few are kept, and the others are counted.
+A dataset may be wrong in every record, and a list of a million problems is of no use.
+The first few of each file are kept, and the others are counted.
 """
 
 from collections import Counter
@@ -31,7 +31,7 @@ class Problem:
     """Something that is not as it should be.
 
     Attributes:
-        file: The file, as a path beneath the directory that is verified.
+        file: The file, as a path below the directory that is verified.
         check: What did not hold.
         message: What was found, and what was expected.
         record: Position of the record in its file, from 0; None where the problem is
@@ -85,7 +85,7 @@ class FindingsBuilder:
             self._omitted[file] += 1
 
     def include(self, others: Iterable[Findings]) -> None:
-        """Takes what was found elsewhere."""
+        """Adds problems that were found elsewhere."""
         for findings in others:
             for problem in findings.listed:
                 self.add(problem.file, problem.check, problem.message, problem.record)

@@ -3,12 +3,15 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from transforms.formats import SplitCounts
 from transforms.images import ImagePolicy
 from transforms.shards import ShardProgress
 from transforms.verification.findings import Findings
+
+# How far images are looked at: not at all, their headers, or all of them decoded.
+ImageCheck = Literal["none", "header", "decode"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +20,7 @@ class ShardFile:
 
     Attributes:
         uri: Where it lies.
-        path: The same beneath the directory that is verified, for messages.
+        path: The same below the directory that is verified, for messages.
         config: The configuration it belongs to.
         format: Its format, a key of ``FORMATS``.
         split: The split it belongs to.
@@ -51,7 +54,7 @@ class HeldSplit:
         examples: Number of its records.
         example_bytes: Sum of their lengths as serialised tf.train.Examples.
         files: Its files in order.
-        source: The document that says so, as a path beneath the directory.
+        source: The document that says so, as a path below the directory.
         statistics: What ``statistics.json`` has of it; empty where there is none.
     """
 
@@ -74,11 +77,11 @@ class Holding:
         config: The configuration's name.
         version: ``major.minor.patch``.
         class_names: The name of class ``i`` at position ``i``; empty where no document
-            tells them.
+            has them.
         splits: Each split in each format.
         hashed: Whether a manifest knows the files' hashes.
         counts: How each split came to its number of examples, as far as the manifest
-            tells.
+            says.
         documented: Whether a manifest knows the documents' hashes.
     """
 
@@ -98,7 +101,7 @@ class Inventory:
 
     Attributes:
         holdings: Its configurations.
-        findings: What is wrong with its documents, and which files are strangers.
+        findings: What is wrong with its documents, and which files do not belong to it.
     """
 
     holdings: tuple[Holding, ...]

@@ -1,10 +1,9 @@
 """What a directory says it holds, and whether its documents agree with each other.
 
-A user names what is at hand: the directory of a version as TFDS has it, the folder of
-a configuration as the hub has it, or a hub folder with all its configurations. Where
-``manifest.json`` is, it is believed, and every other document is held against it. A
-directory that TFDS built has none: there ``dataset_info.json`` is believed, which
-knows no hashes.
+A user names the directory of a version as TFDS has it, the folder of a configuration as
+the hub has it, or a hub folder with all its configurations. Every other document is
+compared with ``manifest.json``. A directory that TFDS built has no manifest: there
+``dataset_info.json`` takes its place, which has no hashes.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -79,7 +78,7 @@ def take_inventory(directory: str) -> Inventory:
 
 
 def _take_tfds(here: Documents) -> Holding | None:
-    """Returns what a directory of TFDS's holds, if one document or the other tells."""
+    """Returns what a directory of TFDS's holds, if one of its documents says so."""
     manifest = None
     if MANIFEST in here.names:
         manifest = _read_manifest(here, "tfds")
@@ -115,7 +114,7 @@ def _take_tfds(here: Documents) -> Holding | None:
 def _take_hub(
     root: Documents | None, folders: Sequence[Documents]
 ) -> list[Holding | None]:
-    """Returns what the folders of configurations hold, as far as their manifests tell.
+    """Returns what the folders of configurations hold, as far as their manifests say.
 
     Args:
         root: The folder they are in; None to leave its documents alone.
@@ -220,7 +219,7 @@ def _hold(here: Documents, manifest: Manifest) -> Holding:
         for format_name, splits in manifest.formats.items()
         for split in splits
     )
-    _tell_strangers(here, manifest.dataset, manifest.formats, splits)
+    _report_strangers(here, manifest.dataset, manifest.formats, splits)
     return Holding(
         dataset=manifest.dataset,
         config=manifest.config,
@@ -234,7 +233,7 @@ def _hold(here: Documents, manifest: Manifest) -> Holding:
 
 
 def _take_unhashed(here: Documents, info: Mapping[str, Any]) -> Holding | None:
-    """Returns what ``dataset_info.json`` alone tells, as TFDS writes it."""
+    """Returns what ``dataset_info.json`` alone says, as TFDS writes it."""
     class_names: tuple[str, ...] = ()
     if (labels := here.read_text(_LABELS)) is not None:
         class_names = tuple(labels.splitlines())
@@ -273,13 +272,7 @@ def _take_unhashed(here: Documents, info: Mapping[str, Any]) -> Holding | None:
                 config,
                 (format_name, split),
                 [
-                    (
-                        FORMATS[format_name].file_name(dataset, split, index, number),
-                        length,
-                        None,
-                        None,
-                    )
-                    for number in [len(lengths)]
+                    (file_name(dataset, split, index, len(lengths)), length, None, None)
                     for index, length in enumerate(lengths)
                 ],
                 ImagePolicy(),  # what TFDS does
@@ -288,9 +281,10 @@ def _take_unhashed(here: Documents, info: Mapping[str, Any]) -> Holding | None:
             statistics={},
         )
         for format_name in formats
+        for file_name in [FORMATS[format_name].codec.file_name]
         for split, lengths, size in counted
     )
-    _tell_strangers(here, dataset, formats, splits)
+    _report_strangers(here, dataset, formats, splits)
     return Holding(dataset, config, version, class_names, splits, hashed=False)
 
 
@@ -341,10 +335,10 @@ def _read_statistics(here: Documents, manifest: Manifest) -> Mapping[str, Any]:
     return {name: item for name, item in by_split.items() if isinstance(item, dict)}
 
 
-def _tell_strangers(
+def _report_strangers(
     here: Documents, dataset: str, formats: Iterable[str], splits: Sequence[HeldSplit]
 ) -> None:
-    """Tells of files that are named like shards and are none of the dataset's."""
+    """Reports files that are named like shards and are none of the dataset's."""
     ours = {file.path for split in splits for file in split.files}
     strangers = [
         name

@@ -1,4 +1,4 @@
-"""What only the files of a split together show: totals, order, labels, formats."""
+"""Checks across the files of a split: totals, order, labels, formats."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from transforms.errors import BuildError
+from transforms.errors import require_whole
 from transforms.formats import MANIFEST, example_sizes
 from transforms.planning import (
     UNLABELLED,
@@ -32,7 +32,7 @@ class SplitCheck:
 
     Attributes:
         split: What the documents say of it.
-        checks: What each file showed, in order.
+        checks: The result of each file, in order.
         rows: The records that could be read: ``RECORDS``, and the position of the file.
     """
 
@@ -45,7 +45,7 @@ class SplitCheck:
         """Whether every record could be read."""
         return all(check.whole for check in self.checks)
 
-    def tell(
+    def report(
         self, findings: FindingsBuilder, row: int, check: Check, message: str
     ) -> None:
         """Adds a problem of the record in a row."""
@@ -60,7 +60,7 @@ def gather_checks(
 
     Args:
         split: What the documents say of it.
-        by_path: What the files showed, by path.
+        by_path: The results of the files, by path.
 
     Raises:
         BuildError: An engine lost or repeated one.
@@ -68,11 +68,9 @@ def gather_checks(
     tables, checks = [], []
     for index, file in enumerate(split.files):
         arrived = by_path.get(file.path, [])
-        if len(arrived) != 1:
-            raise BuildError(
-                f"{file.path} was checked {len(arrived)} times. The engine lost or "
-                "repeated it; rerun, and report it if it happens again."
-            )
+        require_whole(
+            len(arrived) == 1, f"{file.path} was checked {len(arrived)} times."
+        )
         checks.append(arrived[0])
         position = np.full(arrived[0].records.num_rows, index, np.int32)
         tables.append(arrived[0].records.append_column("file", pa.array(position)))
@@ -90,7 +88,7 @@ def _example_bytes(rows: pa.Table) -> int:
 
 
 def check_totals(checked: SplitCheck, findings: FindingsBuilder) -> None:
-    """Holds the number of records and bytes against what the documents say."""
+    """Compares the number of records and bytes with what the documents say."""
     split = checked.split
     for what, said, found in (
         ("examples", split.examples, checked.rows.num_rows),
@@ -106,12 +104,12 @@ def check_totals(checked: SplitCheck, findings: FindingsBuilder) -> None:
 
 
 def check_statistics(checked: SplitCheck, findings: FindingsBuilder) -> None:
-    """Holds what ``statistics.json`` counts against the records."""
+    """Compares what ``statistics.json`` counts with the records."""
     split, said = checked.split, checked.split.statistics
     if not said:
         return
     labels = Counter(map(str, checked.rows["label"].to_pylist()))
-    told = said.get("labels")
+    counted = said.get("labels")
     encodings: Counter[str] = Counter()
     for check in checked.checks:
         encodings.update(check.encodings)
@@ -120,7 +118,8 @@ def check_statistics(checked: SplitCheck, findings: FindingsBuilder) -> None:
         "image_bytes": pc.sum(checked.rows["image_bytes"]).as_py() or 0,
         "example_bytes": _example_bytes(checked.rows),
         # A label that the document has and no record is one with no image.
-        "labels": dict.fromkeys(told if isinstance(told, dict) else (), 0) | labels,
+        "labels": dict.fromkeys(counted if isinstance(counted, dict) else (), 0)
+        | labels,
     }
     if encodings:
         found["encodings"] = encodings
@@ -133,13 +132,13 @@ def check_statistics(checked: SplitCheck, findings: FindingsBuilder) -> None:
 
 
 def check_order(checked: SplitCheck, findings: FindingsBuilder) -> None:
-    """Looks at the order where one file ends and the next begins."""
+    """Checks the order where one file ends and the next begins."""
     starts = np.flatnonzero(np.diff(checked.rows["file"].to_numpy(), prepend=-1))
     for start in starts[1:].tolist():
         pair = checked.rows["name"].slice(start - 1, 2).to_pylist()
         before, after = order_keys(pair, checked.split.name).to_pylist()
         if before >= after:
-            checked.tell(findings, start, "order", misplaced(*pair))
+            checked.report(findings, start, "order", misplaced(*pair))
 
 
 def expected_labels(
@@ -168,12 +167,12 @@ def check_labels(
     class_names: Sequence[str],
     findings: FindingsBuilder,
 ) -> None:
-    """Holds each record's label against those it should have.
+    """Compares each record's label with those it should have.
 
     Args:
         checked: The records.
         expected: The labels they should have, by one source or several; of those that
-            contradict a label the first is told.
+            contradict a label the first is reported.
         class_names: The name of class ``i`` at position ``i``; empty where unknown.
         findings: Takes the problems.
     """
@@ -181,7 +180,7 @@ def check_labels(
     most = len(class_names) or np.iinfo(np.int64).max
     outside = (labels < UNLABELLED) | (labels >= most)
     lonely = (labels == UNLABELLED) & bool((labels != UNLABELLED).any())
-    told = np.zeros(len(labels), np.bool_)  # by a source, right or wrong
+    named = np.zeros(len(labels), np.bool_)  # by a source, right or wrong
     said: dict[int, str] = {}
     for source in expected:
         known = source.labels.is_valid().to_numpy(zero_copy_only=False)
@@ -189,19 +188,19 @@ def check_labels(
         for row in np.flatnonzero(known & (wanted != labels)).tolist():
             should = _in_words(wanted[row], class_names)
             said.setdefault(row, f"and by {source.source} it has {should}")
-        told |= known
+        named |= known
     for row in np.flatnonzero(outside).tolist():
         said.setdefault(row, f"and labels end at {most - 1:,}")
     for source in expected:
         if source.complete:
-            for row in np.flatnonzero(~told).tolist():
+            for row in np.flatnonzero(~named).tolist():
                 said.setdefault(row, f"and {source.source} does not name it")
-    for row in np.flatnonzero(lonely & ~told).tolist():
+    for row in np.flatnonzero(lonely & ~named).tolist():
         said.setdefault(row, "and other records of the split have one")
     for row, problem in sorted(said.items()):
         has = _in_words(labels[row], class_names)
         message = f"{names[row].as_py()} has {has}, {problem}."
-        checked.tell(findings, row, "label", message)
+        checked.report(findings, row, "label", message)
 
 
 def _in_words(label: int, class_names: Sequence[str]) -> str:
@@ -222,7 +221,7 @@ def look_up(
 def check_formats(
     one: SplitCheck, other: SplitCheck, findings: FindingsBuilder
 ) -> None:
-    """Holds each file against that of another format with the same records."""
+    """Compares each file with that of another format with the same records."""
     for ours, theirs in zip(one.checks, other.checks, strict=False):
         if ours.records == theirs.records or not (ours.whole and theirs.whole):
             continue

@@ -1,4 +1,4 @@
-"""CheckFiles, HashMembers and ConcludeSplits: a dataset held against its documents."""
+"""CheckFiles, HashMembers and ConcludeSplits: compare a dataset with its documents."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,8 +13,13 @@ from transforms.shards import ShardMeter, ShardProgress, meter_of
 from transforms.verification.against_archives import ArchivedImages, hash_members
 from transforms.verification.conclusion import conclude_split, conclusion_uri
 from transforms.verification.expectations import Expectations
-from transforms.verification.files import FileCheck, ImageCheck, check_file
-from transforms.verification.inventory import Holding, ShardFile, archives_label
+from transforms.verification.files import FileCheck, check_file
+from transforms.verification.inventory import (
+    Holding,
+    ImageCheck,
+    ShardFile,
+    archives_label,
+)
 
 
 @dataclass
@@ -89,11 +94,11 @@ class HashMembers(beam.PTransform):  # type: ignore[misc]
 
 @dataclass
 class ConcludeSplits(beam.PTransform):  # type: ignore[misc]
-    """Brings together what the files of a split showed, and writes what it came to.
+    """Gathers the results of a split's files, and writes the conclusion.
 
     Attributes:
         holdings: What the documents say.
-        demands: What else records are held against, by configuration.
+        demands: What else records are compared with, by configuration.
         directory: Takes a document for each split.
     """
 

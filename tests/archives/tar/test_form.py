@@ -7,6 +7,7 @@ import lzma
 import tarfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from shlex import quote
 
 import pytest
 
@@ -23,6 +24,7 @@ from transforms.archives.containers import (
 )
 from transforms.archives.forms import find_containers, walk_containers
 from transforms.archives.tar.end import TarEnd
+from transforms.archives.tar.form import refuse_compressed
 from transforms.errors import ArchiveError, StorageError
 
 MakeArchive = Callable[[bytes], Archive]
@@ -217,23 +219,39 @@ def test_images_beside_class_tars_are_refused(make: MakeArchive) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "compress"),
+    ("name", "unpack", "compress"),
     [
-        ("gzip", gzip.compress),
-        ("bzip2", bz2.compress),
-        ("xz", lzma.compress),
-        ("zstd", lambda data: b"\x28\xb5\x2f\xfd" + data),
+        ("gzip", "gzip -dc", gzip.compress),
+        ("bzip2", "bzip2 -dc", bz2.compress),
+        ("xz", "xz -dc", lzma.compress),
+        ("zstd", "zstd -dc", lambda data: b"\x28\xb5\x2f\xfd" + data),
     ],
     ids=["gzip", "bzip2", "xz", "zstd"],
 )
 def test_compressed_archive_is_refused(
-    name: str, compress: Callable[[bytes], bytes], make: MakeArchive
+    name: str, unpack: str, compress: Callable[[bytes], bytes], make: MakeArchive
 ) -> None:
     archive = make(compress(tar([("n01.tar", tar([]))])))
     assert refusal(archive) == (
-        f"{archive.file.uri} is compressed with {name}. Members of a compressed "
-        "archive can't be read in place; decompress it first."
+        f"{archive.file.uri} is compressed with {name}, of which no part can be read "
+        f"by itself. Unpack it ({unpack} images.tar > images.unpacked.tar) and rerun."
     )
+
+
+@pytest.mark.parametrize(
+    ("packed", "unpacked"),
+    [
+        ("train.tar.zst", "train.tar"),
+        ("train.tzst", "train.tar"),
+        ("a b.tar.zst", "'a b.tar'"),
+        ("train.tar", "train.unpacked.tar"),
+        ("train", "train.tar"),
+    ],
+)
+def test_what_is_unpacked_has_a_name_of_its_own(packed: str, unpacked: str) -> None:
+    with pytest.raises(ArchiveError) as caught:
+        refuse_compressed(f"/data/{packed}", b"\x28\xb5\x2f\xfd")
+    assert str(caught.value).endswith(f"{quote(packed)} > {unpacked}) and rerun.")
 
 
 def test_compressed_inner_tar_is_refused(make: MakeArchive) -> None:
@@ -314,7 +332,7 @@ def test_archive_that_changed_since_is_refused(make: MakeArchive) -> None:
     assert str(caught.value) == (
         f"{archive.file.uri} has changed since the build began: it had "
         f"{archive.file.size:,} bytes, now {changed.file.size:,}, or was modified. "
-        "Rerun when it is at rest."
+        "Rerun when nothing writes to it."
     )
 
 

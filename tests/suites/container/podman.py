@@ -12,7 +12,8 @@ from tests.helpers.archives import Outcome
 
 PROJECT: Final = Path(__file__).parents[3]
 DIRECTORY: Final = PROJECT / "build" / "container"
-BASE: Final = "docker.io/apache/beam_python3.11_sdk:2.77.0"
+PYTHON: Final = "3.11"
+BASE: Final = f"docker.io/apache/beam_python{PYTHON}_sdk:2.77.0"
 IMAGE: Final = "localhost/imagenet2012_subset:tested"
 
 _CA_BUNDLE: Final = "/etc/ssl/certs/ca-certificates.crt"

@@ -5,7 +5,16 @@ import re
 import tomllib
 from typing import Any, Final
 
-from tests.suites.container.podman import BASE, IMAGE, PROJECT, output, run_image
+from packaging.requirements import Requirement
+
+from tests.suites.container.podman import (
+    BASE,
+    IMAGE,
+    PROJECT,
+    PYTHON,
+    output,
+    run_image,
+)
 
 # What the project and the packages that Beam's image lacks may take.
 ADDED_BYTES: Final = 40_000_000
@@ -30,10 +39,14 @@ def installed(image: str) -> dict[str, str]:
 
 
 def pins() -> dict[str, str]:
-    """Returns the versions in constraints.txt."""
+    """Returns the versions in constraints.txt that are for the image's Python."""
     lines = (PROJECT / "constraints.txt").read_text().splitlines()
-    pinned = (line.split("==") for line in lines if not line.startswith("#"))
-    return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in pinned}
+    pinned = [Requirement(line) for line in lines if not line.startswith("#")]
+    return {
+        re.sub(r"[-_.]+", "-", each.name).lower(): str(each.specifier).lstrip("=")
+        for each in pinned
+        if each.marker is None or each.marker.evaluate({"python_version": PYTHON})
+    }
 
 
 def test_packages_of_beams_image_stay_and_what_is_added_is_pinned() -> None:

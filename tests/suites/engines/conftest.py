@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from beam_pipeline.demo import DemoShape, make_archives
-from tests.suites.engines.builds import DEMO, PHOTOS, Build, run_build
+from tests.suites.engines.builds import DEMO, FEW_PHOTOS, PHOTOS, Build, run_build
 from tests.suites.engines.cluster import (
     FLINK_JOB_SERVER,
     PRISM,
@@ -60,6 +60,13 @@ def expected_photos(
     photo_archives: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Build:
     return run_build(PHOTOS, photo_archives, tmp_path_factory.mktemp("local"), [])
+
+
+@pytest.fixture(scope="session")
+def expected_few_photos(
+    photo_archives: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Build:
+    return run_build(FEW_PHOTOS, photo_archives, tmp_path_factory.mktemp("local"), [])
 
 
 @pytest.fixture(scope="session")

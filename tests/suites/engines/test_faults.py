@@ -166,6 +166,6 @@ def test_a_job_that_lost_both_is_resumed_by_resubmission(
         assert build.code == 1, build
         assert len(shards(data_dir)) < _SHARDS
         again = resubmit(argv)
-        assert "tfrecord: going on behind an earlier run: " in again.stderr
+        assert "tfrecord: continuing an earlier run: " in again.stderr
     require_kept(build.published, data_dir)
     assert look_at(data_dir, again.stdout) == expected_photos

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,7 +35,13 @@ class Ended:
 class Build:
     """One run of ``beam_pipeline.run``; its own process group, as in a terminal."""
 
-    def __init__(self, archives: Path, data_dir: Path, *flags: str) -> None:
+    def __init__(
+        self,
+        archives: Path,
+        data_dir: Path,
+        *flags: str,
+        environment: Mapping[str, str] = os.environ,
+    ) -> None:
         self.data_dir = data_dir
         self._process = subprocess.Popen(
             [
@@ -43,6 +49,7 @@ class Build:
                 *("--manual_dir", str(archives), "--data_dir", str(data_dir), *flags),
             ],
             cwd=ROOT,
+            env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -71,7 +71,7 @@ def test_a_full_disk_is_told_and_what_fits_is_kept(
     subprocess.run(larger, check=True)
     ended = build(archives, small_disk, *flags)
     assert ended.code == 0
-    assert "going on behind an earlier run" in ended.err
+    assert "continuing an earlier run" in ended.err
     built = {n: d for n, d in hashes(small_disk).items() if "-of-" in n or ".tar" in n}
     assert built
     assert built.items() <= undisturbed.items()
@@ -153,7 +153,7 @@ def test_an_archive_that_is_replaced_meanwhile_is_told(
     os.replace(other, archive)
     message = error_of(running.end(), data_dir)
     assert message.startswith(f"{archive} has changed since the build began")
-    # With the right one again, all of it is built anew: it is another file.
+    # With the right one again, all of it is built again: it is another file.
     shutil.copy(archives / name, archive)
     ended = build(own_archives, data_dir, *MANY_SHARDS)
     assert ended.code == 0, ended.err
@@ -200,5 +200,5 @@ def test_a_spoilt_shard_is_told_and_built_anew(
     ended = build(archives, tmp_path, *MANY_SHARDS)
     assert ended.code == 0
     what = "has disappeared" if spoil == "delete" else "is not as it was written"
-    assert f"{shard} {what}: it is built anew.\n" in ended.err
+    assert f"{shard} {what}: it is built again.\n" in ended.err
     assert tfrecords(tmp_path) == only_tfrecord(undisturbed)

@@ -117,7 +117,7 @@ def test_an_interrupted_build_ends_within_seconds_and_says_how_to_go_on(
     assert not list(tmp_path.rglob("*.unfinished"))
     ended = build(archives, tmp_path, *FLAGS)
     assert ended.code == 0
-    assert "going on behind an earlier run" in ended.err
+    assert "continuing an earlier run" in ended.err
     assert hashes(tmp_path) == undisturbed
 
 

@@ -42,7 +42,7 @@ def test_a_path_that_is_not_text_is_told(
         1,
         "",
         f"error: The path {tmp_path}/im\\udcff\\udcfeages is not UTF-8. Rename it, or "
-        "make a link to it with another name and give that.\n",
+        "make a link to it with another name and use that.\n",
     )
 
 

@@ -17,7 +17,7 @@ import pytest
 
 from transforms import storage
 from transforms.errors import StorageError
-from transforms.storage.backend import FileInfo
+from transforms.storage.backend import FileInfo, Part
 
 ODD_NAMES = (
     "a b.tar",
@@ -98,7 +98,7 @@ def test_a_short_read_is_refused(
     reader.close()
     assert str(caught.value) == (
         f"{digits.uri} ends at byte {end}, but {size} bytes from {offset} were "
-        "expected. The file is truncated or has changed; get it whole and rerun."
+        "expected. The file is truncated or has changed: get it again and rerun."
     )
 
 
@@ -165,10 +165,14 @@ def test_threads_share_a_reader(place: str) -> None:
 # --- Whole files of a directory -------------------------------------------------------
 
 
-def files_in(place: str) -> list[FileInfo]:
-    """Returns the files of a directory as a listing has them."""
+def whole(file: FileInfo) -> Part:
+    return Part(file, 0, file.size)
+
+
+def files_in(place: str) -> list[Part]:
+    """Returns all of each file in a directory, as a listing has it."""
     return [
-        FileInfo(storage.join(place, entry.name), entry.size, entry.generation)
+        whole(FileInfo(storage.join(place, entry.name), entry.size, entry.generation))
         for entry in storage.list_entries(place)
         if entry.size is not None
     ]
@@ -192,12 +196,15 @@ def test_entries_are_listed_with_their_state(place: str) -> None:
             else:
                 now = storage.file_info(storage.join(place, entry.name)).generation
                 assert now.partition("-")[0] == entry.generation
+    assert storage.list_folders(place) == ["a", "ab"]
+    assert storage.list_folders(storage.join(place, "a")) == []
     (deep,) = storage.list_entries(storage.join(place, "a"))
     assert deep[:2] == ("deep", 1)
 
 
 def test_a_directory_that_is_not_there_has_no_entries(place: str) -> None:
     assert list(storage.list_entries(storage.join(place, "none"))) == []
+    assert storage.list_folders(storage.join(place, "none")) == []
     storage.make_directory(storage.join(place, "empty"))
     assert list(storage.list_entries(storage.join(place, "empty"))) == []
 
@@ -212,11 +219,12 @@ def test_files_are_read_whole(place: str) -> None:
     reader.prefetch(files[:30])
     reader.prefetch(files[20:35])
     for file in (*files, files[3]):
-        assert reader.read(file) == contents[storage.base_name(file.uri)]
+        assert reader.read(file) == contents[storage.base_name(file.file.uri)]
     reader.prefetch(files)  # and not read
     reader.close()
     # What is known of one file alone is as good as a listing.
-    assert reader.read(storage.file_info(files[5].uri)) == reader.read(files[5])
+    known = storage.file_info(files[5].file.uri)
+    assert reader.read(whole(known)) == reader.read(files[5])
 
 
 def test_files_at_any_depth_are_read(place: str) -> None:
@@ -233,7 +241,8 @@ def test_files_at_any_depth_are_read(place: str) -> None:
 def test_a_file_that_changed_since_it_was_listed_is_not_read(
     data: bytes | None, ahead: bool, place: str, digits: FileInfo
 ) -> None:
-    (file,) = files_in(place)
+    (part,) = files_in(place)
+    file = part.file
     assert (file.uri, file.size) == (digits.uri, 10)
     if data is None:
         storage.remove(file.uri)
@@ -243,14 +252,27 @@ def test_a_file_that_changed_since_it_was_listed_is_not_read(
         replace_later(file.uri, data)
     reader = storage.open_files(place)
     if ahead:
-        reader.prefetch([file])
+        reader.prefetch([part])
     with pytest.raises(StorageError) as caught:
-        reader.read(file)
+        reader.read(part)
     reader.close()
     assert str(caught.value).startswith(
         f"{file.uri} has changed since the build began: it "
     )
-    assert str(caught.value).endswith(". Rerun when it is at rest.")
+    assert str(caught.value).endswith(". Rerun when nothing writes to it.")
+
+
+def test_parts_of_files_are_read(place: str, digits: FileInfo) -> None:
+    (part,) = files_in(place)
+    reader = storage.open_files(place)
+    ranges = [(0, 4), (3, 7), (9, 1), (4, 0), (10, 0)]
+    reader.prefetch([Part(part.file, *each) for each in ranges])
+    assert [reader.read(Part(part.file, *each)) for each in ranges] == [
+        *(b"0123", b"3456789", b"9", b"", b"")
+    ]
+    with pytest.raises(StorageError, match=r"ends at byte 10, but 3 bytes from 8"):
+        reader.read(Part(part.file, 8, 3))
+    reader.close()
 
 
 def test_threads_share_a_reader_of_files(place: str) -> None:
@@ -289,7 +311,7 @@ def test_a_file_that_was_replaced_is_noticed(digits: FileInfo) -> None:
         storage.open_reader(digits)
     assert str(caught.value) == (
         f"{digits.uri} has changed since the build began: it had 10 bytes, now 4, or "
-        "was modified. Rerun when it is at rest."
+        "was modified. Rerun when nothing writes to it."
     )
     assert storage.open_reader(now).read(0, 4) == b"0123"
 

@@ -94,9 +94,10 @@ def test_a_directory_is_for_one_run(place: str) -> None:
         assert (ours.process, ours.host) == (os.getpid(), os.uname().nodename)
         assert re.fullmatch(
             rf"Another run is writing to {place}: process {os.getpid()} of {ours.user} "
-            rf"on {ours.host}, since {ours.since}\. It said so \d seconds ago\. Wait "
-            r"for it to end, or stop it and rerun; what it has finished is kept\. If "
-            rf"it is dead, its lease {place}/\.lease\.json ends in (300|29\d) "
+            rf"on {ours.host}, since {ours.since}\. It renewed its lease \d seconds "
+            r"ago\. Wait for it to end, or stop it and rerun; the shards that it "
+            r"finished are kept\. If "
+            rf"it is dead, its lease {place}/\.lease\.json expires in (300|29\d) "
             r"seconds\.",
             refusal(place),
         )
@@ -110,7 +111,7 @@ def test_a_run_on_another_machine_is_named(place: str, age: int) -> None:
     leave(place, age)
     assert (
         f"Another run is writing to {place}: process 4242 of somebody on other-host, "
-        f"since 2026-01-02 03:04:05 UTC. It said so "
+        f"since 2026-01-02 03:04:05 UTC. It renewed its lease "
     ) in refusal(place)
     assert held_by(place).run == ELSEWHERE.run
 
@@ -124,7 +125,7 @@ def test_a_lease_that_is_not_renewed_ends(
     assert storage.list_names(place) == []
     assert caplog.messages == [
         f"{place}: the run of process 4242 of somebody on other-host, since 2026-01-02 "
-        "03:04:05 UTC is dead; this one goes on."
+        "03:04:05 UTC is dead; this run takes its place."
     ]
 
 
@@ -161,16 +162,16 @@ def test_of_runs_that_find_a_dead_one_one_goes_on(place: str) -> None:
     lease.release()
 
 
-def test_a_lease_is_renewed(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(leases, "_RENEWED_EVERY", 0.02)
+def test_a_lease_is_renewed(place: str) -> None:
     storage.make_directory(place)
-    with exclusive(place):
-        first = held_by(place)
-        deadline = time.monotonic() + 30
-        while held_by(place).renewed == first.renewed:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-        assert replace(held_by(place), renewed=first.renewed) == first
+    lease = Lease(place, renewed_every=0.02)
+    first = held_by(place)
+    deadline = time.monotonic() + 30
+    while held_by(place).renewed == first.renewed:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert replace(held_by(place), renewed=first.renewed) == first
+    lease.release()
     assert storage.list_names(place) == []
 
 
@@ -179,15 +180,14 @@ def test_a_run_whose_lease_was_taken_ends(
 ) -> None:
     signals: list[tuple[int | None, int]] = []
     monkeypatch.setattr(signal, "pthread_kill", lambda *each: signals.append(each))
-    monkeypatch.setattr(leases, "_RENEWED_EVERY", 0.02)
     storage.make_directory(place)
-    lease = Lease(place)
+    lease = Lease(place, renewed_every=0.02)
     leave(place, 0)
     lease._thread.join(30)
     assert signals == [(threading.main_thread().ident, signal.SIGINT)]
     assert caplog.messages == [
-        f"Another run has taken {place}, for this one was silent too long. This one "
-        "ends."
+        f"Another run has taken {place}, because this one could not renew its "
+        "lease in time. This run ends."
     ]
     lease.release()
     assert held_by(place).run == ELSEWHERE.run  # it is not ours to remove
@@ -217,4 +217,4 @@ def test_what_is_no_lease_is_told(place: str, data: bytes) -> None:
     storage.make_directory(place)
     uri = storage.join(place, leases.NAME)
     storage.publish_bytes(uri, data)
-    assert refusal(place) == f"{uri} is no lease. Remove it."
+    assert refusal(place) == f"{uri} is not a lease. Remove it."

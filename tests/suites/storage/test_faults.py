@@ -73,11 +73,10 @@ def test_what_passes_is_tried_again(scheme: str, address: str) -> None:
         reader = storage.open_reader(storage.file_info(uri))
         assert reader.read_many(ranges) == [data[o : o + size] for o, size in ranges]
         reader.close()
-        listed = storage.list_entries(place)
-        files = [
-            storage.FileInfo(uri, each.size or 0, each.generation) for each in listed
-        ]
-        assert storage.open_files(place).read(files[0]) == data
+        (entry,) = storage.list_entries(place)
+        file = storage.FileInfo(uri, entry.size or 0, entry.generation)
+        part = storage.Part(file, 0, file.size)
+        assert storage.open_files(place).read(part) == data
         assert storage.list_names(place) == ["file"]
         counts = servers.counts(faulty)["faults"]
     assert min(counts.get(name, 0) for name in ("429", "503", "close", "short")) > 0
@@ -150,9 +149,9 @@ def test_a_refusal_is_told_at_once(status: str, scheme: str, address: str) -> No
         messages = told(f"{place}/file")
         counts = servers.counts(refusing)["faults"]
     advice = {
-        "gs": "No credentials were found, and it is not open to everybody. Run gcloud "
+        "gs": "No credentials were found, and it is not public. Run gcloud "
         "auth application-default login, or set GOOGLE_APPLICATION_CREDENTIALS.",
-        "s3": "Check AWS_ACCESS_KEY_ID and what else gives credentials, and its "
+        "s3": "Check AWS_ACCESS_KEY_ID and other sources of credentials, and their "
         "permissions: ",
     }[scheme]
     for message in messages:
@@ -180,7 +179,7 @@ def test_an_object_that_is_replaced_while_it_is_read_is_noticed(google: str) -> 
         reader.close()
     assert str(caught.value) == (
         f"{uri} has changed since the build began: it was replaced or removed. Rerun "
-        "when it is at rest."
+        "when nothing writes to it."
     )
 
 

@@ -10,6 +10,7 @@ folders that its images lie in.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from shlex import quote
 from typing import Final, NamedTuple
 
 import pyarrow as pa
@@ -74,7 +75,8 @@ def find_in_tar(archive: Archive) -> tuple[Container, ...]:
     """
     reader = storage.open_reader(archive.file)
     try:
-        _refuse_compression(archive, reader)
+        start = reader.read(0, min(BLOCK, archive.file.size))
+        refuse_compressed(archive.file.uri, start)
         return find_containers_in(archive, reader, archive.file.size)
     finally:
         reader.close()
@@ -329,11 +331,22 @@ def _faults_named(
         ) from error
 
 
-def _refuse_compression(archive: Archive, reader: RangeReader) -> None:
-    start = reader.read(0, min(8, archive.file.size))
-    for magic, name in COMPRESSIONS.items():
+def refuse_compressed(uri: str, start: bytes) -> None:
+    """Raises ArchiveError where a file that should be a tar is compressed.
+
+    Args:
+        uri: The file.
+        start: Its first bytes.
+    """
+    for magic, name, unpack in COMPRESSIONS:
         if start.startswith(magic):
+            packed = storage.base_name(uri)
+            stem, _, end = packed.rpartition(".")
+            unpacked = f"{(stem or end).removesuffix('.tar')}.tar"
+            if unpacked == packed:
+                unpacked = f"{stem}.unpacked.tar"
             raise ArchiveError(
-                f"{archive.file.uri} is compressed with {name}. Members of a "
-                "compressed archive can't be read in place; decompress it first."
+                f"{uri} is compressed with {name}, of which no part can be read by "
+                f"itself. Unpack it ({unpack} {printable(quote(packed))} > "
+                f"{printable(quote(unpacked))}) and rerun."
             )

@@ -15,13 +15,14 @@ BLOCK: Final = 512  # bytes
 RECORD: Final = 20 * BLOCK  # bytes; what GNU tar and Python pad an archive to
 ZERO_BLOCK: Final = bytes(BLOCK)
 
-COMPRESSIONS: Final = {
-    b"\x1f\x8b": "gzip",
-    b"BZh": "bzip2",
-    b"\xfd7zXZ\x00": "xz",
-    b"\x28\xb5\x2f\xfd": "zstd",
-    b"PK\x03\x04": "zip",
-}
+# What a compressed file begins with, the program's name, and how it unpacks to stdout.
+COMPRESSIONS: Final = (
+    (b"\x1f\x8b", "gzip", "gzip -dc"),
+    (b"BZh", "bzip2", "bzip2 -dc"),
+    (b"\xfd7zXZ\x00", "xz", "xz -dc"),
+    (b"\x28\xb5\x2f\xfd", "zstd", "zstd -dc"),
+    (b"PK\x03\x04", "zip", "unzip -p"),
+)
 
 Range = tuple[int, int]  # offset and size, in bytes
 
@@ -71,7 +72,7 @@ def checksum_matches(header: bytes) -> bool:
 
 def corrupt_reason(header: bytes) -> str:
     """Returns what is wrong with a block that is no header."""
-    for magic, name in COMPRESSIONS.items():
+    for magic, name, _ in COMPRESSIONS:
         if header.startswith(magic):
             return f"it is compressed with {name}"
     return "the header's checksum is wrong"

@@ -8,21 +8,14 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any, Final
 
-from transforms.documents import size_text
+from transforms.documents.card import size_text
+from transforms.documents.facts import class_text
 from transforms.documents.report.page import Section, table, terms
 from transforms.documents.report.plots import Plot, draw_plot, number_text, spread_plot
-from transforms.statistics import QUANTITIES
+from transforms.statistics import COUNTED, QUANTITIES
 
-# What is counted by name.
-_COUNTED: Final = {
-    "encodings": "File format",
-    "modes": "Colour mode",
-    "subsamplings": "Chroma subsampling",
-    "progressive": "Scans of JPEGs",
-    "orientations": "EXIF orientation",
-    "warnings": "Warnings",
-    "repaired": "Repaired",
-}
+# The first tables of what is counted by name; the others follow.
+_FIRST: Final = ("encodings", "modes", "subsamplings", "progressive")
 
 # How an image lies as it is stored (EXIF 2.32, 4.6.4 A).
 _ORIENTATIONS: Final = {
@@ -72,12 +65,14 @@ def panels(
         _spread(statistics[key], item.title, item.unit, f"{name}-{key}")
         for key, item in QUANTITIES.items()
     ]
+    titles = {key: COUNTED[key] for key in dict.fromkeys((*_FIRST, *COUNTED))}
+    del titles["qualities"]  # which has a plot
     counted = [
-        _count(statistics[key], title, statistics["examples"])
-        for key, title in _COUNTED.items()
+        _count(statistics[key], key, statistics["examples"])
+        for key in titles
         if statistics[key]
     ]
-    without = [title for key, title in _COUNTED.items() if not statistics[key]]
+    without = [title for key, title in titles.items() if not statistics[key]]
     nothing = f"<p>Of no image: {', '.join(without)}.</p>\n" if without else ""
     quality = _qualities(statistics["qualities"], f"{name}-quality")
     sections = [
@@ -90,13 +85,6 @@ def panels(
     if statistics["pixels"] is not None:
         sections.append(Section("Pixels", _pixels(statistics["pixels"])))
     return tuple(sections)
-
-
-def class_text(label: int, shown_classes: Sequence[str]) -> str:
-    """Returns how a label is shown, such as ``tench (n01440764)``."""
-    if label < 0:
-        return "no label"
-    return shown_classes[label] if label < len(shown_classes) else f"class {label}"
 
 
 def _labels(labels: Mapping[str, int], shown_classes: Sequence[str], name: str) -> str:
@@ -194,8 +182,9 @@ def _qualities(counts: Mapping[str, int], name: str) -> str:
     return _card(title, f"<p>{escape(text)}</p>\n{draw_plot(plot, name)}\n{numbers}")
 
 
-def _count(counts: Mapping[str, int], title: str, examples: int) -> str:
-    words = _ORIENTATIONS if title == _COUNTED["orientations"] else {}
+def _count(counts: Mapping[str, int], key: str, examples: int) -> str:
+    title = COUNTED[key]
+    words = _ORIENTATIONS if key == "orientations" else {}
     rows = [
         (
             f"{escape(words.get(key, key.replace('_', ' ')))}"

@@ -14,9 +14,8 @@ from itertools import chain, islice
 from typing import Any, Final
 
 from transforms import storage
-from transforms.documents import DatasetFacts, config_facts
+from transforms.documents.facts import DatasetFacts, class_text, config_facts
 from transforms.documents.pages import CARDS
-from transforms.documents.report.panels import class_text
 from transforms.documents.report.plots import number_text
 from transforms.documents.report.report import (
     Gallery,
@@ -51,7 +50,7 @@ def first_examples(output: ShardOutput, tally: Tally, split: str) -> Iterator[Ex
     name, splits = next(iter(tally.splits.items()))
     (files,) = (facts.files for facts in splits if facts.name == split)
     uris = (storage.join(output.places.directory(name), file.name) for file in files)
-    return chain.from_iterable(map(FORMATS[name].read, uris))
+    return chain.from_iterable(map(FORMATS[name].codec.read, uris))
 
 
 def review_dataset(

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from transforms.documents import DatasetFacts, size_text
+from transforms.documents.card import size_text
+from transforms.documents.facts import DatasetFacts
 from transforms.documents.report.page import Section, page_html, table, terms
 from transforms.documents.report.panels import key_numbers, panels
 from transforms.formats import ConfigFacts
@@ -92,7 +93,7 @@ def report_html(
         card: The address of the card.
     """
     return page_html(
-        f"{facts.title}: report",
+        f"{facts.about.title}: report",
         f"<code>{escape(facts.name)}/{escape(config.name)}</code>, version "
         f'<code>{escape(facts.version)}</code>. <a href="{escape(card)}">The card</a> '
         "says how to load it.",
@@ -109,15 +110,16 @@ def report_html(
 
 
 def _overview(facts: DatasetFacts, config: ConfigFacts) -> str:
-    homepage = escape(facts.homepage)
-    if re.match(r"https?://", facts.homepage):
+    homepage = escape(facts.about.homepage)
+    if re.match(r"https?://", facts.about.homepage):
         homepage = f'<a href="{homepage}">{homepage}</a>'
     records = sum(split.example_bytes for split in config.splits)
+    license = facts.about.license
     described = {
         "Configuration": escape(config.description),
         "Homepage": homepage,
         "License": escape(
-            ": ".join(filter(None, (facts.license.name, facts.license.terms.strip())))
+            ": ".join(filter(None, (license.name, license.terms.strip())))
         ),
         "Size of records": size_text(records),
     }
@@ -127,7 +129,7 @@ def _overview(facts: DatasetFacts, config: ConfigFacts) -> str:
     ]
     heads = ("Split", "Examples", "Size of records")
     return (
-        f"<p>{escape(' '.join(facts.description.split()))}</p>\n"
+        f"<p>{escape(' '.join(facts.about.description.split()))}</p>\n"
         f"{terms('facts', described)}{table('Splits', heads, rows, scrolls=True)}"
     )
 

@@ -1,1 +1,1 @@
-"""Storage that is a network away: Google Cloud Storage, and what Arrow knows."""
+"""Storage over a network: Google Cloud Storage, and what Arrow can open."""

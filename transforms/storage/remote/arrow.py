@@ -1,11 +1,11 @@
-"""Storage that Arrow knows: ``s3://``, ``hdfs://``, ``abfs://``, ``file://``.
+"""Storage that Arrow can open: ``s3://``, ``hdfs://``, ``abfs://``, ``file://``.
 
-Arrow's streams end as whole files even where they are given up, so a file is written
-under a hidden name beside its own and then moved, as on a disk. S3 moves by a copy on
-the server and a removal.
+Arrow's streams leave whole files even if they are abandoned, so a file is written under
+a hidden name beside its own and then moved, as on a disk. S3 moves by a copy on the
+server and a removal.
 
-A generation is a modification time in ns, and where the storage has one, a hyphen and
-the ETag. Listings have the time alone, in whole seconds where a file's own is.
+A generation is a modification time in ns, and if the storage has ETags, a hyphen and
+the ETag. Listings have only the time, in whole seconds on S3.
 """
 
 import errno
@@ -24,6 +24,7 @@ from transforms.errors import StorageError
 from transforms.storage.backend import (
     Entry,
     FileInfo,
+    Part,
     cut_off,
     has_changed,
     hidden_name,
@@ -33,13 +34,13 @@ from transforms.storage.local import explain
 from transforms.storage.remote import s3
 from transforms.storage.remote.reading import RemoteFiles, RemoteReader, buffered_file
 
-_MODIFIED: Final = "Last-Modified"  # what S3 says of an open object, ISO 8601
-_S3_LISTED_NS: Final = 10**9  # a listing may have ms, an object's own time has not
-_SETTLING_SECONDS: Final = 2.0  # between writing a small file and looking at it again
+_MODIFIED: Final = "Last-Modified"  # metadata of an open object on S3, ISO 8601
+_S3_LISTED_NS: Final = 10**9  # a listing may have ms, an object's metadata has not
+_SETTLING_SECONDS: Final = 2.0  # between writing a small file and reading it again
 
 
 def file_info(uri: str) -> FileInfo:
-    """Returns what identifies the present state of a file that is there."""
+    """Returns what identifies the present state of an existing file."""
     filesystem, path = _locate(uri)
     with _explained("find", uri):
         found = filesystem.get_file_info(path)
@@ -78,24 +79,25 @@ def open_reader(file: FileInfo) -> RemoteReader:
 
 
 def open_files(directory: str) -> RemoteFiles:
-    """Opens the files below a directory, to be read whole.
+    """Opens the files below a directory, to read many of them.
 
-    Arrow asks for a file's state and then for its bytes: one that is replaced by
-    another of its size within the milliseconds between is not noticed.
+    Arrow asks for a file's state and then for its bytes. If it is replaced within the
+    milliseconds between by another of the same size, that is not noticed.
     """
     filesystem, _ = _locate(directory)
 
-    def fetch(file: FileInfo) -> bytes:
+    def fetch(part: Part) -> bytes:
+        file, offset, size = part
         path = _locate(file.uri)[1]
         with _explained("read", file.uri):
             try:
                 with filesystem.open_input_file(path) as opened:
-                    data: bytes = opened.read_at(file.size, 0)
+                    data: bytes = opened.read_at(size, offset)
                     require_same(file, *_state(filesystem, path, opened))
             except FileNotFoundError as error:
                 raise has_changed(file, "it was removed") from error
-        if len(data) < file.size:
-            raise cut_off(file.uri, len(data), 0, file.size)
+        if len(data) < size:
+            raise cut_off(file.uri, offset + len(data), offset, size)
         return data
 
     return RemoteFiles(fetch)
@@ -138,7 +140,7 @@ def list_names(directory: str) -> list[str]:
 
 
 def list_entries(directory: str) -> Iterator[Entry]:
-    """Yields what lies in a directory, sorted by name; nothing where there is none."""
+    """Yields what lies in a directory, sorted by name; nothing if there is none."""
     filesystem, path = _locate(directory)
     with _explained("list", directory):
         found = filesystem.get_file_info(fs.FileSelector(path, allow_not_found=True))
@@ -155,8 +157,13 @@ def list_entries(directory: str) -> Iterator[Entry]:
             yield Entry(file.base_name, 0, "")
 
 
+def list_folders(directory: str) -> list[str]:
+    """Returns the names of the directories in one, in order."""
+    return [entry.name for entry in list_entries(directory) if entry.size is None]
+
+
 def make_directory(uri: str) -> None:
-    """Makes a directory and its parents; S3 has none."""
+    """Makes a directory and its parents; S3 has no directories."""
     filesystem, path = _locate(uri)
     if filesystem.type_name != "s3":
         with _explained("make the directory", uri):
@@ -164,7 +171,7 @@ def make_directory(uri: str) -> None:
 
 
 def remove(uri: str) -> None:
-    """Removes a file if it is there."""
+    """Removes a file if it exists."""
     filesystem, path = _locate(uri)
     with _explained("remove", uri):
         try:
@@ -174,7 +181,7 @@ def remove(uri: str) -> None:
 
 
 def remove_tree(uri: str) -> None:
-    """Removes a directory with all it holds, if it is there."""
+    """Removes a directory with everything in it, if it exists."""
     filesystem, path = _locate(uri)
     with _explained("remove", uri):
         try:
@@ -184,11 +191,11 @@ def remove_tree(uri: str) -> None:
 
 
 def swap(uri: str, data: bytes, generation: str) -> str | None:
-    """Writes a small file if it is still of a generation; empty for none there.
+    """Writes a small file if it still has a generation; empty for no file.
 
-    S3 is asked to see to it, by boto3 where that is installed. Arrow offers no
-    conditions, so of several that write at once the last one has it: each looks again
-    when the others have had the time to write.
+    On S3 the server ensures that, if boto3 is installed. Arrow offers no conditional
+    requests, so of several processes that write at once the last one wins: each reads
+    the file again after the others had time to write.
     """
     if _generation(uri) != generation:
         return None
@@ -205,13 +212,13 @@ def swap(uri: str, data: bytes, generation: str) -> str | None:
 
 
 def discard(uri: str, generation: str) -> None:
-    """Removes a file if it is of a generation."""
+    """Removes a file if it has a generation."""
     if _generation(uri) == generation:
         remove(uri)
 
 
 def _state(filesystem: Any, path: str, opened: pa.NativeFile) -> tuple[int, str]:
-    """Returns the size and the generation of a file that is open.
+    """Returns the size and the generation of an open file.
 
     S3 gave both when it was opened.
     """
@@ -255,14 +262,14 @@ def _filesystem(scheme: str, authority: str) -> tuple[Any, str]:
             found: tuple[Any, str] = fs.FileSystem.from_uri(uri)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
             raise StorageError(
-                f"Can't reach {uri}. There is gs://, s3:// and what Arrow knows, such "
-                f"as hdfs:// and abfs://. It says: {_first_line(error)}"
+                f"Can't reach {uri}. There are gs://, s3:// and what Arrow can open, "
+                f"such as hdfs:// and abfs://. It says: {_first_line(error)}"
             ) from error
         return found
 
 
 def _require_bucket(uri: str) -> None:
-    """Raises StorageError where a URI's bucket is not there."""
+    """Raises StorageError if the bucket of a URI does not exist."""
     if uri.startswith("s3://"):
         _require_s3_bucket(uri.removeprefix("s3://").partition("/")[0])
 
@@ -275,14 +282,14 @@ def _require_s3_bucket(bucket: str) -> None:
 
 
 def _missing(kind: fs.FileType) -> OSError:
-    """Returns the system's error for what is no file."""
+    """Returns the operating system's error for a path that is not a file."""
     found = errno.EISDIR if kind == fs.FileType.Directory else errno.ENOENT
     return OSError(found, os.strerror(found))
 
 
 @contextmanager
 def _explained(action: str, uri: str) -> Iterator[None]:
-    """Raises StorageError in place of what Arrow raises."""
+    """Raises StorageError instead of Arrow's errors."""
     try:
         yield
     except OSError as error:

@@ -31,7 +31,7 @@ from google.cloud.storage.retry import DEFAULT_RETRY
 from requests.adapters import HTTPAdapter
 
 from transforms.errors import StorageError
-from transforms.storage.backend import Entry, FileInfo, has_changed
+from transforms.storage.backend import Entry, FileInfo, Part, has_changed
 from transforms.storage.remote.google_errors import THEIRS, reason_of, status_of
 from transforms.storage.remote.reading import (
     REQUESTS,
@@ -52,7 +52,7 @@ _NO_BUCKET_LOOKUP: Final = "DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA"
 
 
 def file_info(uri: str) -> FileInfo:
-    """Returns what identifies the present state of a file that is there."""
+    """Returns what identifies the present state of an existing file."""
     blob = _blob(uri)
     with _explained("find", uri):
         blob.reload(timeout=_TIMEOUT, retry=_RETRY)
@@ -70,23 +70,19 @@ def exists(uri: str) -> bool:
 
 
 def open_reader(file: FileInfo) -> RemoteReader:
-    """Opens a file for reads of ranges, of that generation alone."""
+    """Opens a file for range reads of that generation only."""
     blob = _blob(file.uri, int(file.generation))
     return RemoteReader(
-        file,
-        lambda offset, size: _download(
-            file, blob, size, start=offset, end=offset + size - 1
-        ),
+        file, lambda offset, size: _download(blob, Part(file, offset, size))
     )
 
 
 def open_files(directory: str) -> RemoteFiles:
-    """Opens the files below a directory, to be read whole, of one generation each."""
+    """Opens the files below a directory, of one generation each."""
 
-    def fetch(file: FileInfo) -> bytes:
-        if not file.generation.isdecimal():
-            raise has_changed(file, "it is no object")
-        return _download(file, _blob(file.uri, int(file.generation)), file.size)
+    def fetch(part: Part) -> bytes:
+        blob = _blob(part.file.uri, int(part.file.generation))
+        return _download(blob, part)
 
     return RemoteFiles(fetch)
 
@@ -126,7 +122,18 @@ def list_names(directory: str) -> list[str]:
 
 
 def list_entries(directory: str) -> Iterator[Entry]:
-    """Yields what lies in a directory, sorted by name; nothing where there is none."""
+    """Yields what lies in a directory, sorted by name; nothing if there is none."""
+    found = _list(directory, "items(name,size,generation),prefixes,nextPageToken")
+    yield from sorted(found, key=lambda entry: (entry.name, entry.size is None))
+
+
+def list_folders(directory: str) -> list[str]:
+    """Returns the names of the directories in one, in any order."""
+    found = _list(directory, "prefixes,nextPageToken")
+    return [entry.name for entry in found if entry.size is None]
+
+
+def _list(directory: str, fields: str) -> list[Entry]:
     bucket, name = _split(directory)
     prefix = f"{name}/" if name else ""
     with _explained("list", directory):
@@ -134,7 +141,7 @@ def list_entries(directory: str) -> Iterator[Entry]:
             bucket,
             prefix=prefix,
             delimiter="/",
-            fields="items(name,size,generation),prefixes,nextPageToken",
+            fields=fields,
             timeout=_TIMEOUT,
             retry=_RETRY,
         )
@@ -145,18 +152,15 @@ def list_entries(directory: str) -> Iterator[Entry]:
         for below in listed.prefixes:
             found.append(Entry(below.removeprefix(prefix).removesuffix("/"), None, ""))
     # Some tools mark a directory by an empty object of its name and a slash.
-    yield from sorted(
-        (entry for entry in found if entry.name),
-        key=lambda entry: (entry.name, entry.size is None),
-    )
+    return [entry for entry in found if entry.name]
 
 
 def make_directory(uri: str) -> None:
-    """Does nothing: a directory is no more than the beginning of names."""
+    """Does nothing: a directory is only a prefix of names."""
 
 
 def remove(uri: str) -> None:
-    """Removes a file if it is there."""
+    """Removes a file if it exists."""
     with _explained("remove", uri):
         _delete(_blob(uri))
 
@@ -172,7 +176,7 @@ def remove_tree(uri: str) -> None:
 
 
 def swap(uri: str, data: bytes, generation: str) -> str | None:
-    """Writes a small file if it is still of a generation; empty for none there."""
+    """Writes a small file if it still has a generation; empty for no file."""
     blob = _blob(uri)
     with _explained("write", uri):
         try:
@@ -189,7 +193,7 @@ def swap(uri: str, data: bytes, generation: str) -> str | None:
 
 
 def discard(uri: str, generation: str) -> None:
-    """Removes a file if it is of a generation."""
+    """Removes a file if it has a generation."""
     with _explained("remove", uri), suppress(NotFound, PreconditionFailed):
         _blob(uri).delete(
             if_generation_match=int(generation), timeout=_TIMEOUT, retry=_RETRY
@@ -197,20 +201,23 @@ def discard(uri: str, generation: str) -> None:
 
 
 class _Upload(BlobWriter):  # type: ignore[misc]
-    """An upload that is not finished by Python's clearing up, as open files are."""
+    """An upload that Python does not finish when it frees it, unlike an open file."""
 
     def __del__(self) -> None:
         pass
 
 
-def _download(file: FileInfo, blob: Blob, size: int, **part: int) -> bytes:
-    """Returns the bytes of an object, or of a part of it, of its generation."""
+def _download(blob: Blob, part: Part) -> bytes:
+    """Returns bytes of an object of its generation; those of an empty one, too."""
+    file, offset, size = part
+    of_all = not file.size  # of which there is no range
+    ends = {} if of_all else {"start": offset, "end": offset + size - 1}
 
     def request() -> bytes:
         data: bytes = blob.download_as_bytes(
-            **part,
+            **ends,
             raw_download=True,
-            checksum=None,  # there is none of a range
+            checksum=None,  # a range has none
             timeout=_TIMEOUT,
             retry=None,
         )
@@ -233,7 +240,7 @@ def _delete(blob: Blob) -> None:
 
 
 def _split(uri: str) -> tuple[str, str]:
-    """Returns the bucket and the name that a URI says."""
+    """Returns the bucket and the name in a URI."""
     bucket, _, name = uri.removeprefix("gs://").partition("/")
     return bucket, name.rstrip("/")
 
@@ -248,11 +255,11 @@ def _blob(uri: str, generation: int | None = None) -> Blob:
 @cache
 def _client() -> Client:
     """Returns the client that all threads of the process share."""
-    # Google's library looks the bucket up behind its user's back, to name it in traces.
+    # Unasked, Google's library looks the bucket up to name it in traces.
     os.environ.setdefault(_NO_BUCKET_LOOKUP, "true")
     credentials = _credentials()
     session = AuthorizedSession(credentials)  # type: ignore[no-untyped-call]
-    adapter = HTTPAdapter(pool_maxsize=2 * REQUESTS)  # else connections are not kept
+    adapter = HTTPAdapter(pool_maxsize=2 * REQUESTS)  # fewer would not keep connections
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return Client(project=None, credentials=credentials, _http=session)
@@ -260,7 +267,7 @@ def _client() -> Client:
 
 @cache
 def _credentials() -> Credentials:
-    """Returns whom to act for; nobody where nothing says so.
+    """Returns the credentials that are configured, or anonymous ones.
 
     Google's library asks the network for a virtual machine's account when there are
     no other credentials, which takes many seconds where none answers. It is asked
@@ -271,7 +278,7 @@ def _credentials() -> Credentials:
     try:
         credentials, _ = google.auth.default(scopes=[_SCOPE])
     except DefaultCredentialsError as error:
-        raise StorageError(f"Google's credentials can't be had. {error}") from error
+        raise StorageError(f"Google's credentials cannot be read. {error}") from error
     return credentials
 
 
@@ -297,7 +304,7 @@ def _has_credentials() -> bool:
 
 @cache
 def _require_bucket(name: str) -> None:
-    """Raises StorageError where there is no such bucket; asks once a process."""
+    """Raises StorageError if the bucket does not exist; asks once per process."""
     try:
         objects = _client().list_blobs(
             name, max_results=1, timeout=_TIMEOUT, retry=_RETRY
@@ -306,12 +313,12 @@ def _require_bucket(name: str) -> None:
     except NotFound as error:
         raise StorageError(f"There is no bucket gs://{name}.") from error
     except (Forbidden, Unauthorized):
-        return  # it may be read where it may not be listed
+        return  # listing may be forbidden where reading is not
 
 
 @contextmanager
 def _explained(action: str, uri: str) -> Iterator[None]:
-    """Raises StorageError in place of what Google's library raises."""
+    """Raises StorageError instead of the errors of Google's library."""
     try:
         yield
     except THEIRS as error:
@@ -333,7 +340,7 @@ def _advice(error: Exception, bucket: str) -> str:
     if refused or isinstance(error, GoogleAuthError):
         if isinstance(_credentials(), AnonymousCredentials):
             return (
-                "No credentials were found, and it is not open to everybody. Run "
+                "No credentials were found, and it is not public. Run "
                 "gcloud auth application-default login, or set "
                 "GOOGLE_APPLICATION_CREDENTIALS."
             )

@@ -1,4 +1,4 @@
-"""What Google's libraries raise, and what it says."""
+"""The errors of Google's libraries, and their messages."""
 
 from http import HTTPStatus
 from typing import Final
@@ -20,14 +20,14 @@ THEIRS: Final = (
 
 
 def status_of(error: BaseException) -> int | None:
-    """Returns the status of the answer that an error is about."""
+    """Returns the HTTP status that an error reports; None for none."""
     if isinstance(error, InvalidResponse):
         return int(error.response.status_code)
     return error.code if isinstance(error, GoogleAPICallError) else None
 
 
 def reason_of(error: BaseException) -> str:
-    """Returns an error in a line, without the address of the request."""
+    """Returns an error as one line, without the address of the request."""
     status = status_of(error)
     if status is not None:
         errors = error.errors if isinstance(error, GoogleAPICallError) else []

@@ -1,9 +1,9 @@
-"""Reads of ranges and of whole files that are a network away.
+"""Reads of files over a network.
 
-There a request costs tens of milliseconds whatever it is for, so many are on their way
-at once: they are announced before they are read, and a pool of threads that the whole
-process shares gets them. Neighbouring ranges are got by one request. What is got and
-not yet read is bounded, and so are the requests.
+A request takes tens of milliseconds, however little it asks for, so many are under way
+at once: ranges are announced before they are read, and a thread pool of the process
+fetches them. Neighbouring ranges share a request. The number of requests is bounded,
+and so are the bytes that were fetched and not read yet.
 """
 
 import io
@@ -14,13 +14,13 @@ from functools import cache
 from threading import Lock
 from typing import BinaryIO, Final, Generic, NamedTuple, TypeVar, cast
 
-from transforms.storage.backend import FileInfo, cut_off
+from transforms.storage.backend import FileInfo, Part, cut_off
 
 # Measured over Google's protocol with 30 ms of latency: see docs/running/storage.md.
-REQUESTS: Final = 64  # of a process at once, announced ones
-_AHEAD: Final = 32  # ranges or files announced at a time
+REQUESTS: Final = 64  # for announced ranges, of a process at once
+_AHEAD: Final = 32  # ranges announced at a time
 
-_LARGEST_GAP: Final = 16 << 10  # bytes that are read in vain rather than asked twice
+_LARGEST_GAP: Final = 16 << 10  # bytes read needlessly to save a request
 _LARGEST_SPAN: Final = 8 << 20  # bytes of a request that neighbours share
 _MOST_AHEAD: Final = 64 << 20  # bytes that a reader has announced and not yet read
 _BUFFER_SIZE: Final = 4 << 20  # bytes of a request where a file is read in order
@@ -28,8 +28,8 @@ _BUFFER_SIZE: Final = 4 << 20  # bytes of a request where a file is read in orde
 # Returns ``size`` bytes from ``offset``; raises StorageError. Threads call it.
 Fetch = Callable[[int, int], bytes]
 
-# Returns a file's bytes if it is still as said; raises StorageError. Threads call it.
-FetchFile = Callable[[FileInfo], bytes]
+# Returns bytes of a file as it was listed; raises StorageError. Threads call it.
+FetchPart = Callable[[Part], bytes]
 
 
 class Span(NamedTuple):
@@ -37,7 +37,7 @@ class Span(NamedTuple):
 
     Attributes:
         start: Its first byte.
-        end: The byte behind its last.
+        end: The byte after its last.
         ranges: The (offset, size) in it that are wanted.
     """
 
@@ -47,7 +47,7 @@ class Span(NamedTuple):
 
 
 def coalesce(ranges: Iterable[tuple[int, int]]) -> list[Span]:
-    """Returns the parts of a file to get so that all ranges are had.
+    """Returns the parts of a file to fetch for all ranges.
 
     Ranges share a request where no more than 16 KiB lie between them, and as long as
     it stays within 8 MiB.
@@ -70,12 +70,12 @@ def coalesce(ranges: Iterable[tuple[int, int]]) -> list[Span]:
 
 @dataclass(frozen=True, slots=True)
 class _Announced:
-    """Bytes that are on their way.
+    """Bytes that are being fetched.
 
     Attributes:
-        data: What the request gets.
-        start: Where in that they begin.
-        size: How many they are.
+        data: The answer of the request.
+        start: Where the bytes begin in it.
+        size: Number of the bytes.
     """
 
     data: Future[bytes]
@@ -87,7 +87,7 @@ _Key = TypeVar("_Key")
 
 
 class _Ahead(Generic[_Key]):
-    """What is announced and not read yet, of bounded size; threads share it."""
+    """Bytes that are announced and not read yet, up to a limit; threads share it."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -99,7 +99,7 @@ class _Ahead(Generic[_Key]):
         sizes: Mapping[_Key, int],
         start: Callable[[Collection[_Key]], Mapping[_Key, _Announced]],
     ) -> None:
-        """Begins to get what is not announced yet, as far as there is room.
+        """Starts to fetch what is not announced yet, within the limit.
 
         Args:
             sizes: What is wanted, with its length in bytes.
@@ -115,12 +115,12 @@ class _Ahead(Generic[_Key]):
             self._announced.update(start(taken))
 
     def read(self, key: _Key, fetch: Callable[[], bytes]) -> bytes:
-        """Returns what was announced, else what ``fetch`` gets."""
+        """Returns announced bytes, or else the result of ``fetch``."""
         with self._lock:
             found = self._announced.pop(key, None)
             if found is not None:
                 self._bytes -= found.size
-        # What no thread has come to yet is got here, rather than waited for.
+        # If no thread has started on it yet, this one fetches it.
         if found is None or found.data.cancel():
             return fetch()
         data = found.data.result()
@@ -128,7 +128,7 @@ class _Ahead(Generic[_Key]):
         return data if whole else data[found.start : found.start + found.size]
 
     def give_up(self) -> None:
-        """Forgets what was announced."""
+        """Cancels the requests, and discards what they fetched."""
         with self._lock:
             for announced in self._announced.values():
                 announced.data.cancel()
@@ -137,7 +137,7 @@ class _Ahead(Generic[_Key]):
 
 
 class RemoteReader:
-    """Reads ranges of a remote file, those that were announced from memory."""
+    """Reads ranges of a remote file; announced ones are in memory."""
 
     ahead = _AHEAD
 
@@ -146,7 +146,7 @@ class RemoteReader:
 
         Args:
             file: The file.
-            fetch: Gets bytes of it.
+            fetch: Fetches bytes of it.
         """
         self._file = file
         self._fetch = fetch
@@ -162,13 +162,13 @@ class RemoteReader:
         return self._ahead.read((offset, size), lambda: self._fetch(offset, size))
 
     def read_many(self, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
-        """Returns the bytes of each range, many of them got at once."""
+        """Returns the bytes of each range, many of them fetched at once."""
         if len(ranges) > 1:
             self.prefetch(ranges)
         return [self.read(offset, size) for offset, size in ranges]
 
     def prefetch(self, ranges: Sequence[tuple[int, int]]) -> None:
-        """Begins to get ranges, as far as there is room for what is not read yet."""
+        """Starts to fetch ranges, within the limit of what is not read yet."""
         inside = {
             (offset, size): size
             for offset, size in ranges
@@ -177,7 +177,7 @@ class RemoteReader:
         self._ahead.begin(inside, self._start)
 
     def next_data(self, offset: int) -> int:
-        """Returns the offset: objects have no holes that could be asked for."""
+        """Returns the offset: object storage does not report holes."""
         return offset
 
     def close(self) -> None:
@@ -196,45 +196,57 @@ class RemoteReader:
 
 
 class RemoteFiles:
-    """Reads whole remote files, those that were announced from memory."""
+    """Reads parts of many remote files; announced ones are in memory."""
 
     ahead = _AHEAD
 
-    def __init__(self, fetch: FetchFile) -> None:
+    def __init__(self, fetch: FetchPart) -> None:
         """Begins with nothing announced.
 
         Args:
-            fetch: Gets a file.
+            fetch: Fetches a part.
         """
         self._fetch = fetch
-        self._ahead = _Ahead[FileInfo]()
+        self._ahead = _Ahead[Part]()
 
-    def prefetch(self, files: Sequence[FileInfo]) -> None:
-        """Begins to get files, as far as there is room for what is not read yet."""
-        self._ahead.begin({file: file.size for file in files}, self._start)
+    def prefetch(self, parts: Sequence[Part]) -> None:
+        """Starts to fetch parts, within the limit of what is not read yet."""
+        inside = {part: part.size for part in parts if _is_fetched(part)}
+        self._ahead.begin(inside, self._start)
 
-    def read(self, file: FileInfo) -> bytes:
-        """Returns the bytes of a file that is still as ``file`` says."""
-        return self._ahead.read(file, lambda: self._fetch(file))
+    def read(self, part: Part) -> bytes:
+        """Returns bytes of a file that is still as it was listed."""
+        if part.offset + part.size > part.file.size:
+            end = max(part.offset, part.file.size)
+            raise cut_off(part.file.uri, end, part.offset, part.size)
+        if not _is_fetched(part):
+            return b""
+        return self._ahead.read(part, lambda: self._fetch(part))
 
     def close(self) -> None:
         """Gives up what was announced and not read."""
         self._ahead.give_up()
 
-    def _start(self, files: Collection[FileInfo]) -> dict[FileInfo, _Announced]:
+    def _start(self, parts: Collection[Part]) -> dict[Part, _Announced]:
         return {
-            file: _Announced(_threads().submit(self._fetch, file), 0, file.size)
-            for file in files
+            part: _Announced(_threads().submit(self._fetch, part), 0, part.size)
+            for part in parts
         }
 
 
+def _is_fetched(part: Part) -> bool:
+    """Returns whether a part is inside, and has bytes or is all of an empty file."""
+    inside = part.offset + part.size <= part.file.size
+    return inside and (part.size > 0 or part.file.size == 0)
+
+
 def buffered_file(reader: RemoteReader, size: int) -> BinaryIO:
-    """Returns a file that is read front to back, a few MiB by a request."""
+    """Returns a file that is read front to back, a few MiB per request."""
     return cast(BinaryIO, io.BufferedReader(_RangeFile(reader, size), _BUFFER_SIZE))
 
 
 class _RangeFile(io.RawIOBase):
-    """A remote file as Python's buffers want one."""
+    """A remote file with the interface of Python's raw files."""
 
     def __init__(self, reader: RemoteReader, size: int) -> None:
         super().__init__()

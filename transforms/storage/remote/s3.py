@@ -1,7 +1,7 @@
-"""Amazon S3 as Arrow opens it, and what Arrow lacks of it.
+"""Amazon S3 through Arrow, and through boto3 for conditional requests.
 
-Amazon's library tries a request thirteen times, with pauses from 25 ms that double to
-51 s, 102 s in all; Arrow's errors come after that.
+Amazon's library tries a request thirteen times, with pauses that double from 25 ms to
+51 s, 102 s in all; then Arrow raises an error.
 """
 
 import os
@@ -19,9 +19,9 @@ from transforms.errors import StorageError
 _RETRIES: Final = 12
 _CONNECT_SECONDS: Final = 10
 _SILENT_SECONDS: Final = 30  # without a byte
-_NOT_AS_WANTED: Final = (404, 409, 412)  # answers where a condition does not hold
+_NOT_AS_WANTED: Final = (404, 409, 412)  # statuses if a condition does not hold
 
-# Which of S3's errors are whose fault. The names are the AWS SDK's (``CoreErrors.h``).
+# S3's errors by cause. The names are those of the AWS SDK (``CoreErrors.h``).
 _REFUSALS: Final = frozenset(
     (
         *("ACCESS_DENIED", "INVALID_ACCESS_KEY_ID", "INVALID_CLIENT_TOKEN_ID"),
@@ -41,7 +41,7 @@ _ERROR: Final = re.compile(
 
 
 def connect(bucket: str) -> fs.S3FileSystem:
-    """Returns S3 as Amazon's variables describe it, for a bucket."""
+    """Returns the file system of a bucket, as Amazon's variables configure it."""
     endpoint = next(
         (
             value
@@ -63,10 +63,10 @@ def connect(bucket: str) -> fs.S3FileSystem:
         anonymous=not has_credentials(),
         connect_timeout=_CONNECT_SECONDS,
         request_timeout=_SILENT_SECONDS,
-        # Amazon's newer strategy stops trying again after a hundred times or so, of all
-        # requests together.
+        # Amazon's newer strategy stops after about a hundred retries of all requests
+        # together.
         retry_strategy=fs.AwsDefaultS3RetryStrategy(max_attempts=_RETRIES),
-        background_writes=False,  # else what is not sent yet has no bound
+        background_writes=False,  # else the bytes not sent yet have no limit
         allow_delayed_open=True,  # a small file takes one request
         **where,
     )
@@ -77,9 +77,9 @@ def _region() -> str | None:
 
 
 def has_credentials() -> bool:
-    """Returns whether there is a place where Amazon's library would find some.
+    """Returns whether Amazon's library has a place to find credentials.
 
-    Without this it asks the network for a virtual machine's, and waits.
+    Without one it asks the network for those of a virtual machine, and waits.
     """
     variables = (
         *("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE"),
@@ -104,7 +104,7 @@ def has_credentials() -> bool:
 
 
 def put_if(client: Any, uri: str, data: bytes, tag: str) -> str | None:
-    """Writes a small object if its ETag is still ``tag``; empty for none there.
+    """Writes a small object if its ETag is still ``tag``; empty for no object.
 
     Args:
         client: What ``conditional_client`` returned.
@@ -113,7 +113,7 @@ def put_if(client: Any, uri: str, data: bytes, tag: str) -> str | None:
         tag: Its ETag, in quotes as S3 gives it.
 
     Returns:
-        Its new ETag; None where the condition did not hold.
+        Its new ETag; None if the condition did not hold.
 
     Raises:
         StorageError: It cannot be written.
@@ -134,9 +134,9 @@ def put_if(client: Any, uri: str, data: bytes, tag: str) -> str | None:
 
 @cache
 def conditional_client() -> Any:
-    """Returns a client of S3 that makes conditional requests; None where there is none.
+    """Returns a client of S3 that makes conditional requests; None without boto3.
 
-    It takes its endpoint from Amazon's variables by itself.
+    The client takes its endpoint from Amazon's variables.
     """
     if find_spec("boto3") is None or not has_credentials():
         return None
@@ -144,7 +144,7 @@ def conditional_client() -> Any:
 
 
 def advice(error: OSError) -> str | None:
-    """Returns what to do about an error; None where it is none of S3's."""
+    """Returns what to do about an error; None if it is not one of S3's."""
     found = _ERROR.search(str(error))
     if found is None:
         return None
@@ -155,7 +155,7 @@ def advice(error: OSError) -> str | None:
         return "There is no such bucket."
     if name in _REFUSALS:
         return (
-            f"Check AWS_ACCESS_KEY_ID and what else gives credentials, and its "
+            f"Check AWS_ACCESS_KEY_ID and other sources of credentials, and their "
             f"permissions: {reason}."
         )
     if name in _PASSING:

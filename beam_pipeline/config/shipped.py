@@ -1,0 +1,51 @@
+"""The configurations that come with the package, and where others are looked for."""
+
+import os
+from pathlib import Path
+from typing import Final
+
+from beam_pipeline.config.plain_yaml import read_mapping
+from transforms.errors import ConfigError, printable
+from transforms.fields import nearest
+
+_PACKAGE: Final = Path(__file__).parents[1]
+# In a checkout the files stand beside the package, in an installation within it.
+_SHIPPED: Final = next(
+    (
+        path
+        for path in (_PACKAGE / "configs", _PACKAGE.parent / "configs")
+        if path.is_dir()
+    ),
+    _PACKAGE / "configs",
+)
+
+
+def shipped_configs() -> list[str]:
+    """Returns the names of the configurations that come with the package."""
+    return sorted(
+        path.stem for path in _SHIPPED.glob("*.yaml") if "config" in read_mapping(path)
+    )
+
+
+def find_config(name: str, directory: Path) -> Path:
+    """Returns the file of a configuration.
+
+    Args:
+        name: A shipped configuration's name, or the path of a YAML file.
+        directory: What a relative path is relative to.
+
+    Raises:
+        ConfigError: There is no such file.
+    """
+    candidates = [
+        _SHIPPED / f"{name}.yaml",
+        directory / name,
+        directory / f"{name}.yaml",
+    ]
+    for path in candidates:
+        if os.path.isfile(path):  # the method raises for a name that is too long
+            return path
+    raise ConfigError(
+        f"There is no configuration {printable(name)}: it is neither a file nor one of "
+        f"those shipped. {nearest(name, shipped_configs())}"
+    )

@@ -1,0 +1,1 @@
+"""Tars in gzip files, read from the middle."""

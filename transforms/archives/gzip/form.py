@@ -1,0 +1,132 @@
+"""Tars in gzip files: of class tars, of folders, or flat, as ``tar.form`` has them.
+
+Offsets count in what the file decompresses to, so everything that is known of tars
+holds for these. What the file begins with is decompressed to see what it is; listing
+it decompresses it once as a whole, for its seek points.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from typing import Final
+
+from transforms import storage
+from transforms.archives.containers import Archive, Container, MemberTable, Place
+from transforms.archives.gzip.inflate import MAGIC, Inflation
+from transforms.archives.gzip.reader import GzipReader
+from transforms.archives.gzip.saved import marked_blocks, open_points
+from transforms.archives.names import is_image
+from transforms.archives.tar.form import find_containers_in, walk_containers_in
+from transforms.archives.tar.header import BLOCK, checksum_matches, name_of
+
+_SAMPLED: Final = 8  # names
+_SAMPLED_BYTES: Final = 1 << 20  # decompressed at a time
+# Decompressed in all: Kaggle's has a gigabyte of annotations before its images.
+_MOST_SAMPLED: Final = 4 << 30
+
+
+def is_gzip(start: bytes) -> bool:
+    """Returns whether a file that begins so is a gzip file."""
+    return start.startswith(MAGIC)
+
+
+def sample_gzip(archive: Archive) -> list[str]:
+    """Returns the paths of the first images of a tar, or of the first tars in it.
+
+    There is none in a gzip file that holds no tar.
+
+    Raises:
+        ArchiveError: It is damaged before them.
+        StorageError: It can't be read.
+    """
+    reader = storage.open_reader(archive.file)
+    try:
+        return list(islice(_first_images(Inflation(archive.file, reader)), _SAMPLED))
+    finally:
+        reader.close()
+
+
+def _first_images(inflation: Inflation) -> Iterator[str]:
+    pieces = _MOST_SAMPLED // _SAMPLED_BYTES
+    for data in islice(inflation.blocks(_SAMPLED_BYTES), pieces):
+        for number in marked_blocks(data):
+            header = data[number * BLOCK : (number + 1) * BLOCK]
+            if checksum_matches(header):
+                name = name_of(header)
+                if not name.endswith("/") and is_image(name):
+                    yield name
+
+
+def find_in_gzip(archive: Archive) -> tuple[Container, ...]:
+    """Returns the inner tars of a tar of tars, or the tar itself.
+
+    Raises:
+        ArchiveError: The file or the tar is damaged.
+        StorageError: It can't be read, or its seek points not be saved.
+    """
+    with _opened(archive) as reader:
+        return find_containers_in(archive, reader, reader.size)
+
+
+def walk_in_gzip(
+    archive: Archive, containers: tuple[Container, ...]
+) -> list[MemberTable]:
+    """Returns the members of inner tars, or of each folder of a tar.
+
+    Inner tars are walked one after another: what is decompressed for the end of one
+    is the beginning of the next.
+
+    Raises:
+        ArchiveError: The file or a tar is damaged.
+        StorageError: It can't be read, or its seek points not be saved.
+    """
+    with _opened(archive) as reader:
+        return [
+            table
+            for container in containers
+            for table in walk_containers_in(archive, reader, (container,))
+        ]
+
+
+@contextmanager
+def _opened(archive: Archive) -> Iterator[GzipReader]:
+    reader = GzipReader(archive.file, open_points(archive))
+    try:
+        yield reader
+    finally:
+        reader.close()
+
+
+class GzipMembers:
+    """Images of a tar in a gzip file; may be shared by threads."""
+
+    def __init__(self, archive: Archive) -> None:
+        """Opens the archive.
+
+        Raises:
+            ArchiveError: It is damaged, where its seek points have to be made again.
+            StorageError: It can't be read, or has changed.
+        """
+        self._reader = GzipReader(archive.file, open_points(archive))
+
+    @property
+    def ahead(self) -> int:
+        """How many places are worth announcing at a time."""
+        return self._reader.ahead
+
+    def prefetch(self, places: Sequence[Place]) -> None:
+        """Announces images that are going to be read soon."""
+        self._reader.prefetch([(place.offset, place.size) for place in places])
+
+    def read(self, place: Place) -> bytes:
+        """Returns an image's bytes.
+
+        Raises:
+            ArchiveError: The file does not decompress to what it did.
+            StorageError: It can't be read.
+        """
+        return self._reader.read(place.offset, place.size)
+
+    def close(self) -> None:
+        """Releases the archive."""
+        self._reader.close()

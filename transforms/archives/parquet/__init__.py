@@ -1,0 +1,1 @@
+"""Images in Parquet files, as the Hugging Face hub has them."""
