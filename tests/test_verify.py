@@ -594,7 +594,7 @@ def test_archives_that_are_not_there_are_told(
     outcome = run(place(every_format, "tfrecord"), "--manual_dir", tmp_path)
     assert outcome.code == 1
     assert outcome.err.startswith(
-        "error: The archive of the train split is missing: there is no "
+        "error: The archive of the train split is missing: nothing in "
     )
     assert VALIDATION_ARCHIVE not in outcome.err
     assert SUBSET_LIST not in outcome.err

@@ -96,7 +96,7 @@ def _remarks(config: BuildConfig, split: str, counts: Counters) -> list[str]:
         (counters.OTHER_CLASS, "images have another label than their names say"),
         (
             counters.UNKNOWN_CLASSES,
-            "tars of no known class skipped: the list wants none of them",
+            "folders or tars of no known class skipped: the list wants none of them",
         ),
         (counters.repaired("cmyk"), "CMYK images made RGB"),
         (counters.repaired("png"), "PNG images made JPEG"),

@@ -353,15 +353,28 @@ def test_an_empty_container_selects_nothing() -> None:
 
 
 def test_a_container_of_no_class_is_refused_where_something_of_it_is_wanted() -> None:
-    for rows, wanted in ((ROWS, None), ([], None), (ROWS, frozenset({"n02_a"}))):
-        table = table_of("train", "n09", rows)
-        with pytest.raises(LabelError, match=r"n09 is none of the 2 classes"):
+    of_none = [("b", 512, 7), ("a", 1024, 8)]
+    for wanted in (None, frozenset({"a"})):
+        table = table_of("train", "n09", of_none)
+        with pytest.raises(LabelError, match=r"n09, which is none of the 2 classes"):
             select_members(table, wanted, LabelByContainer(CLASSES))
     found = select_members(
-        table_of("train", "n09", ROWS), frozenset({"x"}), LabelByContainer(CLASSES)
+        table_of("train", "n09", of_none), frozenset({"x"}), LabelByContainer(CLASSES)
     )
     assert found.members == SELECTED_SCHEMA.empty_table()
-    assert found.example == "n02_b"
+    assert found.example == "b"
+
+
+def test_names_give_the_class_where_the_container_gives_none() -> None:
+    for container in ("", "train"):
+        found = select_members(
+            table_of("train", container, ROWS), None, LabelByContainer(CLASSES)
+        )
+        assert found.members["label"].to_pylist() == [1, 1, 1]
+    # A container that is called like a class of ImageNet's contradicts them.
+    table = table_of("train", "n09999999", ROWS)
+    with pytest.raises(LabelError, match="n09999999, which is none of the 2 classes"):
+        select_members(table, None, LabelByContainer(CLASSES))
 
 
 def test_a_container_of_no_class_is_counted_where_it_has_images() -> None:

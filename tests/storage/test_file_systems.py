@@ -227,7 +227,7 @@ def test_archives_may_lie_anywhere(tmp_path: Path) -> None:
     (manual_dir / TRAIN_ARCHIVE).rename(manual_dir / "train" / TRAIN_ARCHIVE)
     outcome = build(
         *(manual_dir, tmp_path / "data", *SIZES_DECIDE),
-        f"splits.train.archives=[none.tar, train/{TRAIN_ARCHIVE}]",
+        "splits.train.archives=[train/*_train.tar]",
         f"splits.validation.archives=['file://{elsewhere}/{VALIDATION_ARCHIVE}']",
     )
     assert outcome.code == 0, outcome.err
@@ -264,14 +264,15 @@ def test_archives_of_this_machine_are_refused_for_workers_on_others(
     )
 
 
-def test_a_missing_archive_is_told_with_where_it_was_looked_for(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["x.tar", "/none/y.tar", "*.zip"])
+def test_a_named_archive_that_is_missing_is_told(name: str, tmp_path: Path) -> None:
     manual_dir = few_archives(tmp_path / "manual")
-    outcome = build(
-        *(manual_dir, tmp_path / "data", "--set"),
-        "splits.train.archives=[x.tar, /none/y.tar, z.tar]",
-    )
+    archives = f"splits.train.archives=[{TRAIN_ARCHIVE}, '{name}']"
+    outcome = build(manual_dir, tmp_path / "data", "--set", archives)
     assert outcome.code == 1
-    assert (
-        f"there is no x.tar or z.tar in {manual_dir} or /none/y.tar. Get it from"
-        in outcome.err
+    path = name if name.startswith("/") else manual_dir / name
+    assert outcome.err == (
+        f"error: The archive of the train split is missing: there is no {path}. Get it "
+        "from https://image-net.org/download-images (you need to register), or say "
+        "with --manual_dir where it is.\n"
     )
