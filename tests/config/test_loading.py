@@ -190,6 +190,7 @@ def test_demo_has_a_list_of_its_own_and_several_shards(
                 splits["train"],
                 subset=SubsetFile("demo.txt"),
                 members=600,
+                classes=None,
                 examples=300,
             ),
             "validation": replace(splits["validation"], members=200, examples=200),

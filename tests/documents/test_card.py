@@ -455,7 +455,7 @@ def test_plain_texts_show_as_they_are(text: str) -> None:
 
 def test_a_licence_says_what_one_may_do() -> None:
     license_ = License("ours", "https://a.b/", "Look, do not touch.")
-    card = card_markdown(replace(FACTS, license=license_), [ONE], {}, {})
+    card = card_markdown(saying(license=license_), [ONE], {}, {})
     assert "## License\n\n[ours](<https://a.b/>)\n\nLook, do not touch.\n" in card
 
 

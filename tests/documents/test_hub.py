@@ -188,7 +188,7 @@ def test_name_of_the_license_is_a_slug(name: str, slug: str) -> None:
 
 def test_terms_are_what_the_hub_asks_people_to_accept() -> None:
     license_ = License("ours", "https://a.b/", "Look,\ndo not touch.\n")
-    document = head(replace(FACTS, license=license_), ONE)
+    document = head(saying(license=license_), ONE)
     assert document["extra_gated_prompt"] == "Look, do not touch."
     assert document["extra_gated_fields"] == {
         "I have read and accepted the terms at https://a.b/": "checkbox",

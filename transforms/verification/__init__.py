@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from transforms.doors import lazy
 
 if TYPE_CHECKING:
+    from transforms.verification.against_archives import archives_label
     from transforms.verification.conclusion import (
         Conclusion,
         Total,
@@ -13,14 +14,13 @@ if TYPE_CHECKING:
     )
     from transforms.verification.directory import STATISTICS
     from transforms.verification.expectations import Expectations
+    from transforms.verification.files import unread_files
     from transforms.verification.findings import Findings, FindingsBuilder, Problem
     from transforms.verification.inventory import (
         HeldSplit,
         Holding,
         ImageCheck,
         ShardFile,
-        archives_label,
-        unread_files,
     )
     from transforms.verification.reading import take_inventory
 else:

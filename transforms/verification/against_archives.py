@@ -55,6 +55,11 @@ class ArchivedImages:
     images: pa.Table
 
 
+def archives_label(split: str) -> str:
+    """Returns what the reading of a split's archives is called."""
+    return f"{split} in the archives"
+
+
 def hash_members(
     spec: ShardSpec,
     config: str,

@@ -6,7 +6,7 @@ that are kept of its records.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,7 +23,7 @@ from transforms.images import (
     treat_image,
 )
 from transforms.planning import order_keys
-from transforms.shards import ShardMeter
+from transforms.shards import ShardMeter, ShardProgress
 from transforms.statistics import content_hash
 from transforms.verification.findings import Findings, FindingsBuilder
 from transforms.verification.inventory import ImageCheck, ShardFile
@@ -61,6 +61,40 @@ class FileCheck:
     records: pa.Table
     encodings: Mapping[str, int]
     findings: Findings
+
+
+def unread_files(files: Sequence[ShardFile]) -> dict[str, ShardProgress]:
+    """Returns how far each file is before it is reread, by path.
+
+    Files go by split, and by format and configuration where there are several.
+    """
+    configs = {file.config for file in files}
+    formats = {file.format for file in files}
+    labels = {
+        file.path: " ".join(
+            [
+                *([file.config] if len(configs) > 1 else []),
+                file.split,
+                *([f"as {file.format}"] if len(formats) > 1 else []),
+            ]
+        )
+        for file in files
+    }
+    counts = Counter(labels.values())
+    examples: Counter[str] = Counter()
+    for file in files:
+        examples[labels[file.path]] += file.examples
+    return {
+        file.path: ShardProgress(
+            split=label,
+            index=file.index,
+            count=counts[label],
+            wanted=file.examples,
+            split_wanted=examples[label],
+        )
+        for file in files
+        for label in [labels[file.path]]
+    }
 
 
 def check_file(

@@ -1,13 +1,11 @@
 """What the documents of a directory say it holds."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from transforms.formats import SplitCounts
 from transforms.images import ImagePolicy
-from transforms.shards import ShardProgress
 from transforms.verification.findings import Findings
 
 # How far images are looked at: not at all, their headers, or all of them decoded.
@@ -106,42 +104,3 @@ class Inventory:
 
     holdings: tuple[Holding, ...]
     findings: Findings
-
-
-def archives_label(split: str) -> str:
-    """Returns what the reading of a split's archives is called."""
-    return f"{split} in the archives"
-
-
-def unread_files(files: Sequence[ShardFile]) -> dict[str, ShardProgress]:
-    """Returns how far each file is before it is reread, by path.
-
-    Files go by split, and by format and configuration where there are several.
-    """
-    configs = {file.config for file in files}
-    formats = {file.format for file in files}
-    labels = {
-        file.path: " ".join(
-            [
-                *([file.config] if len(configs) > 1 else []),
-                file.split,
-                *([f"as {file.format}"] if len(formats) > 1 else []),
-            ]
-        )
-        for file in files
-    }
-    counts = Counter(labels.values())
-    examples: Counter[str] = Counter()
-    for file in files:
-        examples[labels[file.path]] += file.examples
-    return {
-        file.path: ShardProgress(
-            split=label,
-            index=file.index,
-            count=counts[label],
-            wanted=file.examples,
-            split_wanted=examples[label],
-        )
-        for file in files
-        for label in [labels[file.path]]
-    }

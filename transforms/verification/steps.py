@@ -10,7 +10,11 @@ from transforms import storage
 from transforms.images import ImagePolicy
 from transforms.planning import ShardSpec
 from transforms.shards import ShardMeter, ShardProgress, meter_of
-from transforms.verification.against_archives import ArchivedImages, hash_members
+from transforms.verification.against_archives import (
+    ArchivedImages,
+    archives_label,
+    hash_members,
+)
 from transforms.verification.conclusion import conclude_split, conclusion_uri
 from transforms.verification.expectations import Expectations
 from transforms.verification.files import FileCheck, check_file
@@ -18,7 +22,6 @@ from transforms.verification.inventory import (
     Holding,
     ImageCheck,
     ShardFile,
-    archives_label,
 )
 
 
