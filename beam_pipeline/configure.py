@@ -29,6 +29,8 @@ def configure(arguments: argparse.Namespace) -> BuildConfig:
             "index_dir",
             "max_examples_per_split",
             "overwrite",
+            "repair",
+            "ignore_free_space",
             "allow_missing",
             "max_rejects",
             "statistics",

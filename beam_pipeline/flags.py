@@ -54,13 +54,15 @@ def make_parser() -> argparse.ArgumentParser:
     what.add_argument(
         "--allow_missing",
         **_SWITCH,
-        help="go on where an archive lacks images that the subset list names",
+        help="go on where an archive lacks images that the subset list names, or where "
+        "the test archive of 5.1.0 is missing",
     )
     what.add_argument(
         "--max_rejects",
         type=float,
         metavar="N|SHARE",
-        help="bad images that may be left out, 10 or 0.001 (default: none)",
+        help="bad images that may be left out, as 10 or 0.001; more of them fail the "
+        "build when its shards are written (default: 0)",
     )
     what.add_argument(
         "--verify_images",
@@ -115,6 +117,16 @@ def make_parser() -> argparse.ArgumentParser:
         "--overwrite",
         **_SWITCH,
         help="replace the dataset if it is there",
+    )
+    how.add_argument(
+        "--repair",
+        **_SWITCH,
+        help="reread the dataset if it is there, and build again what is damaged",
+    )
+    how.add_argument(
+        "--ignore_free_space",
+        **_SWITCH,
+        help="build even if the disk seems too small",
     )
     how.add_argument(
         "--set",

@@ -1,5 +1,7 @@
 """The pipelines, each as one expression."""
 
+from collections.abc import Mapping
+
 import apache_beam as beam
 
 from beam_pipeline.inputs import BuildInputs, VerifyInputs
@@ -7,6 +9,7 @@ from transforms.archives.steps import IndexArchives
 from transforms.documents.steps import WriteMetadata
 from transforms.planning import ShardSpec
 from transforms.planning.steps import PlanShards, SelectMembers
+from transforms.shards import ShardProgress
 from transforms.shards.steps import BuildShards, EstimateBuild
 from transforms.verification.steps import CheckFiles, ConcludeSplits, HashMembers
 
@@ -48,7 +51,11 @@ def estimate_build(root: beam.Pipeline, inputs: BuildInputs) -> beam.PCollection
 
 
 def verify_dataset(
-    root: beam.Pipeline, inputs: VerifyInputs, directory: str
+    root: beam.Pipeline,
+    inputs: VerifyInputs,
+    directory: str,
+    files: Mapping[str, ShardProgress],
+    watched_at: str = "",
 ) -> beam.PCollection[str]:
     """Rereads a dataset, and the archives where they are at hand.
 
@@ -56,6 +63,8 @@ def verify_dataset(
         root: The pipeline to do it in.
         inputs: What to read, and what to hold it against.
         directory: Takes a document of what each split came to.
+        files: How far each file is at the beginning, by path.
+        watched_at: Address that workers report their progress to; empty for none.
 
     Returns:
         Where these documents lie.
@@ -63,13 +72,15 @@ def verify_dataset(
     found = (
         root
         | "Files" >> beam.Create(inputs.files)
-        | "CheckFiles" >> CheckFiles(inputs.images)
+        | "CheckFiles" >> CheckFiles(inputs.images, files, watched_at)
     )
     if inputs.archives is not None:
         output = inputs.archives.output
         archived = _plan_dataset(
             root, inputs.archives, save_index=True
-        ) | "HashMembers" >> HashMembers(output.places.config, output.images)
+        ) | "HashMembers" >> HashMembers(
+            output.places.config, output.images, watched_at
+        )
         found = (found, archived) | "WithArchives" >> beam.Flatten()
     return found | "ConcludeSplits" >> ConcludeSplits(
         inputs.holdings, inputs.demands, directory

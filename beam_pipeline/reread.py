@@ -13,14 +13,26 @@ from contextlib import (
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
 from rich.console import Console
 
-from beam_pipeline.console import FAILED, silenced_workers
+from beam_pipeline.console import (
+    FAILED,
+    VERIFYING,
+    shown_progress,
+    silenced_workers,
+)
 from beam_pipeline.engines import supervised
 from beam_pipeline.engines.runners import is_local, make_options, make_pipeline
 from beam_pipeline.inputs import VerifyInputs
 from beam_pipeline.pipeline import verify_dataset
 from transforms import storage
 from transforms.errors import ConfigError
-from transforms.verification import Conclusion, conclusion_uri, read_conclusion
+from transforms.shards import ShardProgress
+from transforms.verification import (
+    Conclusion,
+    archives_label,
+    conclusion_uri,
+    read_conclusion,
+    unread_files,
+)
 
 
 def reread(
@@ -50,12 +62,20 @@ def reread(
     splits = dict.fromkeys((file.config, file.split) for file in inputs.files)
     if not splits:
         return []
+    files = unread_files(inputs.files)
     with ExitStack() as stack:
         directory = stack.enter_context(_scratch(options))
         pipeline = make_pipeline(options)
-        verify_dataset(pipeline, inputs, directory)
+        watched_at = ""
         if is_local(options):
-            stack.enter_context(_supervised(directory, console))
+            display = stack.enter_context(ExitStack())
+            stack.enter_context(_supervised(directory, console, display))
+            if console.is_terminal:
+                shown = shown_progress(
+                    console, VERIFYING, [*files.values(), *_unread_archives(inputs)]
+                )
+                watched_at = display.enter_context(shown)
+        verify_dataset(pipeline, inputs, directory, files, watched_at)
         with nullcontext() if verbose else silenced_workers():
             pipeline.run().wait_until_finish()
         return [
@@ -64,8 +84,19 @@ def reread(
         ]
 
 
-def _supervised(directory: str, console: Console) -> AbstractContextManager[None]:
+def _unread_archives(inputs: VerifyInputs) -> Iterator[ShardProgress]:
+    """Yields how far the archives of each split are before their plan is made."""
+    wanted = {s.name: s.examples for h in inputs.holdings for s in h.splits}
+    for split in inputs.archives.options if inputs.archives else ():
+        number = wanted.get(split, 0)
+        yield ShardProgress(archives_label(split), 0, 1, number, number)
+
+
+def _supervised(
+    directory: str, console: Console, display: ExitStack
+) -> AbstractContextManager[None]:
     def stop(message: str) -> None:
+        display.close()
         storage.remove_tree(directory)
         console.print(message)
 

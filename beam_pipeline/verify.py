@@ -56,6 +56,7 @@ def main(argv: Sequence[str]) -> int:
             found,
             inputs.remarks,
             seconds=None if arguments.json else time.monotonic() - start,
+            mendable=any(holding.hashed for holding in inputs.holdings),
         )
         return FAILED if found.total else 0
 

@@ -15,7 +15,9 @@ from tests.helpers.datasets import build_all
 settings.register_profile("busy", deadline=None)
 settings.load_profile("busy")
 
-SMALL = DemoShape(classes=3, per_class=12, listed=6, validation=20, width=96)
+SMALL = DemoShape(
+    classes=3, per_class=12, listed=6, validation=20, width=96, varied=False
+)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -18,11 +18,13 @@ from beam_pipeline.demo import (
     draw,
     main,
     make_archives,
+    shape_of,
 )
 from tests.conftest import SMALL
+from tests.helpers.archives import dataset_dir, run
 
 FILES = (TRAIN_ARCHIVE, VALIDATION_ARCHIVE, SUBSET_LIST)
-TINY = DemoShape(classes=2, per_class=5, listed=4, validation=4, width=32)
+TINY = DemoShape(classes=2, per_class=5, listed=4, validation=4, width=32, varied=False)
 ORIENTATION = 0x0112
 
 
@@ -181,6 +183,9 @@ def test_the_command_makes_what_the_demo_config_expects(
     sizes = {name: (directory / name).stat().st_size for name in FILES}
     assert capsys.readouterr().out == "".join(
         f"{directory / name}: {size:,} bytes\n" for name, size in sizes.items()
+    ) + (
+        "Build it: python -m beam_pipeline.run --config demo --manual_dir "
+        f"{directory}\n"
     )
     splits = load_config("demo", {}, {}).splits
     classes = read_nested(directory / TRAIN_ARCHIVE)
@@ -189,3 +194,63 @@ def test_the_command_makes_what_the_demo_config_expects(
     assert len(listed) == splits["train"].examples
     validation = read_flat((directory / VALIDATION_ARCHIVE).read_bytes())
     assert len(validation) == splits["validation"].members
+
+
+def test_pictures_are_varied_one_is_bad_and_one_is_in_both_splits(
+    tmp_path: Path,
+) -> None:
+    shape = DemoShape(classes=2, per_class=16, listed=8, validation=6, width=40)
+    make_archives(tmp_path, shape)
+    listed = (tmp_path / SUBSET_LIST).read_text().splitlines()
+    classes = read_nested(tmp_path / TRAIN_ARCHIVE).values()
+    train = {name: data for members in classes for name, data in members.items()}
+    (bad,) = (name for name, data in train.items() if data.startswith(b"<html>"))
+    validation = read_flat((tmp_path / VALIDATION_ARCHIVE).read_bytes())
+    twins = {name: data for name, data in train.items() if data in validation.values()}
+    ((twin, data),) = twins.items()
+    assert validation["ILSVRC2012_val_00000001.JPEG"] == data
+    assert {bad, twin} <= set(listed)
+    sizes = set()
+    for name, image in train.items():
+        if name != bad:
+            with Image.open(io.BytesIO(image)) as opened:
+                sizes.add(opened.size)
+    assert len(sizes) > 10
+
+
+@pytest.mark.parametrize(
+    ("train", "validation", "shape"),
+    [
+        (600, 200, DemoShape()),
+        (1, 1, DemoShape(1, 1, 1, 1)),
+        (100, 7, DemoShape(3, 34, 17, 7)),
+        (50_000, 9, DemoShape(1000, 50, 25, 9)),
+    ],
+)
+def test_as_many_pictures_are_made_as_are_asked_for(
+    train: int, validation: int, shape: DemoShape
+) -> None:
+    assert shape_of(train, validation, 0) == shape
+
+
+def test_archives_of_any_size_are_built_as_the_command_says(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archives = tmp_path / "archives"
+    assert main([str(archives), "--train", "7", "--validation", "2"]) == 0
+    line = capsys.readouterr().out.splitlines()[-1]
+    prefix = "Build it: python -m beam_pipeline.run "
+    assert line.startswith(prefix)
+    command = line.removeprefix(prefix).split()
+    assert run(*command, "--data_dir", tmp_path, "--direct_num_workers=1").code == 0
+    report = dataset_dir(tmp_path) / "report.html"
+    assert "tench (n01440764)" in report.read_text()
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "many", "50001"])
+def test_a_number_of_pictures_that_cannot_be_made_is_refused(
+    tmp_path: Path, number: str
+) -> None:
+    with pytest.raises(SystemExit):
+        main([str(tmp_path), f"--validation={number}"])
+    assert list(tmp_path.iterdir()) == []

@@ -232,11 +232,12 @@ def test_the_summary_says_what_was_built_and_how_to_load_it(built: Built) -> Non
     for split, examples, files in (("train", 18, 4), ("validation", 20, 2)):
         shards = built.directory.glob(f"*-{split}.tfrecord-*")
         size = f"{sum(path.stat().st_size for path in shards):,}"
-        row = rf"{examples}\W+{sizes[split]}\W+\d+\.\d\W+tfrecord\W+{files}\W+{size}"
+        row = rf"{examples}\W+{sizes[split]}\W+tfrecord\W+{files}\W+{size}"
         assert said(rf"\b{split}\W+{row}\W*$", out)
-    assert said(r"^Built in \d+\.\d s\.$", out)
+    assert said(r"^Built in \d+\.\d s\. Workers spent \d+\.\d s on shards\.$", out)
     assert out.endswith(
         f"tfrecord: {built.directory}\n"
+        f"Look at it: {built.directory}/card.html and {built.directory}/report.html\n"
         'Load it: tfds.load("imagenet2012_subset/demo:5.0.0", '
         f'data_dir="{built.data_dir}")\n'
     )
@@ -257,7 +258,7 @@ def test_a_complete_dataset_is_left_alone(copy: Built) -> None:
     assert outcome == Outcome(
         0,
         f"{copy.directory} is complete as tfrecord and left as it is; "
-        "--overwrite builds it again.\n"
+        "--repair rereads it and mends it, --overwrite builds it again.\n"
         'Load it: tfds.load("imagenet2012_subset/demo:5.0.0", '
         f'data_dir="{copy.data_dir}")\n',
         "",
@@ -715,8 +716,8 @@ def test_help_is_in_groups() -> None:
     ]
     assert where == ["--manual_dir", "--data_dir", "--index_dir", "--verify_archives"]
     assert how == [
-        *("--format", "--num_shards", "--engine", "--overwrite", "--set"),
-        *("--dry_run", "--quiet", "--verbose"),
+        *("--format", "--num_shards", "--engine", "--overwrite", "--repair"),
+        *("--ignore_free_space", "--set", "--dry_run", "--quiet", "--verbose"),
     ]
     assert "10pct, 1pct, demo, or a file of your own" in outcome.out
     assert "--runner" in outcome.out

@@ -90,14 +90,21 @@ def test_the_summary_tells_of_each_format(built: Built) -> None:
     lines = built.outcome.out.splitlines()
     root = built.data_dir
     tfds, hub = f"{NAME}/demo/5.0.0", f"{NAME}/5.0.0"
-    assert lines[-8:] == [
+    look = f"Look at it: {root}/{tfds}/card.html and {root}/{tfds}/report.html"
+    assert lines[-12:] == [
         f"tfrecord: {root}/{tfds}",
+        look,
         f'Load it: tfds.load("{NAME}/demo:5.0.0", data_dir="{root}")',
         f"array_record: {root}/{tfds}",
+        look,
         f'Load it: tfds.data_source("{NAME}/demo:5.0.0", data_dir="{root}")',
         f"parquet: {root}/parquet/{hub}/demo",
+        f"Look at it: {root}/parquet/{hub}/README.md and "
+        f"{root}/parquet/{hub}/demo/report.html",
         f'Load it: datasets.load_dataset("{root}/parquet/{hub}", "demo")',
         f"webdataset: {root}/webdataset/{hub}/demo",
+        f"Look at it: {root}/webdataset/{hub}/README.md and "
+        f"{root}/webdataset/{hub}/demo/report.html",
         "Load it: webdataset.WebDataset(sorted(glob.glob("
         f'"{root}/webdataset/{hub}/demo/train-*.tar")), shardshuffle=False)',
     ]
@@ -120,8 +127,8 @@ def test_only_formats_that_are_not_there_are_built(
     assert outcome.code == 0
     directory = dataset_dir(tmp_path)
     assert outcome.out.startswith(
-        f"{directory} is complete as tfrecord and left as it is; --overwrite builds it "
-        "anew.\n"
+        f"{directory} is complete as tfrecord and left as it is; --repair rereads it "
+        "and mends it, --overwrite builds it again.\n"
     )
     assert states(files(tmp_path, "tfrecord", "train")) == before
     assert contents(tmp_path) == contents(built.data_dir)

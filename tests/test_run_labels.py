@@ -50,7 +50,7 @@ def test_a_list_decides_labels_where_it_is_asked_to(
     write_archives(archives, listed=[f"{FIRST} 7", f"n01443537/{SECOND} 0"])
     outcome = build(archives, tmp_path, *SIZES_DECIDE, *LIST_DECIDES)
     assert labels_of(outcome, tmp_path) == {FIRST: 7, SECOND: 0}
-    remark = "train: 2 images have another label than their names tell of.\n"
+    remark = "train: 2 images have another label than their names say.\n"
     assert remark in outcome.out
     directory = dataset_dir(tmp_path)
     verified = (directory, *LIST_DECIDES, "--manual_dir", archives)
@@ -114,7 +114,8 @@ def test_labels_of_a_list_need_a_list(archives: Path, tmp_path: Path) -> None:
     outcome = build(archives, tmp_path, *flags)
     assert (outcome.code, outcome.err) == (
         2,
-        "error: labels is list, and there is no subset list: subset has to name one.\n",
+        "error: --set splits.validation.labels: labels is list, and there is no subset "
+        "list: subset has to name one.\n",
     )
 
 
@@ -126,7 +127,7 @@ def test_an_image_in_another_classs_tar_is_counted_and_found(
     write_archives(archives, train=nested_tar(tars), listed=[*LISTED, stray])
     outcome = build(archives, tmp_path, *SIZES_DECIDE)
     assert labels_of(outcome, tmp_path) == {FIRST: 0, SECOND: 1, stray: 1}
-    remark = "train: 1 images have another label than their names tell of.\n"
+    remark = "train: 1 images have another label than their names say.\n"
     assert remark in outcome.out
     found = [
         f"{stray} has label 1 (n01443537), and by its name it has label 0 (n01440764)."

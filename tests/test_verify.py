@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -97,9 +98,7 @@ def test_an_untouched_dataset_is_whole(
     lines = outcome.out.splitlines()
     assert lines[-1] == f"{directory} is whole."
     rows = [
-        [cell.strip() for cell in line.strip("│ ").split("│")]
-        for line in lines
-        if line.startswith("│ demo ")
+        re.split(r"  +", line.strip()) for line in lines if line.startswith(" demo ")
     ]
     sizes = {
         (split, name): [path.stat().st_size for path in shards(directory, name, split)]
@@ -161,7 +160,7 @@ def test_every_problem_is_named(every_format: Path, tmp_path: Path) -> None:
     assert "features.json (document): It differs in featuresDict: " in outcome.out
     assert lines[-1] == f"{directory} has 5 problems."
     rows = [line for line in lines if " train " in line]
-    assert [row.strip("│ ").rpartition("│")[2].strip() for row in rows] == ["3", "1"]
+    assert [row.split()[-1] for row in rows] == ["3", "1"]
 
 
 def test_a_dataset_that_tfds_built_is_verified_without_hashes(
@@ -565,9 +564,28 @@ def test_a_directory_is_wanted() -> None:
 
 
 def test_a_directory_that_is_not_complete_is_told(tmp_path: Path) -> None:
+    (tmp_path / "train-00000-of-00001.parquet").touch()
     outcome = run(tmp_path)
     assert (outcome.code, outcome.out) == (1, "")
     assert outcome.err.startswith(f"error: {tmp_path} is not complete: it has no ")
+
+
+def test_what_is_no_directory_of_a_dataset_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for path, told in (
+        (
+            tmp_path / "none",
+            f"There is nothing to verify: {tmp_path / 'none'} does not exist or is "
+            "empty. ",
+        ),
+        (tmp_path / "file", f"{tmp_path / 'file'} is a file. "),
+    ):
+        outcome = run(path)
+        assert (outcome.code, outcome.out) == (1, "")
+        assert outcome.err == (
+            f"error: {told}Name the directory of a version, such as "
+            "imagenet2012_subset/1pct/5.0.0, or a folder for the hub.\n"
+        )
 
 
 def test_archives_that_are_not_there_are_told(

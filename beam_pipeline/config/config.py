@@ -44,7 +44,8 @@ class SplitConfig:
             file that has them.
         subset: The list it is cut down to; None for all images.
         overlays: Names of an archive whose images replace those of the same name.
-        optional: Whether the split is left out where its archive is missing.
+        optional: Whether ``allow_missing`` also does without the split where its
+            archive is not there.
         images: What is done to its images; None for what is done to those of all.
         members: Number of images that its archive should have; None for any.
         classes: Number of classes that a folder of them should have; None for any.
@@ -123,6 +124,11 @@ class BuildConfig:
         versions: The splits of each version, in order.
         splits: The splits there can be.
         class_names: File with one class name on a line.
+        class_titles: File with a class and what people call it on each line; empty for
+            none.
+        description: A few sentences on the dataset.
+        config_description: A sentence on the configuration.
+        homepage: The dataset's web page.
         citation: File with BibTeX entries.
         data_dir: Directory of datasets.
         manual_dir: Directory of archives; ``<data_dir>/downloads/manual`` if unset.
@@ -137,7 +143,10 @@ class BuildConfig:
         num_shards: Number of shards by split; the sizes decide for the others.
         max_examples_per_split: Keep this many, the first in archive order.
         overwrite: Replace a finished dataset.
-        allow_missing: Go on where an archive lacks images that a list names.
+        repair: Reread a finished dataset, and build again what is damaged.
+        ignore_free_space: Build where the disk seems too small.
+        allow_missing: Go on where an archive lacks images that a list names, or an
+            optional split's archive is not there.
     """
 
     name: str
@@ -148,6 +157,7 @@ class BuildConfig:
     class_names: str
     about: Description = field(metadata=BESIDE)
     citation: str
+    class_titles: str = ""
     data_dir: str = field(
         default_factory=lambda: (
             os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
@@ -165,6 +175,8 @@ class BuildConfig:
     num_shards: Mapping[str, int] = field(default_factory=dict)
     max_examples_per_split: int | None = None
     overwrite: bool = False
+    repair: bool = False
+    ignore_free_space: bool = False
     allow_missing: bool = False
 
     def __post_init__(self) -> None:

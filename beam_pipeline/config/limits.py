@@ -27,8 +27,7 @@ def file_limits(
         needs = FORMATS[name].needs
         if needs and find_spec(needs) is None:
             raise ConfigError(
-                f"The format {name} needs the package {needs}. Install it with "
-                f"pip install 'imagenet2012-subset-beam[{needs.replace('_', '-')}]'."
+                f"The format {name} needs the package {needs}: pip install {needs}"
             )
     if not formats or len(set(formats)) < len(formats):
         raise ConfigError("Name at least one format, and each once.")

@@ -6,12 +6,18 @@ Flags override files. An unknown key is refused, with the nearest known one: a t
 not build another dataset than the one asked for.
 """
 
+import copy
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from beam_pipeline.config.config import BuildConfig
-from beam_pipeline.config.mappings import make_paths_absolute, merge, set_dotted
+from beam_pipeline.config.mappings import (
+    make_paths_absolute,
+    merge,
+    refuse_unused,
+    set_dotted,
+)
 from beam_pipeline.config.plain_yaml import read_mapping
 from beam_pipeline.config.shipped import find_config
 from transforms.errors import ConfigError
@@ -33,10 +39,51 @@ def load_config(
     """
     path = find_config(name, Path.cwd())
     mapping = _read_with_base(path, seen=())
+    given = {key: value for key, value in flags.items() if value is not None}
+    try:
+        return _convert(mapping, overrides, given, path)
+    except ConfigError as error:
+        message = str(error).removeprefix(f"{path}: ")
+        for key in overrides:
+            others = {name: overrides[name] for name in overrides if name != key}
+            if _is_valid(mapping, others, given, path):
+                raise ConfigError(_blaming(key, message)) from error
+        raise
+
+
+def _blaming(key: str, message: str) -> str:
+    """Returns a message that begins with the assignment that is wrong."""
+    if message.startswith("--set "):
+        return message
+    return f"--set {message}" if message.startswith(key) else f"--set {key}: {message}"
+
+
+def _is_valid(
+    mapping: Mapping[str, Any],
+    overrides: Mapping[str, Any],
+    flags: Mapping[str, Any],
+    path: Path,
+) -> bool:
+    try:
+        _convert(mapping, overrides, flags, path)
+    except ConfigError:
+        return False
+    return True
+
+
+def _convert(
+    mapping: Mapping[str, Any],
+    overrides: Mapping[str, Any],
+    flags: Mapping[str, Any],
+    path: Path,
+) -> BuildConfig:
+    """Returns the configuration of a file, with what changes it."""
+    changed = copy.deepcopy(dict(mapping))
     for key, value in overrides.items():
-        set_dotted(mapping, key, value)
-    mapping.update({key: value for key, value in flags.items() if value is not None})
-    config = convert(BuildConfig, mapping, "", str(path))
+        set_dotted(changed, key, value)
+    changed |= flags
+    refuse_unused(changed, str(path))
+    config = convert(BuildConfig, changed, "", str(path))
     assert isinstance(config, BuildConfig)
     return config
 

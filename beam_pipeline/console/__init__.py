@@ -7,7 +7,11 @@ from transforms.doors import lazy
 if TYPE_CHECKING:
     from beam_pipeline.console.command import FAILED, refuse_unknown, run_command
     from beam_pipeline.console.finished import find_unfinished
-    from beam_pipeline.console.progress import counted_progress, shown_progress
+    from beam_pipeline.console.progress import (
+        VERIFYING,
+        counted_progress,
+        shown_progress,
+    )
     from beam_pipeline.console.summary import Counters, print_summary
     from beam_pipeline.console.terminal import print_table, silenced_workers
     from beam_pipeline.console.verdict import print_verdict
@@ -16,6 +20,7 @@ else:
 
 __all__ = [
     "FAILED",
+    "VERIFYING",
     "Counters",
     "counted_progress",
     "find_unfinished",

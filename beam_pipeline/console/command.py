@@ -4,11 +4,12 @@ import argparse
 import io
 import sys
 from collections.abc import Callable, Collection
-from typing import Final
+from contextlib import redirect_stdout
+from typing import Final, TextIO, cast
 
 from rich.console import Console
 
-from beam_pipeline.console.terminal import logged_to, open_console
+from beam_pipeline.console.terminal import Unbreakable, logged_to, open_console
 from beam_pipeline.engines import worker_error
 from transforms.errors import BuildError, ConfigError
 from transforms.fields import nearest
@@ -36,6 +37,14 @@ def run_command(
     """
     if isinstance(sys.stdout, io.TextIOWrapper):  # as standard error does it
         sys.stdout.reconfigure(errors="backslashreplace")
+    output = cast(TextIO, Unbreakable(sys.stdout))
+    with redirect_stdout(output):
+        code = _run(work, verbose=verbose, quiet=quiet)
+        output.flush()
+    return code
+
+
+def _run(work: Callable[[Console], int], *, verbose: bool, quiet: bool) -> int:
     console = open_console()
     try:
         with logged_to(console, verbose=verbose, quiet=quiet):

@@ -1,4 +1,4 @@
-"""Finds formats that are finished already, and refuses those of another build."""
+"""Finds formats that are finished already, whole or damaged, or of another build."""
 
 from dataclasses import replace
 
@@ -12,8 +12,8 @@ from beam_pipeline.inputs import (
     setting_changes,
 )
 from transforms import storage
-from transforms.documents import Manifest, decode_manifest
-from transforms.errors import ArchiveError, StorageError
+from transforms.documents import Manifest, decode_manifest, refuted_files
+from transforms.errors import ArchiveError, StorageError, sample
 from transforms.shards import ShardOutput
 
 
@@ -33,7 +33,11 @@ def find_unfinished(config: BuildConfig) -> BuildInputs | None:
 
 
 def _without_finished(config: BuildConfig, output: ShardOutput) -> ShardOutput:
-    """Leaves out the formats in which the dataset is there, and says so.
+    """Leaves out the formats in which the dataset is there, whole, and says so.
+
+    Files are compared with the manifest by their lengths, and with ``repair`` by their
+    hashes. A format that lacks one is built again in place: with the same settings its
+    bytes are the same.
 
     Args:
         config: What is asked for.
@@ -44,6 +48,7 @@ def _without_finished(config: BuildConfig, output: ShardOutput) -> ShardOutput:
         LabelError: A file of labels is malformed.
         SubsetError: A subset list cannot be found or is not the one described.
     """
+    damaged = set()
     there = {name: output.places.finished_formats(name) for name in output.formats}
     if not any(there.values()):
         return output
@@ -60,18 +65,27 @@ def _without_finished(config: BuildConfig, output: ShardOutput) -> ShardOutput:
             )
         if name not in there[name]:
             continue
+        if refuted := _refuted(config, output, name, manifest):
+            damaged.add(name)
+            print(
+                f"{output.places.directory(name)}: {len(refuted):,} files are not as "
+                f"manifest.json says: {sample(refuted, 3)}. {name} is built again."
+            )
+            continue
         # A run that was killed in its last moment left them.
         storage.remove_tree(output.places.reports(name))
         print(
             f"{output.places.directory(name)} is complete as {name} and left as it is; "
-            "--overwrite builds it again."
+            "--repair rereads it and mends it, --overwrite builds it again."
         )
         if manifest is None or not manifest.settings:
             print("With which list and which numbers it was built is not known.")
         elif reason:
             print(f"Its list and its archives were not compared: {reason}")
         print(loader_line_of(config, output, name))
-    formats = tuple(name for name in output.formats if name not in there[name])
+    formats = tuple(
+        name for name in output.formats if name not in there[name] or name in damaged
+    )
     return replace(output, formats=formats)
 
 
@@ -90,3 +104,13 @@ def _find_manifest(output: ShardOutput, format_name: str) -> Manifest | None:
     if not storage.exists(uri):  # TFDS built it
         return None
     return decode_manifest(storage.read_bytes(uri), uri)
+
+
+def _refuted(
+    config: BuildConfig, output: ShardOutput, name: str, manifest: Manifest | None
+) -> list[str]:
+    """Returns the files of a format that its manifest refutes; none without one."""
+    if manifest is None:
+        return []
+    directory = output.places.directory(name)
+    return refuted_files(manifest, directory, name, hashes=config.repair)

@@ -11,7 +11,7 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
@@ -27,16 +27,36 @@ _DRAW_EVERY: Final = 0.25  # seconds
 _COUNT_EVERY: Final = 15.0  # seconds between two looks at what a cluster published
 _WINDOW: Final = 10.0  # seconds over which a rate is taken
 _DATAGRAM: Final = 4096  # bytes
+_TEXTS: Final = 64  # columns of a bar's name and of what stands after it
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """What a display calls the work.
+
+    Attributes:
+        begin: What happens before the first shard.
+        parts: What shards are called.
+        end: What happens after the last one.
+    """
+
+    begin: str
+    parts: str
+    end: str
+
+
+BUILDING: Final = Wording("reading headers", "shards", "writing documents")
+VERIFYING: Final = Wording("starting", "files", "comparing")
 
 
 @dataclass(frozen=True, slots=True)
 class SplitProgress:
-    """How far a split is, as far as its shards have been heard of.
+    """How far a split is.
 
     Attributes:
         split: The split.
         done: Members that are written or rejected.
-        wanted: Members that it is going to have, give or take one a shard.
+        wanted: Members that it is going to have.
         fresh: Those of ``done`` that were not there before.
         bytes_read: Bytes read of them.
         published: Number of shards that are there.
@@ -63,19 +83,15 @@ def add_up(shards: Mapping[tuple[str, int], ShardProgress]) -> list[SplitProgres
     found = []
     for split in sorted({split for split, _ in shards}):
         ours = [shard for shard in shards.values() if shard.split == split]
-        count = ours[0].count
-        unheard = count - len(ours)
-        # Shards of a split have as many members as each other, give or take one.
-        wanted = sum(shard.wanted for shard in ours) + unheard * ours[0].wanted
         found.append(
             SplitProgress(
                 split=split,
                 done=sum(shard.done for shard in ours),
-                wanted=wanted,
+                wanted=ours[0].split_wanted,
                 fresh=sum(shard.done for shard in ours if not shard.resumed),
                 bytes_read=sum(shard.bytes_read for shard in ours),
                 published=sum(shard.published for shard in ours),
-                shards=count,
+                shards=ours[0].count,
                 rejected=sum(shard.rejected for shard in ours),
             )
         )
@@ -110,25 +126,31 @@ class Pace:
         return (more - images) / seconds, (larger - size) / seconds
 
 
-def in_words(splits: list[SplitProgress], pace: Pace) -> str:
+def in_words(splits: list[SplitProgress], pace: Pace, words: Wording = BUILDING) -> str:
     """Returns one line on how far a build is."""
     if not splits:
-        return "reading headers"
-    parts = [
-        f"{split.split} {split.done:,}/{split.wanted:,} images, "
-        f"{split.published:,}/{split.shards:,} shards"
-        for split in splits
-    ]
-    return "; ".join([*parts, speed_in_words(splits, pace)])
+        return words.begin
+    parts = [f"{split.split} {count_in_words(split, words)}" for split in splits]
+    return "; ".join([*parts, speed_in_words(splits, pace, words)])
 
 
-def speed_in_words(splits: list[SplitProgress], pace: Pace) -> str:
+def count_in_words(split: SplitProgress, words: Wording) -> str:
+    """Returns how much of a split is done."""
+    return (
+        f"{split.done:,}/{split.wanted:,} images, "
+        f"{split.published:,}/{split.shards:,} {words.parts}"
+    )
+
+
+def speed_in_words(
+    splits: list[SplitProgress], pace: Pace, words: Wording = BUILDING
+) -> str:
     """Returns rates, the time that is left, and what was rejected."""
     images, size = pace.rates()
     parts = [f"{images:,.0f} images/s, {size / 1e6:,.0f} MB/s"]
     left = sum(split.wanted - split.done for split in splits)
     if left <= 0:
-        parts.append("writing documents")
+        parts.append(words.end)
     elif images > 0:
         minutes, seconds = divmod(round(left / images), 60)
         parts.append(f"{minutes}:{seconds:02d} left")
@@ -139,11 +161,17 @@ def speed_in_words(splits: list[SplitProgress], pace: Pace) -> str:
 
 
 @contextmanager
-def shown_progress(console: Console) -> Iterator[str]:
-    """Shows the progress of a build on this machine.
+def shown_progress(
+    console: Console,
+    words: Wording = BUILDING,
+    begun: Iterable[ShardProgress] = (),
+) -> Iterator[str]:
+    """Shows the progress of work on this machine.
 
     Args:
         console: Where to.
+        words: What the work is called.
+        begun: What is known of shards before it begins.
 
     Yields:
         The address that workers report to.
@@ -152,7 +180,9 @@ def shown_progress(console: Console) -> Iterator[str]:
     address = f"\0imagenet2012-subset-{secrets.token_hex(8)}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         listener.bind(address)
-        with _in_background(lambda stop: _watch(listener, console, stop)):
+        display = (_Bars if console.is_terminal else _Lines)(console, words)
+        shards = {(shard.split, shard.index): shard for shard in begun}
+        with _in_background(lambda stop: _watch(listener, display, shards, stop)):
             yield address
 
 
@@ -193,17 +223,24 @@ def _in_background(work: Callable[[threading.Event], None]) -> Iterator[None]:
         thread.join()
 
 
-def _watch(listener: socket.socket, console: Console, stop: threading.Event) -> None:
-    shards: dict[tuple[str, int], ShardProgress] = {}
+def _watch(
+    listener: socket.socket,
+    display: "_Bars | _Lines",
+    shards: dict[tuple[str, int], ShardProgress],
+    stop: threading.Event,
+) -> None:
     pace = Pace()
-    display = _Bars(console) if console.is_terminal else _Lines(console)
     with display:
-        while not stop.is_set():
+        stopped = False
+        while not stopped:
+            stopped = stop.is_set()  # and what was sent before is shown
             if select.select([listener], [], [], _DRAW_EVERY)[0]:
                 _hear(listener, shards)
             splits = add_up(shards)
             fresh = sum(split.fresh for split in splits)
-            pace.add(time.monotonic(), fresh, sum(split.bytes_read for split in splits))
+            if splits:  # before, headers are read, and no image
+                size = sum(split.bytes_read for split in splits)
+                pace.add(time.monotonic(), fresh, size)
             display.show(splits, pace)
 
 
@@ -222,8 +259,9 @@ def _hear(
 class _Lines:
     """Prints a line now and then."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, words: Wording) -> None:
         self._console = console
+        self._words = words
         self._printed = time.monotonic()
 
     def __enter__(self) -> None:
@@ -233,27 +271,28 @@ class _Lines:
         pass
 
     def show(self, splits: list[SplitProgress], pace: Pace) -> None:
-        """Prints how far the build is, if it is time."""
+        """Prints how far the work is, if it is time."""
         now = time.monotonic()
         if now - self._printed >= LINE_EVERY:
             self._printed = now
-            self._console.print(in_words(splits, pace))
+            self._console.print(in_words(splits, pace, self._words))
 
 
 class _Bars:
     """Draws a bar for each split, and a line below them."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, words: Wording) -> None:
+        self._words = words
         self._progress = Progress(
             TextColumn("{task.description}"),
-            BarColumn(bar_width=30),
+            BarColumn(bar_width=_bar_width(console)),
             TextColumn("{task.fields[text]}"),
             console=console,
             refresh_per_second=1 / _DRAW_EVERY,
             transient=True,
         )
         self._tasks: dict[str, TaskID] = {}
-        self._line = self._progress.add_task("reading headers", total=None, text="")
+        self._line = self._progress.add_task(words.begin, total=None, text="")
 
     def __enter__(self) -> None:
         self._progress.start()
@@ -272,8 +311,7 @@ class _Bars:
                 self._tasks[split.split],
                 completed=split.done,
                 total=split.wanted,
-                text=f"{split.done:,}/{split.wanted:,} images, "
-                f"{split.published:,}/{split.shards:,} shards",
+                text=count_in_words(split, self._words),
             )
         if splits:
             self._progress.update(
@@ -281,5 +319,10 @@ class _Bars:
                 description="all",
                 completed=sum(split.done for split in splits),
                 total=sum(split.wanted for split in splits),
-                text=speed_in_words(splits, pace),
+                text=speed_in_words(splits, pace, self._words),
             )
+
+
+def _bar_width(console: Console) -> int:
+    """Returns the columns that are left of a line beside its longest texts."""
+    return max(4, min(30, console.width - _TEXTS))

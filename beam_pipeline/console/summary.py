@@ -9,6 +9,7 @@ from rich.table import Table
 from beam_pipeline.config import BuildConfig
 from beam_pipeline.console.terminal import print_table
 from transforms import counters, storage
+from transforms.documents import page_uris
 from transforms.errors import sample
 from transforms.formats import loader_line
 from transforms.shards import ShardOutput
@@ -19,7 +20,7 @@ Counters = Mapping[tuple[str, str], int]
 # What is said of a warning that an image is kept in spite of.
 _WARNINGS: Final = {
     "missing_end": "lack their end and may be cut off; --verify_images=decode leaves "
-    "out those that can't be loaded",
+    "out those that cannot be loaded",
     "missing_data": "lack some of their pixels' data",
     "bad_code": "have a wrong code among their pixels",
     "lost_restart": "lack a restart marker",
@@ -42,10 +43,10 @@ def print_summary(
     """
     table = Table(title=f"{config.name}/{config.config} {config.version}")
     table.add_column("split")
-    for column in ("examples", "bytes", "worker s"):
+    for column in ("examples", "bytes of records"):
         table.add_column(column, justify="right")
     table.add_column("format")
-    for column in ("files", "bytes"):
+    for column in ("files", "bytes of files"):
         table.add_column(column, justify="right")
     splits = [
         split
@@ -57,7 +58,6 @@ def print_summary(
             split,
             f"{counts[split, counters.EXAMPLES]:,}",
             f"{counts[split, counters.EXAMPLE_BYTES]:,}",
-            f"{counts.get((split, counters.WORKER_MS), 0) / 1000:.1f}",
         ]
         for name in output.formats:
             files = counters.files(name), counters.file_bytes(name)
@@ -69,9 +69,11 @@ def print_summary(
             print(remark)
     for remark in _warnings(output, splits):
         print(remark)
-    print(f"Built in {seconds:.1f} s.")
+    busy = sum(counts.get((split, counters.WORKER_MS), 0) for split in splits) / 1000
+    print(f"Built in {seconds:.1f} s. Workers spent {busy:.1f} s on shards.")
     for name in output.formats:
         print(f"{name}: {output.places.directory(name)}")
+        print(f"Look at it: {' and '.join(page_uris(output.places, name))}")
         print(loader_line_of(config, output, name))
 
 
@@ -91,7 +93,7 @@ def _remarks(config: BuildConfig, split: str, counts: Counters) -> list[str]:
             if wanted.subset is None
             else "listed images are not in the archive",
         ),
-        (counters.OTHER_CLASS, "images have another label than their names tell of"),
+        (counters.OTHER_CLASS, "images have another label than their names say"),
         (
             counters.UNKNOWN_CLASSES,
             "folders or tars of no known class skipped: the list wants none of them",

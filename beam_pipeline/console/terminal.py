@@ -6,12 +6,50 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
-from typing import Final
+from typing import Any, Final, TextIO, cast
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
-_TABLE_WIDTH: Final = 100  # columns, where the terminal is narrower or there is none
+_PIPE_WIDTH: Final = 200  # columns where there is no terminal
+
+
+class Unbreakable:
+    """A text stream that goes on where nobody reads it: a pipe may be closed early.
+
+    What is written then is lost. Everything else is the stream's own.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        """Writes to a stream."""
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        """Returns what the stream has."""
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Writes a text; returns its length."""
+        with self._unbroken():
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Writes what is buffered."""
+        with self._unbroken():
+            self._stream.flush()
+
+    @contextmanager
+    def _unbroken(self) -> Iterator[None]:
+        try:
+            yield
+        except BrokenPipeError:
+            # The stream still holds what it could not write, and tries again at exit.
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._stream.fileno())
+            os.close(nowhere)
 
 
 def open_console() -> Console:
@@ -20,7 +58,8 @@ def open_console() -> Console:
     stream = sys.stderr
     if own:
         stream = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")
-    return Console(file=stream, markup=False, highlight=False, soft_wrap=True)
+    file = cast(TextIO, Unbreakable(stream))
+    return Console(file=file, markup=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager
@@ -54,10 +93,25 @@ def logged_to(console: Console, *, verbose: bool, quiet: bool) -> Iterator[None]
 
 
 def print_table(table: Table) -> None:
-    """Prints a table on standard output, wide enough where that is no terminal."""
-    console = Console()
-    console.width = max(console.width, _TABLE_WIDTH)
-    console.print(table)
+    """Prints a table on standard output; a narrow terminal gets lines."""
+    console = Console(markup=False, highlight=False)
+    if not console.is_terminal:
+        console.width = _PIPE_WIDTH
+    # The title may be a long path: it does not decide how wide the table is.
+    if table.title:
+        console.print(table.title, style="bold", soft_wrap=True)
+        table.title = None
+    table.box, table.pad_edge = SIMPLE_HEAD, False
+    free = console.options.update(max_width=_PIPE_WIDTH)
+    if Measurement.get(console, free, table).maximum <= console.width:
+        console.print(table)
+        return
+    heads = [str(column.header) for column in table.columns]
+    for row in zip(*(column.cells for column in table.columns), strict=True):
+        for head, cell in zip(heads, row, strict=True):
+            if cell:
+                console.print(f"{head}: {cell}", soft_wrap=True)
+        console.print()
 
 
 @contextmanager

@@ -3,11 +3,17 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Final
 
 from rich.table import Table
 
 from beam_pipeline.console.terminal import print_table
 from transforms.verification import Findings, Problem, Total
+
+_MENDED_BY: Final = (
+    "To mend it, run the command that built it again: with --repair it builds again "
+    "what is not as manifest.json says, with --overwrite everything."
+)
 
 
 def print_verdict(
@@ -16,6 +22,8 @@ def print_verdict(
     findings: Findings,
     remarks: Sequence[str],
     seconds: float | None,
+    *,
+    mendable: bool,
 ) -> None:
     """Prints what a dataset holds, and everything that is wrong with it.
 
@@ -25,6 +33,7 @@ def print_verdict(
         findings: What is wrong.
         remarks: What was not verified, and why.
         seconds: How long it took; None for one JSON document instead.
+        mendable: Whether a build knows what its files should be.
     """
     if seconds is None:
         print(_as_json(directory, totals, findings, remarks))
@@ -37,6 +46,8 @@ def print_verdict(
     for remark in remarks:
         print(remark)
     print(f"Verified in {seconds:.1f} s.")
+    if findings.total and mendable:
+        print(_MENDED_BY)
     print(_last_line(directory, findings))
 
 
@@ -55,7 +66,7 @@ def _print_table(
         cells = (f"{number:,}" for number in numbers)
         table.add_row(total.config, total.format, total.split, *cells)
     others = findings.total - sum(total.problems for total in totals)
-    table.add_row("", "documents, other files", *[""] * 4, f"{others:,}")
+    table.add_row("", "other files", *[""] * 4, f"{others:,}")
     print_table(table)
 
 

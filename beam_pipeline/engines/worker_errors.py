@@ -1,16 +1,23 @@
-"""The error that made a worker fail, out of its runner's message."""
+"""What made a runner or its worker fail, from what Beam quotes."""
 
 import re
 from typing import Final
 
 from transforms import errors
-from transforms.errors import BuildError
+from transforms.errors import BuildError, ConfigError
 
 # How a worker's traceback ends, wherever a runner quotes it.
 _QUOTED_ERROR: Final = re.compile(
     r"transforms\.errors\.(?P<kind>\w+): (?P<message>.*?)"
     r"(?= \[while running|\n\n|\nDuring handling|\Z)",
     re.DOTALL,
+)
+
+
+# What Beam says where it cannot download the program between it and an engine.
+_NO_DOWNLOAD: Final = re.compile(
+    r"Unable to fetch remote "
+    r"(?:(?P<prism>prism)|job server jar at \S*-(?P<name>flink|spark)-)"
 )
 
 
@@ -21,6 +28,13 @@ def worker_error(error: Exception) -> BuildError | None:
     """
     if isinstance(error, BuildError):
         return error
+    if missing := _NO_DOWNLOAD.search(str(error)):
+        name = missing["prism"] or missing["name"]
+        flag = "prism_location" if name == "prism" else f"{name}_job_server_jar"
+        return ConfigError(
+            f"--engine {name} needs a program of Beam's that could not be downloaded. "
+            f"Make it as docs/running/{name}.md says, and pass --{flag}."
+        )
     quoted = list(_QUOTED_ERROR.finditer(str(error)))
     if not quoted:
         return None

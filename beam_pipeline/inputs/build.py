@@ -27,6 +27,7 @@ from transforms.planning import (
     Unlabelled,
     labels_of_list,
     read_class_names,
+    read_class_titles,
     read_label_file,
     read_subset_list,
 )
@@ -88,6 +89,7 @@ def find_output(config: BuildConfig) -> ShardOutput:
         images={split: config.image_policy(split) for split in config.splits},
         pixels=config.statistics == "full",
         overwrite=config.overwrite,
+        checks_space=not config.ignore_free_space,
     )
 
 
@@ -171,6 +173,7 @@ def _find_facts(
         ),
         splits=tuple(selections),
         settings=settings,
+        class_titles=read_class_titles(config.class_titles),
     )
 
 

@@ -99,4 +99,8 @@ def _identify(file: FileInfo, known: Mapping[str, KnownArchive]) -> str:
         name = candidates[digest]
         remark = known[name].remark
         return f"It is {name}{f', {remark}' if remark else ''}. Get the other one."
-    return "It is cut off, damaged or was packed again; download it once more."
+    return (
+        "It is none of those that are published: cut off, damaged, packed again, or "
+        "another archive on purpose, which --verify_archives knows nothing of unless "
+        "known_archives describes it."
+    )

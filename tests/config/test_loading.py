@@ -94,13 +94,22 @@ def shipped_1pct(tmp_path: Path) -> BuildConfig:
         },
         class_names=str(SHIPPED / "imagenet2012/labels.txt"),
         citation=str(SHIPPED / "imagenet2012/citations.bib"),
+        class_titles=str(SHIPPED / "imagenet2012" / "names.txt"),
         about=Description(
             title="ImageNet 2012 subset",
             # The long texts: their words are the file's own affair.
             description=shared_texts["description"],
             config_description="1pct of total ImageNet training set.",
             homepage="http://image-net.org/",
-            license=License("imagenet", "https://www.image-net.org/download.php"),
+            license=License(
+                "imagenet",
+                "https://www.image-net.org/download.php",
+                shared_texts["license"]["terms"],
+            ),
+            keywords=(
+                *("imagenet", "images", "image classification"),
+                "learning from few labels",
+            ),
             creators=(
                 "Ting Chen",
                 "Simon Kornblith",
@@ -166,7 +175,16 @@ def test_demo_has_a_list_of_its_own_and_several_shards(
         about=replace(
             shipped_1pct.about,
             config_description="Generated pictures in ILSVRC-shaped archives.",
+            description=yaml.safe_load((SHIPPED / "demo.yaml").read_text())[
+                "description"
+            ],
+            license=License(
+                "generated",
+                "https://creativecommons.org/publicdomain/zero/1.0/",
+                "The pictures are generated. Do with them what you like.",
+            ),
         ),
+        max_rejects=1,
         splits={
             "train": replace(
                 splits["train"],
@@ -462,7 +480,7 @@ def test_an_empty_value_is_taken_or_refused_in_a_sentence(key: str, value: Any) 
 def test_nothing_is_known_of_what_has_no_entry() -> None:
     with pytest.raises(ConfigError) as caught:
         load_config("demo", {"versions": {}}, {})
-    assert str(caught.value) == "Unknown version 5.0.0. None is known."
+    assert str(caught.value) == "--set versions: Unknown version 5.0.0. None is known."
 
 
 def test_an_empty_variable_names_no_directory(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -489,7 +507,9 @@ def test_a_missing_key_of_the_description_is_named(write: Write) -> None:
 
 
 def test_a_missing_key_of_a_split_is_named(write: Write) -> None:
-    path = write("base: demo\nsplits: {extra: {names: a}}\n")
+    path = write(
+        "base: demo\nsplits: {extra: {names: a}}\nversions: {5.0.0: [train, extra]}\n"
+    )
     with pytest.raises(ConfigError, match=r": splits\.extra\.labels is missing\."):
         load_config(path, {}, {})
 
@@ -671,7 +691,7 @@ def test_nearest_offers_one_or_all(word: str, known: list[str], question: str) -
     assert nearest(word, known) == question
 
 
-def test_a_format_whose_package_is_missing_names_the_extra(
+def test_a_format_whose_package_is_missing_names_the_package(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("beam_pipeline.config.limits.find_spec", lambda name: None)
@@ -679,8 +699,8 @@ def test_a_format_whose_package_is_missing_names_the_extra(
     with pytest.raises(ConfigError) as caught:
         load_config("1pct", {}, {"formats": ["tfrecord", "array_record"]})
     assert str(caught.value) == (
-        "The format array_record needs the package array_record. Install it with "
-        "pip install 'imagenet2012-subset-beam[array-record]'."
+        "The format array_record needs the package array_record: pip install "
+        "array_record"
     )
 
 
@@ -703,3 +723,56 @@ def test_limits_of_files_have_defaults(
 ) -> None:
     config = load_config("1pct", {"max_file_bytes": given}, {"formats": formats})
     assert config.max_file_bytes == limits
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (
+            {"images.policy": "keep", "splits.trian.examples": 5},
+            "--set splits.trian.examples: splits.trian is a split of no version. Did "
+            "you mean train?",
+        ),
+        (
+            {"statistics": "full", "max_rejects": "many"},
+            "--set max_rejects should be a number, not 'many'.",
+        ),
+        (
+            {"imags.policy": "keep"},
+            "--set imags.policy: unknown key imags. Did you mean images?",
+        ),
+        ({"name.x": 1}, "--set name.x: name has no keys of its own."),
+    ],
+)
+def test_a_wrong_assignment_is_named_and_not_the_file(
+    overrides: dict[str, object], message: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config("1pct", overrides, {})
+    assert str(caught.value) == message
+
+
+def test_what_is_wrong_in_a_file_is_not_blamed_on_assignments(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("base: 1pct\nconfig: mine\nsplits: {trian: {examples: 5}}\n")
+    with pytest.raises(ConfigError) as caught:
+        load_config(str(path), {"statistics": "full"}, {})
+    assert str(caught.value) == (
+        f"{path}: splits.trian is a split of no version. Did you mean train?"
+    )
+
+
+def test_a_list_beside_its_config_is_found_there(tmp_path: Path) -> None:
+    path, listed = tmp_path / "mine.yaml", tmp_path / "mine.txt"
+    path.write_text(
+        "base: demo\nconfig: mine\nsplits: {train: {subset: {file: mine.txt}}}\n"
+    )
+
+    def file() -> str:
+        subset = load_config(str(path), {}, {}).splits["train"].subset
+        assert subset is not None
+        return subset.file
+
+    assert file() == "mine.txt"  # in manual_dir
+    listed.touch()
+    assert file() == str(listed)

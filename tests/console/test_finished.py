@@ -20,9 +20,11 @@ from tests.helpers.datasets import (
     ALL,
     copy,
     edit_json,
+    flip,
     place,
     problems_of,
     read_manifest,
+    shards,
 )
 
 
@@ -66,7 +68,8 @@ def test_the_same_in_every_format_is_left_as_it_is(
     assert (outcome.code, outcome.err) == (0, "")
     lines = outcome.out.splitlines()
     assert [line.partition(" is complete ")[2] for line in lines[::2]] == [
-        f"as {name} and left as it is; --overwrite builds it again."
+        f"as {name} and left as it is; --repair rereads it and mends it, "
+        "--overwrite builds it again."
         for name in ALL.split(",")
     ]
     assert all(line.startswith("Load it: ") for line in lines[1::2])
@@ -308,3 +311,47 @@ def test_a_second_configuration_leaves_the_first_one_whole(tmp_path: Path) -> No
         assert build(archives, data_dir, *flags).code == 0
         assert problems_of(root) == []
         few_archives(archives)
+
+
+def contents(directory: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in directory.iterdir()}
+
+
+def test_what_is_cut_off_or_gone_is_built_again(
+    small_archives: Path, data_dir: Path
+) -> None:
+    directory = place(data_dir, "tfrecord")
+    before = contents(directory)
+    cut, gone = shards(directory, "tfrecord", "train")[:2]
+    cut.write_bytes(cut.read_bytes()[:-1])
+    gone.unlink()
+    (directory / "card.html").write_bytes(b"")
+    outcome = build(small_archives, data_dir, "--format", "tfrecord,array_record")
+    assert outcome.code == 0
+    # Both formats lack the card.
+    assert outcome.out.splitlines()[:2] == [
+        f"{directory}: 3 files are not as manifest.json says: {cut.name}, {gone.name}, "
+        "card.html. tfrecord is built again.",
+        f"{directory}: 1 files are not as manifest.json says: card.html. array_record "
+        "is built again.",
+    ]
+    assert contents(directory) == before
+
+
+def test_what_has_other_bytes_is_built_again_if_it_is_reread(
+    small_archives: Path, data_dir: Path
+) -> None:
+    directory = place(data_dir, "tfrecord")
+    before = contents(directory)
+    damaged = shards(directory, "tfrecord", "train")[0]
+    flip(damaged, 100)
+    again = build(small_archives, data_dir)
+    assert f"{directory} is complete as tfrecord and left as it is; " in again.out
+    mended = build(small_archives, data_dir, "--repair")
+    assert mended.code == 0
+    assert mended.out.startswith(
+        f"{directory}: 1 files are not as manifest.json says: {damaged.name}. tfrecord "
+        "is built again.\n"
+    )
+    assert contents(directory) == before
+    assert build(small_archives, data_dir, "--repair").out == again.out

@@ -91,6 +91,13 @@ CARD = """\
 > **Warning:** this dataset's archives have to be downloaded by hand. See the manual \
 download instructions below.
 
+## How to load
+
+```python
+import datasets
+datasets.load_dataset("/data", "1pct")
+```
+
 ## Description
 
 A part of ImageNet for learning from few labels.
@@ -160,13 +167,6 @@ list of ids; -1 for none. |
 ## Figure
 
 ![Some of the images, each with the name and number of its class](<1pct/figure.png>)
-
-## How to load
-
-```python
-import datasets
-datasets.load_dataset("/data", "1pct")
-```
 
 ## License
 
@@ -244,27 +244,27 @@ def test_what_differs_stands_beneath_its_configuration() -> None:
         "## License",
         "## Citation",
         "## imagenet2012_subset/1pct (default config)",
+        "### How to load",
         "### Config description",
         "### Download size",
         "### Dataset size",
         "### Auto-cached",
         "### Splits",
-        "### How to load",
         "## imagenet2012_subset/10pct",
+        "### How to load",
         "### Config description",
         "### Download size",
         "### Dataset size",
         "### Auto-cached",
         "### Splits",
         "### Figure",
-        "### How to load",
     ]
     assert "\n\n`imagenet2012_subset`, version `5.0.0`\n\n" in card
     ten = card[card.index("## imagenet2012_subset/10pct") :]
     assert "### Download size\n\n`2.48 MiB`\n" in ten
     assert "| `train` | 151,234 | 145.67 MiB | 3 |\n" in ten
     assert "![Some of the images, each with the name and number" in ten
-    assert "](<10pct/figure.png>)\n\n### How to load" in ten
+    assert ten.endswith("](<10pct/figure.png>)\n")
     assert 'datasets.load_dataset("/data", "10pct")\n```\n' in ten
 
 
@@ -273,7 +273,9 @@ def test_what_is_equal_stands_once() -> None:
     card = card_markdown(FACTS, [ONE, twin], {}, {})
     assert card == CARD.replace(
         "`imagenet2012_subset/1pct`", "`imagenet2012_subset`"
-    ).replace(CARD[CARD.index("## Figure") : CARD.index("## License")], "")
+    ).replace(CARD[CARD.index("## Figure") : CARD.index("## License")], "").replace(
+        CARD[CARD.index("## How") : CARD.index("## Description")], ""
+    )
 
 
 def test_what_nobody_wrote_has_no_section() -> None:
@@ -376,6 +378,7 @@ def test_page_shows_the_card() -> None:
     assert "prefers-color-scheme: dark" in html
     page = Page(html)
     assert page.all_of("title") == page.all_of("h1") == ["ImageNet 2012 subset"]
+    assert '. <a href="report.html">The report</a> shows what is in it.' in html
     assert page.all_of("h2") == [head[3:] for head in headings(CARD)[1:]]
     assert page.section("Splits") == (
         "Split Examples Size Files train 15 14.79 KiB 2 validation 3 2.96 KiB 1"
@@ -448,3 +451,35 @@ def test_plain_texts_show_as_they_are(text: str) -> None:
     assert page.section("Description") == one_line(f"{text} end")
     assert page.section("Manual download instructions") == one_line(f"{text} end")
     assert page.section("Versions") == one_line(f"5.0.0 (this one): {text} end")
+
+
+def test_a_licence_says_what_one_may_do() -> None:
+    license_ = License("ours", "https://a.b/", "Look, do not touch.")
+    card = card_markdown(saying(license=license_), [ONE], {}, {})
+    assert "## License\n\n[ours](<https://a.b/>)\n\nLook, do not touch.\n" in card
+
+
+def test_the_card_of_the_hub_is_in_the_hubs_words() -> None:
+    titles = {FACTS.schema.class_names[0]: "tench"}
+    facts = replace(FACTS, class_titles=titles)
+    card = card_markdown(facts, [ONE], LOADERS, {}, for_hub=True)
+    assert headings(card)[1:] == [
+        "## How to load",
+        "## Description",
+        "## Config description",
+        "## Homepage",
+        "## Versions",
+        "## Dataset size",
+        "## Splits",
+        "## Statistics",
+        "## Columns",
+        "## License",
+        "## Citation",
+        "## Classes",
+    ]
+    for word in ("FeaturesDict", "cached", "Supervised", "tfds.", "by hand"):
+        assert word not in card
+    first, second, _ = FACTS.schema.class_names
+    assert f"\n- `0` tench ({first})\n- `1` {second} (1)\n" in card
+    assert "[1pct/report.html](<1pct/report.html>)" in card
+    assert "turn on access requests in its settings" in card

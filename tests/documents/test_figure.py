@@ -9,7 +9,11 @@ from PIL import Image, ImageDraw, ImageFont
 from transforms.documents.figure import CAPTION, CELL, FONT_SIZE, GAP, draw_figure
 from transforms.formats.records import Example
 
-NAMES = ("n01440764", "n01443537", "n01484850")
+NAMES = (
+    "tench (n01440764)",
+    "goldfish (n01443537)",
+    "great white shark (n01484850)",
+)
 RED, GREEN, BLUE = (254, 0, 0), (0, 128, 1), (0, 0, 254)  # as JPEG keeps them
 AROUND = (242, 242, 242)
 WHITE = (255, 255, 255)
@@ -46,29 +50,30 @@ def captions(figure: Image.Image, row: int, column: int) -> Image.Image:
     return figure.crop((left, top + CELL, left + CELL, top + CELL + CAPTION))
 
 
-def written(text: str) -> Image.Image:
+def written(*lines: str) -> Image.Image:
     picture = Image.new("RGB", (CELL, CAPTION), "white")
-    ImageDraw.Draw(picture).text(
-        (CELL // 2, CAPTION // 2 - 2),
-        text,
-        (32, 32, 32),
-        ImageFont.load_default(FONT_SIZE),
-        anchor="mm",
-    )
+    for number, line in enumerate(lines):
+        ImageDraw.Draw(picture).text(
+            (CELL // 2, 18 + 28 * number),
+            line,
+            (32, 32, 32),
+            ImageFont.load_default(FONT_SIZE),
+            anchor="mm",
+        )
     return picture
 
 
 def test_nine_images_stand_three_in_a_row() -> None:
     colours = ["red", "green", "blue"] * 3
     figure = drawn(*(example(name) for name in colours), example("yellow"))
-    assert (figure.mode, figure.size) == ("RGB", (736, 796))
+    assert (figure.mode, figure.size) == ("RGB", (736, 892))
     for number, expected in enumerate([RED, GREEN, BLUE] * 3):
         row, column = divmod(number, 3)
         assert colour(figure, row, column, 112, 112) == expected
 
 
 @pytest.mark.parametrize(
-    ("count", "size"), [(1, (256, 276)), (2, (496, 276)), (4, (736, 536))]
+    ("count", "size"), [(1, (256, 308)), (2, (496, 308)), (4, (736, 600))]
 )
 def test_fewer_images_take_less_room(count: int, size: tuple[int, int]) -> None:
     assert drawn(*[example("red")] * count).size == size
@@ -87,15 +92,17 @@ def test_images_keep_their_proportions() -> None:
 
 def test_captions_give_name_and_number() -> None:
     figure = drawn(example("red", 0), example("red", 2), example("red", -1))
-    for column, text in enumerate(("n01440764 (0)", "n01484850 (2)", "no label")):
-        assert captions(figure, 0, column).tobytes() == written(text).tobytes()
+    for column, lines in enumerate(
+        (["tench", "n01440764"], ["great white shark", "n01484850"], ["no label"])
+    ):
+        assert captions(figure, 0, column).tobytes() == written(*lines).tobytes()
 
 
 def test_a_long_caption_is_cut_to_its_cell() -> None:
     png = draw_figure([example("red")] * 2, ["tench, Tinca tinca, a freshwater fish"])
     assert png is not None
     figure = Image.open(io.BytesIO(png))
-    cut = written("tench, Tinca tinca, a freshw...")
+    cut = written("tench, Tinca tinca, ...")
     assert captions(figure, 0, 0).tobytes() == cut.tobytes()
     between = figure.crop((GAP + CELL, 0, GAP + CELL + GAP, figure.height))
     assert between.getcolors() == [(GAP * figure.height, WHITE)]

@@ -19,6 +19,10 @@ license_name: imagenet-terms
 license_link: https://image-net.org/download.php
 task_categories:
 - image-classification
+tags:
+- imagenet2012-subset
+- images
+- image-classification
 size_categories:
 - n<1K
 dataset_info:
@@ -74,7 +78,7 @@ def head(
 def test_readme_is_a_head_and_the_card() -> None:
     facts = replace(FACTS, schema=replace(FACTS.schema, dimensions=True))
     readme = hub_readme(facts, [ONE], "*.parquet", LOADERS, FIGURES, True)
-    assert readme == HEAD + card_markdown(facts, [ONE], LOADERS, FIGURES)
+    assert readme == HEAD + card_markdown(facts, [ONE], LOADERS, FIGURES, for_hub=True)
 
 
 def test_head_lists_every_configuration() -> None:
@@ -116,6 +120,7 @@ def test_head_of_files_without_columns_has_no_types() -> None:
         "license_name",
         "license_link",
         "task_categories",
+        "tags",
         "size_categories",
         "configs",
     ]
@@ -179,3 +184,13 @@ def test_size_category_is_that_of_the_largest(examples: int, category: str) -> N
 def test_name_of_the_license_is_a_slug(name: str, slug: str) -> None:
     facts = saying(license=License(name, "https://example.org"))
     assert head(facts, ONE)["license_name"] == slug
+
+
+def test_terms_are_what_the_hub_asks_people_to_accept() -> None:
+    license_ = License("ours", "https://a.b/", "Look,\ndo not touch.\n")
+    document = head(saying(license=license_), ONE)
+    assert document["extra_gated_prompt"] == "Look, do not touch."
+    assert document["extra_gated_fields"] == {
+        "I have read and accepted the terms at https://a.b/": "checkbox",
+        "I use the images as these terms allow": "checkbox",
+    }

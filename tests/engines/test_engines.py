@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from beam_pipeline.engines import worker_error
 from beam_pipeline.engines.engines import ENGINES, engine_flags
 from beam_pipeline.engines.job_servers import require_job_server
 from beam_pipeline.engines.runners import make_options, make_pipeline
@@ -152,3 +153,36 @@ def test_every_flag_that_is_set_is_explained() -> None:
                     assert any(f"`{value}`" in row or not value for row in rows), flag
             for name in settings.needs:
                 assert f"`--{name}`" in explained
+
+
+@pytest.mark.parametrize(
+    ("said", "name", "flag"),
+    [
+        (
+            "Unable to fetch remote prism binary at https://example.com/prism.zip: "
+            "<urlopen error>",
+            *("prism", "prism_location"),
+        ),
+        (
+            "Unable to fetch remote job server jar at https://example.com/"
+            "beam-runners-spark-3-job-server/2.77.0/beam-runners-spark-3-job-server-"
+            "2.77.0.jar: HTTP Error 404: Not Found.",
+            *("spark", "spark_job_server_jar"),
+        ),
+        (
+            "Unable to fetch remote job server jar at https://example.com/"
+            "beam-runners-flink-1.20-job-server-2.77.0.jar: HTTP Error 404.",
+            *("flink", "flink_job_server_jar"),
+        ),
+    ],
+)
+def test_a_program_that_cannot_be_downloaded_is_told_with_its_flag_and_page(
+    said: str, name: str, flag: str
+) -> None:
+    error = worker_error(RuntimeError(said))
+    assert isinstance(error, ConfigError)
+    assert str(error) == (
+        f"--engine {name} needs a program of Beam's that could not be downloaded. "
+        f"Make it as docs/running/{name}.md says, and pass --{flag}."
+    )
+    assert (RUNNING.parent / "running" / f"{name}.md").is_file()

@@ -23,6 +23,8 @@ PARAMETERS = {parameter.name: parameter for parameter in METADATA.parameters}
 
 # The launcher says itself that the job goes to Dataflow, and has little time to itself.
 NO_PARAMETERS = {"help", "engine", "quiet", "dry_run", "verify_archives"}
+# A bucket does not say how much room it has.
+NO_PARAMETERS |= {"ignore_free_space"}
 # Directories have defaults on this machine, which a job can't use.
 REQUIRED_IN_A_BUCKET = {"data_dir"}
 BEAMS = {"sdk_container_image", "number_of_worker_harness_threads"}
@@ -85,6 +87,7 @@ ACCEPTED = {
     "verify_images": ["header", "decode"],
     "statistics": ["cheap", "full"],
     "overwrite": ["true", "false"],
+    "repair": ["true", "false"],
     "set": ["images.policy=resize", "splits.train.subset.file=mine.txt"],
     "verbose": ["true", "false"],
 }
@@ -102,6 +105,7 @@ REFUSED = {
     "verify_images": ["all"],
     "statistics": ["some"],
     "overwrite": ["True"],
+    "repair": ["True"],
     "set": ["images.policy"],
     "verbose": ["1"],
 }

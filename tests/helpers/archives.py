@@ -43,7 +43,7 @@ def build(manual_dir: Path, data_dir: Path, *flags: object) -> Outcome:
     """
     return run(
         *("--config", "demo", "--manual_dir", manual_dir, "--data_dir", data_dir),
-        *(*stated(manual_dir), "--direct_num_workers=1", *flags),
+        *(*stated(manual_dir), "--direct_num_workers=1", "--max_rejects=0", *flags),
     )
 
 

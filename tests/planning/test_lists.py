@@ -1,11 +1,19 @@
 """What a line of a subset list may be, and what others look like."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transforms.errors import SubsetError
-from transforms.planning.lists import SubsetLines, parse_subset_list
+from transforms.errors import ConfigError, SubsetError
+from transforms.planning.lists import (
+    SubsetFile,
+    SubsetLines,
+    SubsetList,
+    parse_subset_list,
+    read_subset_list,
+)
 
 CLASSES = ("n01", "n02", "n01440764")
 NAMES = ("n01_1.JPEG", "n01_2.JPEG")
@@ -207,6 +215,24 @@ def test_lists_of_any_form_say_the_same(
     if labels and None not in labels:
         expected = SubsetLines(expected.names, labels)
     assert parse_subset_list(ends.join(lines), "list.txt", CLASSES) == expected
+
+
+def test_a_list_is_read_from_where_its_path_says(tmp_path: Path) -> None:
+    path = tmp_path / "elsewhere" / "mine.txt"
+    subset = SubsetFile(str(path))
+    with pytest.raises(SubsetError) as caught:
+        read_subset_list(subset, str(tmp_path), str(tmp_path))
+    assert str(caught.value) == f"There is no subset list {path}."
+    path.parent.mkdir()
+    path.write_text("a.JPEG\n")
+    found = read_subset_list(subset, str(tmp_path), str(tmp_path))
+    assert found == SubsetList(("a.JPEG",), str(path), 7)
+
+
+@pytest.mark.parametrize("file", ["", "../mine.txt", "a/../../b", "a\0b"])
+def test_a_list_that_lies_above_its_directory_is_refused(file: str) -> None:
+    with pytest.raises(ConfigError, match="should be the name of a file beneath"):
+        SubsetFile(file)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,13 @@ if TYPE_CHECKING:
         document_facts,
     )
     from transforms.documents.hub import config_sizes, data_files
-    from transforms.documents.manifest import SHARED, Manifest, decode_manifest
+    from transforms.documents.manifest import (
+        SHARED,
+        Manifest,
+        decode_manifest,
+        refuted_files,
+    )
+    from transforms.documents.pages import page_uris
     from transforms.documents.tfds import split_documents
 else:
     __getattr__ = lazy(__name__)
@@ -27,5 +33,7 @@ __all__ = [
     "data_files",
     "decode_manifest",
     "document_facts",
+    "page_uris",
+    "refuted_files",
     "split_documents",
 ]

@@ -1,7 +1,8 @@
 """The card: one text on a dataset for people, in Markdown and as a page of HTML.
 
-Its sections are those of TFDS's catalogue, in that order. What is the same for every
-configuration stands once, at the top; what differs stands beneath each one's heading.
+It begins with how to load the dataset; then come the sections of TFDS's catalogue, or,
+on the hub, what is not TFDS's own of them. What is the same for every configuration
+stands once, at the top; what differs stands beneath each one's heading.
 The facts' texts are plain texts: they show as they are written, special characters
 included, but web addresses become links, and what stands `between backticks` code.
 """
@@ -12,7 +13,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from transforms.documents.facts import DatasetFacts
+from transforms.documents.facts import DatasetFacts, License
+from transforms.documents.pages import REPORT
 from transforms.formats import KINDS, ConfigFacts, Schema
 
 # TFDS keeps a dataset up to this size in memory once it is read
@@ -65,6 +67,9 @@ def card_markdown(
     configs: Sequence[ConfigFacts],
     loaders: Mapping[str, Sequence[str]],
     figures: Mapping[str, str],
+    *,
+    report: str = "",
+    for_hub: bool = False,
 ) -> str:
     """Returns the card in Markdown, with tables as GitHub has them.
 
@@ -73,9 +78,12 @@ def card_markdown(
         configs: Its finished configurations, one at least.
         loaders: By configuration, the lines of Python that load it.
         figures: By configuration, the address of its figure; it may lack some.
+        report: The address of the report; empty for none.
+        for_hub: Whether it is for the Hugging Face hub, and not in TFDS's words.
     """
+    describe = _hub_sections if for_hub else _sections
     sections = {
-        config.name: _sections(
+        config.name: describe(
             facts, config, loaders.get(config.name, ()), figures.get(config.name)
         )
         for config in configs
@@ -89,9 +97,10 @@ def card_markdown(
     one = f"/{configs[0].name}" if len(configs) == 1 else ""
     blocks = [
         f"# {_line(facts.about.title)}",
-        f"`{facts.name}{one}`, version `{facts.version}`",
+        f"`{facts.name}{one}`, version `{facts.version}`"
+        + (f". [The report](<{report}>) shows what is in it." if report else ""),
     ]
-    if facts.about.manual_download:
+    if facts.about.manual_download and not for_hub:
         blocks.append(
             "> **Warning:** this dataset's archives have to be downloaded by hand. "
             "See the manual download instructions below."
@@ -129,7 +138,8 @@ def card_html(
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
     # Markdown looks at each letter of an address, and a figure's has half a million.
     names = {config: f"figure-{number}" for number, config in enumerate(figures)}
-    body = markdown.render(card_markdown(facts, configs, loaders, names))
+    card = card_markdown(facts, configs, loaders, names, report=REPORT)
+    body = markdown.render(card)
     for config, name in names.items():
         body = body.replace(f'src="{name}"', f'src="{html.escape(figures[config])}"')
     return (
@@ -152,7 +162,7 @@ def description_of(facts: DatasetFacts) -> dict[str, Any]:
         "version": facts.version,
         "license": facts.about.license.url,
         "creator": [{"@type": "Person", "name": name} for name in facts.about.creators],
-        "keywords": [facts.name, "images", "image classification"],
+        "keywords": [facts.name, *facts.about.keywords],
         "datePublished": facts.about.published,
     }
 
@@ -172,6 +182,7 @@ def _sections(
 ) -> dict[str, str]:
     """Returns the Markdown of a configuration's sections by their titles."""
     sections = {
+        "How to load": _code("python", "\n".join(loader)),
         "Description": _text(facts.about.description),
         "Config description": _text(config.description),
         "Homepage": _text(facts.about.homepage),
@@ -207,11 +218,59 @@ def _sections(
         ),
         "Supervised keys": "`('image', 'label')`",
         "Figure": f"![{_FIGURE_ALT}](<{figure}>)" if figure else "",
-        "How to load": _code("python", "\n".join(loader)),
-        "License": f"[{_line(facts.about.license.name)}](<{facts.about.license.url}>)",
+        "License": _license(facts.about.license),
         "Citation": _code("bibtex", facts.citation.strip()),
     }
     return {title: body for title, body in sections.items() if body}
+
+
+def _license(license: License) -> str:
+    link = f"[{_line(license.name)}](<{license.url}>)"
+    return f"{link}\n\n{_text(license.terms)}" if license.terms else link
+
+
+_GATE: Final = (
+    "If this folder is uploaded to the hub, make the repository private, or turn on "
+    "access requests in its settings. Only then do the `extra_gated_` keys at the head "
+    "of this file ask people to accept the terms."
+)
+
+# What TFDS alone has, or the YAML at the head of the README.
+_OF_TFDS: Final = (
+    *("Auto-cached", "Feature structure", "Feature documentation", "Supervised keys"),
+    *("Download size", "Manual download instructions"),
+)
+
+
+def _hub_sections(
+    facts: DatasetFacts, config: ConfigFacts, loader: Sequence[str], figure: str | None
+) -> dict[str, str]:
+    """Returns the Markdown of a configuration's sections in a folder for the hub."""
+    sections = _sections(facts, config, loader, figure)
+    license_and_rest = {
+        title: sections.pop(title) for title in ("License", "Citation") if sections
+    }
+    columns = _table(
+        ("Column", "Description"),
+        (
+            (f"`{feature.name}`", _line(feature.documentation))
+            for feature in facts.schema.columns
+        ),
+    )
+    classes = "\n".join(
+        f"- `{label}` {_line(name)}" for label, name in enumerate(facts.shown_classes)
+    )
+    report = f"[{config.name}/{REPORT}](<{config.name}/{REPORT}>)"
+    kept = {title: body for title, body in sections.items() if title not in _OF_TFDS}
+    return {
+        **kept,
+        "Statistics": f"{report} shows sizes, encodings, duplicates and examples.",
+        "Columns": columns,
+        "License": f"{license_and_rest['License']}\n\n{_GATE}",
+        "Citation": license_and_rest["Citation"],
+        "Classes": f"<details>\n<summary>All {len(facts.shown_classes):,}</summary>"
+        f"\n\n{classes}\n\n</details>",
+    }
 
 
 def _versions(facts: DatasetFacts) -> str:

@@ -1,6 +1,6 @@
 """Croissant 1.1: a dataset's description that machines load it by.
 
-One ``croissant.json`` in a folder of Parquet files tells of every configuration: a set
+One ``croissant.json`` in a folder of Parquet files describes every configuration: a set
 of files, and a set of records with a field for each column (source: the Croissant 1.1
 specification, http://mlcommons.org/croissant/1.1). No field refers to another record
 set: the reference library would join the tables, and so hold all images in memory,

@@ -42,7 +42,7 @@ def published_file(directory: str, name: str, examples: int) -> FileFacts:
     """Returns what is known of a published file, which is read.
 
     Raises:
-        StorageError: It is not there, or can't be read.
+        StorageError: It is not there, or cannot be read.
     """
     uri = storage.join(directory, name)
     return FileFacts(name, storage.file_info(uri).size, examples, storage.sha256(uri))
@@ -53,6 +53,10 @@ _FIGURE: Final = "figure.png"
 # Documents do not say where the dataset lies: it may be moved, or uploaded.
 _ANY_DATA_DIR: Final = "DATA_DIR"
 _ANY_FOLDER: Final = "PATH_OF_THIS_FOLDER"
+_PLACES: Final = {
+    _ANY_DATA_DIR: "DATA_DIR is the --data_dir of the build.",
+    _ANY_FOLDER: "PATH_OF_THIS_FOLDER is the folder that this file lies in.",
+}
 
 Splits = tuple[SplitFacts, ...]
 
@@ -76,12 +80,12 @@ def write_tfds_documents(
         documents: What each directory gets, by name.
 
     Raises:
-        StorageError: A document can't be written, or the directory has other formats
+        StorageError: A document cannot be written, or the directory has other formats
             with other shards.
     """
     splits = next(iter(built.values()))
     there = _built_earlier(output, built) | dict(built)
-    # Loaders take the first unless told otherwise, and not all can read each.
+    # Loaders take the first unless another is named, and not all can read each.
     formats = {name: there[name] for name in FORMATS if name in there}
     directory = output.places.directory(next(iter(built)))
     ours = {file.name for of in formats.values() for s in of for file in s.files}
@@ -113,7 +117,7 @@ def _built_earlier(
         built: The splits in each format that was just built; the same in each.
 
     Raises:
-        StorageError: They have other shards, or can't be read.
+        StorageError: They have other shards, or cannot be read.
     """
     if output.overwrite:  # it goes in every format, even where no shard was built again
         return {}
@@ -238,7 +242,7 @@ def write_hub_documents(
         described: What each directory gets, by name.
 
     Raises:
-        StorageError: A document can't be written.
+        StorageError: A document cannot be written.
     """
     root = output.places.root(format_name)
     directory = output.places.directory(format_name)
@@ -249,7 +253,9 @@ def write_hub_documents(
     if companions := FORMATS[format_name].companions:
         documents |= {
             name: f"{json.dumps(companion, indent=2)}\n".encode()
-            for name, companion in companions(facts.name, ours).items()
+            for name, companion in companions(
+                facts.name, ours, facts.shown_classes
+            ).items()
         }
     configs = _with_neighbours(facts, root, format_name, ours)
     figures = {
@@ -317,7 +323,7 @@ def _with_neighbours(
 def _loader_lines(
     facts: DatasetFacts, config: ConfigFacts, formats: Sequence[str], root: str
 ) -> list[str]:
-    return [
+    lines = [
         loader_line(
             format_name,
             root=root,
@@ -328,6 +334,8 @@ def _loader_lines(
         )
         for format_name in formats
     ]
+    imports = dict.fromkeys(i for name in formats for i in FORMATS[name].imports)
+    return [*imports, "", f"# {_PLACES[root]}", *lines]
 
 
 def _as_data_uri(png: bytes) -> str:

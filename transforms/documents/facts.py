@@ -19,10 +19,12 @@ class License:
     Attributes:
         name: A short name.
         url: Where the terms stand.
+        terms: What they allow and forbid, in plain words; may be empty.
     """
 
     name: str
     url: str
+    terms: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +41,7 @@ class Description:
         published: The day it was published, ``YYYY-MM-DD``.
         manual_download: What to get by hand, from where, and where to put it.
         module: The TFDS module that builds the dataset too.
+        keywords: What it is about, in a word or two each.
         release_notes: A note by version.
         default_config: The configuration that the dataset's bare name stands for; the
             one that is built if empty.
@@ -53,6 +56,7 @@ class Description:
     published: str
     manual_download: str
     module: str
+    keywords: tuple[str, ...] = ("images", "image classification")
     release_notes: Mapping[str, str] = field(default_factory=dict)
     default_config: str = ""
 
@@ -72,6 +76,7 @@ class DatasetFacts:
         splits: The splits in the order they are listed.
         settings: What else the build was given that decides what is in the dataset,
             by key, as text.
+        class_titles: What people call a class, by its name, as far as that is known.
     """
 
     name: str
@@ -83,6 +88,20 @@ class DatasetFacts:
     download_size: int
     splits: tuple[str, ...]
     settings: Mapping[str, str] = field(default_factory=dict)
+    class_titles: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def shown_classes(self) -> tuple[str, ...]:
+        """What a class is called where people read it, such as ``tench (n01440764)``.
+
+        Several classes may have one title, so the name goes with it.
+        """
+        return tuple(
+            f"{self.class_titles[name]} ({name})"
+            if name in self.class_titles
+            else f"{name} ({label})"
+            for label, name in enumerate(self.schema.class_names)
+        )
 
     @property
     def default_config(self) -> str:
@@ -102,9 +121,8 @@ def config_facts(facts: DatasetFacts, splits: tuple[SplitFacts, ...]) -> ConfigF
     )
 
 
-def class_text(label: int, class_names: Sequence[str]) -> str:
-    """Returns how a label is shown, such as ``n01440764 (0)``."""
+def class_text(label: int, shown_classes: Sequence[str]) -> str:
+    """Returns how a label is shown, such as ``tench (n01440764)``."""
     if label < 0:
         return "no label"
-    known = label < len(class_names)
-    return f"{class_names[label]} ({label})" if known else f"class {label}"
+    return shown_classes[label] if label < len(shown_classes) else f"class {label}"

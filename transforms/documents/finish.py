@@ -6,14 +6,16 @@ Counts have to add up, bad images may not be too many; then the documents are wr
 import json
 from collections import Counter
 from collections.abc import Iterable
+from typing import Any
 
 from transforms import storage
 from transforms.documents.directories import write_hub_documents, write_tfds_documents
 from transforms.documents.facts import DatasetFacts
 from transforms.documents.figure import draw_figure
+from transforms.documents.pages import REPORT
 from transforms.documents.quarantine import FILE_NAME, check_rejected, write_quarantine
 from transforms.documents.report import first_examples, review_dataset
-from transforms.formats import FORMATS
+from transforms.formats import FORMATS, Layout
 from transforms.shards import (
     ReadSource,
     ShardOutput,
@@ -45,14 +47,19 @@ def finish_dataset(
     Raises:
         BuildError: An image is neither written nor rejected.
         ImageError: Too many images were rejected.
-        StorageError: A document can't be written, a shard has no report, or the
+        StorageError: A document cannot be written, a shard has no report, or the
             directory has other formats with other shards.
     """
     tally = add_up(facts.splits, output.formats, reports)
     with open_sources(tally.archives) as read:
         _set_rejected_aside(output, tally, read, max_rejects)
         figure = _draw_figure(facts, output, tally)
-        documents = _describe(facts, output, tally, read)
+        statistics = _count(tally)
+        pages = review_dataset(facts, output, tally, statistics, read)
+    documents: dict[Layout, dict[str, bytes]] = {
+        layout: {"statistics.json": json.dumps(statistics).encode(), REPORT: report}
+        for layout, report in pages.items()
+    }
     in_tfds_style = {
         name: splits
         for name, splits in tally.splits.items()
@@ -60,12 +67,12 @@ def finish_dataset(
     }
     if in_tfds_style:
         write_tfds_documents(
-            facts, output, in_tfds_style, tally.counts, figure, documents
+            facts, output, in_tfds_style, tally.counts, figure, documents["tfds"]
         )
     for name, splits in tally.splits.items():
         if FORMATS[name].layout == "hub":
             write_hub_documents(
-                facts, output, name, splits, tally.counts, figure, documents
+                facts, output, name, splits, tally.counts, figure, documents["hub"]
             )
     for name in tally.splits:
         storage.remove_tree(output.places.reports(name))
@@ -85,10 +92,8 @@ def _set_rejected_aside(
         storage.remove_tree(directory)  # of an earlier run
 
 
-def _describe(
-    facts: DatasetFacts, output: ShardOutput, tally: Tally, read: ReadSource
-) -> dict[str, bytes]:
-    """Returns the documents that each directory gets, whatever its format."""
+def _count(tally: Tally) -> dict[str, Any]:
+    """Returns what ``statistics.json`` holds."""
     duplicates = find_duplicates(
         {split: counted.hashes for split, counted in tally.statistics.items()}
     )
@@ -100,10 +105,7 @@ def _describe(
             "missing": tally.counts[split].missing,
             "missing_members": tally.counts[split].missing_members,
         }
-    return {
-        "statistics.json": json.dumps(statistics).encode(),
-        "report.html": review_dataset(facts, output, tally, statistics, read),
-    }
+    return statistics
 
 
 def _draw_figure(
@@ -111,4 +113,4 @@ def _draw_figure(
 ) -> bytes | None:
     """Returns a picture of the first examples."""
     examples = first_examples(output, tally, facts.splits[0])
-    return draw_figure(examples, facts.schema.class_names)
+    return draw_figure(examples, facts.shown_classes)

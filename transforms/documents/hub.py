@@ -13,7 +13,7 @@ from typing import Any, Final
 import yaml
 
 from transforms.documents.card import card_markdown
-from transforms.documents.facts import DatasetFacts
+from transforms.documents.facts import DatasetFacts, Description
 from transforms.formats import KINDS, ConfigFacts
 
 # The hub's names for numbers of examples, by what the number stays below.
@@ -44,7 +44,7 @@ def hub_readme(
         pattern: The glob of the data files, such as ``*.parquet``.
         loaders: By configuration, the lines of Python that load it.
         figures: By configuration, the address of its figure; it may lack some.
-        typed: Whether the files have columns, whose types the head then tells.
+        typed: Whether the files have columns, whose types the head then lists.
     """
     largest = max(sum(split.examples for split in c.splits) for c in configs)
     default = default_config(facts, configs)
@@ -53,7 +53,9 @@ def hub_readme(
         "license": "other",
         "license_name": _slug(facts.about.license.name),
         "license_link": facts.about.license.url,
+        **_gate(facts.about),
         "task_categories": ["image-classification"],
+        "tags": [_slug(word) for word in (facts.name, *facts.about.keywords)],
         "size_categories": [
             next(
                 (name for n, name in _SIZE_CATEGORIES.items() if largest < n),
@@ -74,7 +76,8 @@ def hub_readme(
     written = yaml.safe_dump(
         head, sort_keys=False, allow_unicode=True, width=float("inf")
     )
-    return f"---\n{written}---\n\n{card_markdown(facts, configs, loaders, figures)}"
+    card = card_markdown(facts, configs, loaders, figures, for_hub=True)
+    return f"---\n{written}---\n\n{card}"
 
 
 def default_config(facts: DatasetFacts, configs: Sequence[ConfigFacts]) -> str:
@@ -119,6 +122,21 @@ def _dataset_info(facts: DatasetFacts, config: ConfigFacts) -> dict[str, Any]:
             for feature in facts.schema.columns
         ],
         **config_sizes(config),
+    }
+
+
+def _gate(about: Description) -> dict[str, Any]:
+    """Returns what the hub asks of people before it lets them in, once that is on."""
+    if not about.license.terms:
+        return {}
+    return {
+        "extra_gated_heading": f"{about.title}: accept the terms to get access",
+        "extra_gated_prompt": " ".join(about.license.terms.split()),
+        "extra_gated_fields": {
+            f"I have read and accepted the terms at {about.license.url}": "checkbox",
+            "I use the images as these terms allow": "checkbox",
+        },
+        "extra_gated_button_content": "Accept and ask for access",
     }
 
 

@@ -6,15 +6,19 @@ without the program that built it, and a later run knows what was built before.
 
 import json
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import Final
 
+from transforms import storage
 from transforms.errors import ConfigError, StorageError
 from transforms.fields import convert
 from transforms.formats import ConfigFacts, DocumentFacts, SplitCounts, SplitFacts
 from transforms.images import ImagePolicy
 
 SHARED: Final = "../"  # how the paths of documents begin that lie above
+
+_AT_ONCE: Final = 16  # files looked at side by side
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,7 @@ class Manifest:
     documents: Mapping[str, DocumentFacts] = field(default_factory=dict)
 
     def config_facts(self, format_name: str) -> ConfigFacts:
-        """Returns what there is to say of the configuration in a format."""
+        """Returns the facts of the configuration in a format."""
         return ConfigFacts(
             self.config, self.description, self.download_size, self.formats[format_name]
         )
@@ -64,7 +68,7 @@ def encode_manifest(manifest: Manifest) -> bytes:
 
 
 def decode_manifest(data: bytes, source: str) -> Manifest:
-    """Returns what ``manifest.json`` tells.
+    """Returns the manifest that ``manifest.json`` holds.
 
     Args:
         data: Its content.
@@ -82,3 +86,39 @@ def decode_manifest(data: bytes, source: str) -> Manifest:
         ) from error
     assert isinstance(manifest, Manifest)
     return manifest
+
+
+def refuted_files(
+    manifest: Manifest, directory: str, format_name: str, *, hashes: bool
+) -> list[str]:
+    """Returns which files of a directory are not as its manifest says.
+
+    Args:
+        manifest: The manifest.
+        directory: The directory.
+        format_name: The format whose files are looked at, besides the documents.
+        hashes: Whether files are read and hashed; else their lengths decide.
+
+    Raises:
+        StorageError: A file cannot be read.
+    """
+    listed = {
+        file.name: (file.size, file.sha256)
+        for split in manifest.formats.get(format_name, ())
+        for file in split.files
+    } | {
+        name: (document.size, document.sha256)
+        for name, document in manifest.documents.items()
+        if not name.startswith(SHARED)
+    }
+
+    def is_refuted(item: tuple[str, tuple[int, str]]) -> bool:
+        name, (size, digest) = item
+        uri = storage.join(directory, name)
+        if not storage.exists(uri) or storage.file_info(uri).size != size:
+            return True
+        return hashes and storage.sha256(uri) != digest
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        refuted = pool.map(is_refuted, listed.items())
+        return [name for name, wrong in zip(listed, refuted, strict=True) if wrong]

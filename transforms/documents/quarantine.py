@@ -1,8 +1,9 @@
 """What is done with rejected images: all are listed and kept, and a limit decides.
 
-A build goes on behind a bad image, so that its end tells of all of them and not of the
-first. They are written to ``rejected.parquet``, with their bytes as they lie in the
-archives; then the limit says whether the dataset can do without them.
+A build goes on after a bad image, so that it can report all of them, not one alone.
+They are written to ``rejected.parquet``, with their bytes as they lie in the archives.
+Then the limit decides: more bad images than it allows, and the build fails. By default
+it allows none.
 """
 
 from collections import Counter
@@ -52,7 +53,7 @@ def write_quarantine(
         read: Returns an image's bytes in its archive.
 
     Raises:
-        StorageError: An image can't be read, or the file can't be written.
+        StorageError: An image cannot be read, or the file cannot be written.
     """
     rows = _rows(rejected, read)
     pieces = Pieces()

@@ -1,7 +1,7 @@
 """What a format is: its names, its writer, its reader and its limits."""
 
 import glob
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -52,7 +52,9 @@ class OpenFile:
 Publisher = Callable[[str, Schema], AbstractContextManager[OpenFile]]
 Reader = Callable[[str], Iterator[Example]]
 Scanner = Callable[[str], Iterator[Example | DamagedRecords]]
-Companions = Callable[[str, ConfigFacts], Mapping[str, Mapping[str, object]]]
+Companions = Callable[
+    [str, ConfigFacts, Sequence[str]], Mapping[str, Mapping[str, object]]
+]
 
 
 class Codec(Protocol):
@@ -64,8 +66,8 @@ class Codec(Protocol):
         read: Yields the Examples of a published file.
         scan: Yields them too, but goes on after damaged ones where that is possible.
         companions: The JSON documents that its loaders read beside the files, by name,
-            from the dataset's name and the configuration. Only a format that has such
-            documents has this name.
+            from the dataset's name, the configuration and what its classes are called,
+            if that is known. Only a format that has such documents has this name.
     """
 
     file_name: FileName
@@ -86,6 +88,7 @@ class Format:
             dataset's name. In a folder for the hub, those of a split begin with its
             name and a hyphen.
         loader: The line that loads it; see ``loader_line``.
+        imports: The lines of Python before it.
         needs: The package that it needs, and the name of our extra; None for neither.
         max_bytes: Most bytes of a file; None where TFDS's formula decides.
         record_overhead: Most bytes that a record takes besides its image.
@@ -99,6 +102,7 @@ class Format:
     layout: Layout
     pattern: str
     loader: str
+    imports: tuple[str, ...]
     needs: str | None = None
     max_bytes: int | None = None
     record_overhead: int = 0

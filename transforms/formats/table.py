@@ -17,12 +17,14 @@ FORMATS: Final[Mapping[str, Format]] = {
         layout="tfds",
         pattern="{dataset}-*",
         loader='tfds.load("{name}/{config}:{version}", data_dir="{root}")',
+        imports=("import tensorflow_datasets as tfds",),
     ),
     "array_record": Format(
         module="transforms.formats.array_record",
         layout="tfds",
         pattern="{dataset}-*",
         loader='tfds.data_source("{name}/{config}:{version}", data_dir="{root}")',
+        imports=("import tensorflow_datasets as tfds",),
         needs="array_record",
     ),
     "parquet": Format(
@@ -30,6 +32,7 @@ FORMATS: Final[Mapping[str, Format]] = {
         layout="hub",
         pattern="*.parquet",
         loader='datasets.load_dataset("{root}", "{config}")',
+        imports=("import datasets",),
         max_bytes=500_000_000,  # as the hub's own writer
         record_overhead=1024,
         file_overhead=256 << 10,
@@ -41,6 +44,7 @@ FORMATS: Final[Mapping[str, Format]] = {
         pattern="*.tar",
         loader="webdataset.WebDataset("
         'sorted(glob.glob("{root}/{config}/{split}-*.tar")), shardshuffle=False)',
+        imports=("import glob", "import webdataset"),
         max_bytes=1_000_000_000,
         record_overhead=4096,
         file_overhead=16 << 10,

@@ -13,7 +13,7 @@ Owner, mode and time are the same in every header, so the bytes depend on nothin
 import json
 import posixpath
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby, islice
 from typing import BinaryIO, Final
 
@@ -120,7 +120,9 @@ def file_name(dataset: str, split: str, index: int, count: int) -> str:
     return f"{split}-{index:06d}.tar"
 
 
-def companions(dataset: str, config: ConfigFacts) -> Mapping[str, Mapping[str, object]]:
+def companions(
+    dataset: str, config: ConfigFacts, classes: Sequence[str] = ()
+) -> Mapping[str, Mapping[str, object]]:
     """Returns what loaders read beside a configuration's tars, by name.
 
     An ``_info.json`` as timm's ``reader_wds.py`` reads it, and for each split an index
@@ -129,9 +131,11 @@ def companions(dataset: str, config: ConfigFacts) -> Mapping[str, Mapping[str, o
     Args:
         dataset: The dataset's name.
         config: The configuration.
+        classes: What class ``i`` is called at position ``i``; empty where unknown.
     """
     splits = {split.name: _timm_split(split) for split in config.splits}
-    return {"_info.json": {"splits": splits}} | {
+    named = {"classes": list(classes)} if classes else {}
+    return {"_info.json": {"splits": splits, **named}} | {
         f"{split.name}-index.json": _wids_index(
             f"{dataset}/{config.name}/{split.name}", split
         )

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         labels_by_name,
         labels_of_list,
         read_class_names,
+        read_class_titles,
     )
     from transforms.planning.lists import SubsetFile, SubsetList, read_subset_list
     from transforms.planning.order import order_keys
@@ -44,6 +45,7 @@ __all__ = [
     "labels_of_list",
     "order_keys",
     "read_class_names",
+    "read_class_titles",
     "read_label_file",
     "read_subset_list",
     "shard_ends",

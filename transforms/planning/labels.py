@@ -192,6 +192,28 @@ def read_class_names(uri: str) -> tuple[str, ...]:
     return names
 
 
+def read_class_titles(uri: str) -> dict[str, str]:
+    """Returns what people call classes, by name, from lines ``CLASS TITLE``.
+
+    Args:
+        uri: The file; empty for none.
+
+    Raises:
+        LabelError: A line has no title.
+        StorageError: It cannot be read.
+    """
+    titles = {}
+    for number, line in enumerate(read_lines(uri) if uri else (), 1):
+        name, _, title = line.partition(" ")
+        if not title.strip():
+            raise LabelError(
+                f"{uri}, line {number:,}: expected a class and what people call it, as "
+                f"n01440764 tench, found '{printable(line)}'."
+            )
+        titles[name] = title.strip()
+    return titles
+
+
 def read_lines(uri: str) -> list[str]:
     """Returns the lines of a file, without blanks around them or empty ones at the end.
 

@@ -227,7 +227,8 @@ class SubsetFile:
     """Where a subset list comes from and how to know it.
 
     Attributes:
-        file: Its name, in the directory of manual downloads or in the cache.
+        file: Its name, in the directory of manual downloads or in the cache; or an
+            absolute path, or a URI.
         url: Where to get it, if it can be downloaded.
         size: Its length in bytes, if known.
         sha256: Its hash in hexadecimal digits, if known.
@@ -239,16 +240,17 @@ class SubsetFile:
     sha256: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuses a name that leads elsewhere: a download is kept under it.
+        """Refuses a relative name that leads upwards: a download is kept under it.
 
         Raises:
-            ConfigError: It is empty, absolute, or leads upwards.
+            ConfigError: It does, or it is no name at all.
         """
-        parts = self.file.split("/")
-        if not parts[0] or ".." in parts or "\0" in self.file:
+        upwards = ".." in self.file.split("/") and not storage.is_absolute(self.file)
+        if not self.file or upwards or "\0" in self.file:
             raise ConfigError(
                 f"The subset list '{printable(self.file)}' should be the name of a "
-                "file beneath the directory of manual downloads."
+                "file beneath the directory of manual downloads, an absolute path, or "
+                "a URI."
             )
 
 
@@ -278,6 +280,8 @@ def read_subset_list(
 ) -> SubsetList:
     """Returns a subset list from manual_dir, the cache, or its URL, in that order.
 
+    One with an absolute path or a URI is read there.
+
     Args:
         subset: The list wanted.
         manual_dir: Where the user may have put it.
@@ -290,7 +294,12 @@ def read_subset_list(
             it.
         StorageError: It can't be read, or the download can't be kept.
     """
-    path = storage.join(manual_dir, subset.file)
+    if storage.is_absolute(subset.file):
+        path = storage.absolute(subset.file)
+        if not storage.exists(path):
+            raise SubsetError(f"There is no subset list {path}.")
+    else:
+        path = storage.join(manual_dir, subset.file)
     if not storage.exists(path):
         cached = storage.join(cache_dir, subset.file)
         if not storage.exists(cached):
@@ -341,8 +350,8 @@ def _check(subset: SubsetFile, data: bytes, source: str) -> None:
         return
     raise SubsetError(
         f"{source} is not the list that was published: it has {_identity(found)}, "
-        f"expected {_identity(subset)}. Remove it to have it downloaded, or describe "
-        "your own list in a config file."
+        f"expected {_identity(subset)}. Remove it to have it downloaded. For a list of "
+        "your own, set url, size and sha256 of subset to null in a config file."
     )
 
 

@@ -31,6 +31,7 @@ class ShardSpec:
         members: Rows of ``SHARD_SCHEMA`` in the order of the shard's records.
         files: Number of files it is cut into, in formats that limit a file's size.
         counts: How its split came to its number of examples.
+        split_members: Number of members of all shards of the split.
     """
 
     split: str
@@ -40,6 +41,7 @@ class ShardSpec:
     members: pa.Table
     files: Mapping[str, int] = field(default_factory=dict)
     counts: SplitCounts = field(default_factory=SplitCounts)
+    split_members: int = 0
 
     def sources(self) -> Iterator[tuple[Source, Place]]:
         """Yields the images in order, and where each lies among the archives."""

@@ -299,7 +299,9 @@ def _join(
     layout = layouts[split]
     members = join_pieces(index, pieces, layout)
     return ShardSpec(
-        split, index, len(layout.ends), layout.archives, members, counts=layout.counts
+        *(split, index, len(layout.ends), layout.archives, members),
+        counts=layout.counts,
+        split_members=layout.examples,
     )
 
 

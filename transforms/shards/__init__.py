@@ -7,7 +7,7 @@ from transforms.doors import lazy
 if TYPE_CHECKING:
     from transforms.shards.members import Accepted, Rejected, treated_members
     from transforms.shards.output import ShardOutput
-    from transforms.shards.progress import ShardProgress
+    from transforms.shards.progress import ShardMeter, ShardProgress, meter_of
     from transforms.shards.report import FORMAT, VERSION, ShardReport
     from transforms.shards.tally import ReadSource, Tally, add_up, open_sources
 else:
@@ -19,11 +19,13 @@ __all__ = [
     "Accepted",
     "ReadSource",
     "Rejected",
+    "ShardMeter",
     "ShardOutput",
     "ShardProgress",
     "ShardReport",
     "Tally",
     "add_up",
+    "meter_of",
     "open_sources",
     "treated_members",
 ]

@@ -20,7 +20,7 @@ from transforms.formats import FORMATS, Example, FileFacts, OpenFile, Schema
 from transforms.planning import ShardSpec, shard_ends
 from transforms.shards.members import Accepted, treated_members
 from transforms.shards.output import ShardOutput
-from transforms.shards.progress import ShardMeter, ShardProgress
+from transforms.shards.progress import ShardMeter, meter_of
 from transforms.shards.report import VERSION, ShardReport, decode_report, encode_report
 from transforms.statistics import StatisticsBuilder
 
@@ -43,10 +43,7 @@ def build_shard(
     found = {name: _finished_report(spec, output, name) for name in output.formats}
     there = [report for report in found.values() if report is not None]
     missing = [name for name, report in found.items() if report is None]
-    meter = ShardMeter(
-        watched_at,
-        ShardProgress(spec.split, spec.index, spec.count, spec.members.num_rows),
-    )
+    meter = meter_of(spec, watched_at)
     if missing:
         there.append(_write_shard(spec, output, missing, meter))
     meter.publish(resumed=not missing)

@@ -17,6 +17,8 @@ class ShardOutput:
         schema: What the records have.
         images: What is done to the images of each split.
         pixels: Whether statistics cover the pixels too, which takes decoding.
+        overwrite: Whether what is complete in a directory of these formats goes.
+        checks_space: Whether free space is compared with what is going to be written.
         overwrite: Whether finished datasets in the directories of these formats are
             replaced.
     """
@@ -27,3 +29,4 @@ class ShardOutput:
     images: Mapping[str, ImagePolicy]
     pixels: bool = False
     overwrite: bool = False
+    checks_space: bool = False

@@ -1,8 +1,9 @@
 """Sends the progress of a shard to the command, without waiting for it.
 
 A worker on the machine of the command sends small datagrams to a Unix socket. Each has
-the whole state of one shard, so a lost one does not matter. No result depends on them.
-Without a listener nothing is sent.
+the whole state of one shard, so a lost one does not matter, and the size of its split,
+so that the first one gives the total. No result depends on them. Without a listener
+nothing is sent.
 """
 
 import json
@@ -11,6 +12,8 @@ import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Final
+
+from transforms.planning import ShardSpec
 
 _INTERVAL: Final = 0.2  # seconds between two datagrams of a shard
 _LOOK_EVERY: Final = 8  # members between two looks at the clock
@@ -25,6 +28,7 @@ class ShardProgress:
         index: Its position in the split.
         count: Number of shards of the split.
         wanted: Number of its members.
+        split_wanted: Number of the members of all shards of the split.
         done: Number of those that are written or rejected.
         bytes_read: Their lengths in the archives, in bytes.
         rejected: Number of those that are rejected.
@@ -36,6 +40,7 @@ class ShardProgress:
     index: int
     count: int
     wanted: int
+    split_wanted: int
     done: int = 0
     bytes_read: int = 0
     rejected: int = 0
@@ -44,7 +49,7 @@ class ShardProgress:
 
 
 class ShardMeter:
-    """Counts a shard's members as they are written, and reports from time to time."""
+    """Counts a shard's members as they are written, and reports now and then."""
 
     def __init__(
         self, address: str, progress: ShardProgress, interval: float = _INTERVAL
@@ -97,3 +102,21 @@ class ShardMeter:
                 socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender,
             ):
                 sender.sendto(data, socket.MSG_DONTWAIT, self._address)
+
+
+def meter_of(spec: ShardSpec, address: str, label: str = "") -> ShardMeter:
+    """Returns the meter of a shard, which reports at once how large it is.
+
+    Args:
+        spec: The shard.
+        address: Path of the socket that is listened to; empty for none.
+        label: What the split is called; empty for its name.
+    """
+    progress = ShardProgress(
+        split=label or spec.split,
+        index=spec.index,
+        count=spec.count,
+        wanted=spec.members.num_rows,
+        split_wanted=spec.split_members,
+    )
+    return ShardMeter(address, progress)

@@ -11,7 +11,9 @@ from transforms.planning import ShardSpec
 from transforms.shards.build import build_shard
 from transforms.shards.estimate import sample_shard
 from transforms.shards.output import ShardOutput
+from transforms.shards.progress import meter_of
 from transforms.shards.report import ShardReport
+from transforms.shards.space import planned_bytes, require_space
 
 
 @dataclass
@@ -68,13 +70,32 @@ class BuildShards(beam.PTransform):  # type: ignore[misc]
         self, specs: beam.PCollection[ShardSpec]
     ) -> beam.PCollection[ShardReport]:
         """Spreads specs, which are small, and builds each where it lands."""
+        announced = specs | "Announce" >> beam.Map(self._announce)
+        room = (
+            announced
+            | "PlannedBytes" >> beam.Map(planned_bytes, self.output)
+            | "AddUp" >> beam.CombineGlobally(sum)
+            | "RequireSpace" >> beam.Map(self._require_space)
+        )
         return (
-            specs
+            announced
             | "SpreadShards" >> beam.Reshuffle()
-            | "Build" >> beam.Map(self._build)
+            | "Build" >> beam.Map(self._build, beam.pvalue.AsSingleton(room))
         )
 
-    def _build(self, spec: ShardSpec) -> ShardReport:
+    def _require_space(self, planned: int) -> bool:
+        if self.output.checks_space:
+            require_space(planned, self.output)
+        return True
+
+    def _announce(self, spec: ShardSpec) -> ShardSpec:
+        """Reports the size of each split, before the first shard is built."""
+        if spec.index == 0:
+            meter_of(spec, self.watched_at)
+        return spec
+
+    def _build(self, spec: ShardSpec, has_room: bool) -> ShardReport:
+        assert has_room  # a side input, so that it is known before the first shard
         start = time.monotonic()
         report = build_shard(spec, self.output, self.watched_at)
         elapsed = time.monotonic() - start

@@ -18,12 +18,13 @@ if TYPE_CHECKING:
     from transforms.statistics.document import statistics_document
     from transforms.statistics.duplicates import content_hash, find_duplicates
     from transforms.statistics.pixels import sample_pixels
-    from transforms.statistics.quantities import COUNTED, QUANTITIES
+    from transforms.statistics.quantities import COUNTED, EXTREMES, QUANTITIES
 else:
     __getattr__ = lazy(__name__)
 
 __all__ = [
     "COUNTED",
+    "EXTREMES",
     "QUANTITIES",
     "Observation",
     "Statistics",

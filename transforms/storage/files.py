@@ -166,6 +166,15 @@ def local_copy(uri: str) -> Iterator[str]:
         yield path
 
 
+def free_bytes(directory: str) -> int | None:
+    """Returns how many bytes fit into a directory; None where nobody can say.
+
+    Raises:
+        StorageError: It cannot be told.
+    """
+    return local.free_bytes(directory) if is_local(directory) else None
+
+
 def list_names(directory: str) -> list[str]:
     """Returns the names in a directory, sorted; none where there is no directory.
 

@@ -229,6 +229,16 @@ def staging_path(uri: str) -> Iterator[str]:
             staged.unlink(missing_ok=True)
 
 
+def free_bytes(directory: str) -> int:
+    """Returns how many bytes the disk of a directory, or of one above it, has free."""
+    path = local_path(directory)
+    there = next((each for each in (path, *path.parents) if each.is_dir()), path)
+    try:
+        return shutil.disk_usage(there).free
+    except OSError as error:
+        raise explain(error, "examine", directory) from error
+
+
 def list_names(directory: str) -> list[str]:
     """Returns the names in a directory; none where there is no directory."""
     try:

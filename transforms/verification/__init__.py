@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from transforms.doors import lazy
 
 if TYPE_CHECKING:
+    from transforms.verification.against_archives import archives_label
     from transforms.verification.conclusion import (
         Conclusion,
         Total,
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     )
     from transforms.verification.directory import STATISTICS
     from transforms.verification.expectations import Expectations
+    from transforms.verification.files import unread_files
     from transforms.verification.findings import Findings, FindingsBuilder, Problem
     from transforms.verification.inventory import (
         HeldSplit,
@@ -36,7 +38,9 @@ __all__ = [
     "Problem",
     "ShardFile",
     "Total",
+    "archives_label",
     "conclusion_uri",
     "read_conclusion",
     "take_inventory",
+    "unread_files",
 ]

@@ -18,7 +18,7 @@ from transforms.errors import require_whole
 from transforms.formats import Source
 from transforms.images import ImagePolicy
 from transforms.planning import ShardSpec, order_keys
-from transforms.shards import Accepted, treated_members
+from transforms.shards import Accepted, ShardMeter, treated_members
 from transforms.statistics import content_hash
 from transforms.verification.expectations import ExpectedLabels
 from transforms.verification.findings import FindingsBuilder
@@ -55,19 +55,34 @@ class ArchivedImages:
     images: pa.Table
 
 
-def hash_members(spec: ShardSpec, config: str, policy: ImagePolicy) -> ArchivedImages:
-    """Returns hashes of a part of a split's members after treatment.
+def archives_label(split: str) -> str:
+    """Returns what the reading of a split's archives is called."""
+    return f"{split} in the archives"
+
+
+def hash_members(
+    spec: ShardSpec,
+    config: str,
+    policy: ImagePolicy,
+    meter: ShardMeter | None = None,
+) -> ArchivedImages:
+    """Returns what a part of a split's members come to when they are treated.
 
     Args:
         spec: The members.
         config: The configuration's name.
         policy: What is done to their images.
+        meter: Counts them, for whoever watches.
 
     Raises:
-        StorageError: A member can't be read.
+        StorageError: A member cannot be read.
     """
     rows: list[tuple[Source, int | None, bytes | None]] = []
-    for member in treated_members(spec, policy, with_pixels=False):
+    members = treated_members(spec, policy, with_pixels=False)
+    sizes = spec.members["size"].to_pylist()
+    for member, stored in zip(members, sizes, strict=True):
+        if meter is not None:
+            meter.count(stored, rejected=not isinstance(member, Accepted))
         if isinstance(member, Accepted):
             source, image = member.observation.source, member.example.image
             rows.append((source, len(image), content_hash(image)))

@@ -6,7 +6,7 @@ that are kept of its records.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,6 +23,7 @@ from transforms.images import (
     treat_image,
 )
 from transforms.planning import order_keys
+from transforms.shards import ShardMeter, ShardProgress
 from transforms.statistics import content_hash
 from transforms.verification.findings import Findings, FindingsBuilder
 from transforms.verification.inventory import ImageCheck, ShardFile
@@ -62,8 +63,44 @@ class FileCheck:
     findings: Findings
 
 
-def check_file(file: ShardFile, images: ImageCheck) -> FileCheck:
-    """Rereads a file, of whatever bytes, and returns the result.
+def unread_files(files: Sequence[ShardFile]) -> dict[str, ShardProgress]:
+    """Returns how far each file is before it is reread, by path.
+
+    Files go by split, and by format and configuration where there are several.
+    """
+    configs = {file.config for file in files}
+    formats = {file.format for file in files}
+    labels = {
+        file.path: " ".join(
+            [
+                *([file.config] if len(configs) > 1 else []),
+                file.split,
+                *([f"as {file.format}"] if len(formats) > 1 else []),
+            ]
+        )
+        for file in files
+    }
+    counts = Counter(labels.values())
+    examples: Counter[str] = Counter()
+    for file in files:
+        examples[labels[file.path]] += file.examples
+    return {
+        file.path: ShardProgress(
+            split=label,
+            index=file.index,
+            count=counts[label],
+            wanted=file.examples,
+            split_wanted=examples[label],
+        )
+        for file in files
+        for label in [labels[file.path]]
+    }
+
+
+def check_file(
+    file: ShardFile, images: ImageCheck, meter: ShardMeter | None = None
+) -> FileCheck:
+    """Rereads a file and returns what it showed, whatever its bytes.
 
     It is read twice, for its hash and for its records; one that does not lie on this
     machine is fetched once.
@@ -71,6 +108,7 @@ def check_file(file: ShardFile, images: ImageCheck) -> FileCheck:
     Args:
         file: The file, and what the documents say of it.
         images: How closely its images are looked at.
+        meter: Counts its records, for whoever watches.
     """
     findings = FindingsBuilder()
     size = 0
@@ -78,7 +116,7 @@ def check_file(file: ShardFile, images: ImageCheck) -> FileCheck:
         with storage.local_copy(file.uri) as path:
             size = storage.file_info(path).size
             _check_bytes(file, path, size, findings)
-            return _check_records(file, path, size, images, findings)
+            return _check_records(file, path, size, images, meter, findings)
     except StorageError as error:
         findings.add(file.path, "file", str(error))
     empty = RECORDS.empty_table()
@@ -149,6 +187,7 @@ def _check_records(
     path: str,
     size: int,
     images: ImageCheck,
+    meter: ShardMeter | None,
     findings: FindingsBuilder,
 ) -> FileCheck:
     columns: dict[str, list[object]] = {name: [] for name in RECORDS.names}
@@ -169,6 +208,8 @@ def _check_records(
             if images != "none":
                 encodings[_check_image(file, item, number, images, findings)] += 1
             number += 1
+            if meter is not None:
+                meter.count(len(item.image), rejected=False)
     except FormatError as error:
         whole = False
         findings.add(

@@ -37,10 +37,22 @@ def take_inventory(directory: str) -> Inventory:
             or the hub's folder.
 
     Raises:
-        StorageError: Nothing in it is complete, or it can't be listed.
+        StorageError: It is a file or empty, nothing in it is complete, or it cannot be
+            listed.
     """
+    if storage.exists(directory):
+        raise StorageError(
+            f"{directory} is a file. Name the directory of a version, such as "
+            "imagenet2012_subset/1pct/5.0.0, or a folder for the hub."
+        )
     findings = FindingsBuilder()
     here = Documents(directory, "", findings)
+    if not here.names:
+        raise StorageError(
+            f"There is nothing to verify: {directory} does not exist or is empty. Name "
+            "the directory of a version, such as imagenet2012_subset/1pct/5.0.0, or a "
+            "folder for the hub."
+        )
     if _INFO in here.names:
         holdings = [_take_tfds(here)]
     elif MANIFEST in here.names:
@@ -123,7 +135,7 @@ def _take_hub(
         facts = manifest.config_facts(format_name)
         by_format.setdefault(format_name, {})[manifest.config] = facts
         if companions := FORMATS[format_name].companions:
-            for name, expected in companions(manifest.dataset, facts).items():
+            for name, expected in companions(manifest.dataset, facts, ()).items():
                 if (found := here.read_json(name)) is not None:
                     here.compare(name, expected, found)
         if "figure.png" in here.names:

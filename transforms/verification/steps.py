@@ -2,18 +2,27 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 
 import apache_beam as beam
 
 from transforms import storage
 from transforms.images import ImagePolicy
 from transforms.planning import ShardSpec
-from transforms.verification.against_archives import ArchivedImages, hash_members
+from transforms.shards import ShardMeter, ShardProgress, meter_of
+from transforms.verification.against_archives import (
+    ArchivedImages,
+    archives_label,
+    hash_members,
+)
 from transforms.verification.conclusion import conclude_split, conclusion_uri
 from transforms.verification.expectations import Expectations
 from transforms.verification.files import FileCheck, check_file
-from transforms.verification.inventory import Holding, ImageCheck, ShardFile
+from transforms.verification.inventory import (
+    Holding,
+    ImageCheck,
+    ShardFile,
+)
 
 
 @dataclass
@@ -22,9 +31,13 @@ class CheckFiles(beam.PTransform):  # type: ignore[misc]
 
     Attributes:
         images: How closely images are looked at.
+        files: How far each file is at the beginning, by path.
+        watched_at: Address that their progress is sent to; empty for none.
     """
 
     images: ImageCheck
+    files: Mapping[str, ShardProgress] = field(default_factory=dict)
+    watched_at: str = ""
 
     def expand(self, files: beam.PCollection[ShardFile]) -> beam.PCollection[FileCheck]:
         """Spreads the files and rereads each where it lands."""
@@ -33,7 +46,13 @@ class CheckFiles(beam.PTransform):  # type: ignore[misc]
         )
 
     def _check(self, file: ShardFile) -> FileCheck:
-        return check_file(file, self.images)
+        begun = self.files.get(file.path)
+        if begun is None:
+            return check_file(file, self.images)
+        meter = ShardMeter(self.watched_at, replace(begun))
+        checked = check_file(file, self.images, meter)
+        meter.publish(resumed=False)
+        return checked
 
 
 @dataclass
@@ -43,21 +62,37 @@ class HashMembers(beam.PTransform):  # type: ignore[misc]
     Attributes:
         config: The configuration's name.
         images: What is done to the images of each split.
+        watched_at: Address that their progress is sent to; empty for none.
     """
 
     config: str
     images: Mapping[str, ImagePolicy]
+    watched_at: str = ""
 
     def expand(
         self, specs: beam.PCollection[ShardSpec]
     ) -> beam.PCollection[ArchivedImages]:
         """Spreads the specs and reads each one's members where it lands."""
         return (
-            specs | "SpreadParts" >> beam.Reshuffle() | "Hash" >> beam.Map(self._hash)
+            specs
+            | "Announce" >> beam.Map(self._announce)
+            | "SpreadParts" >> beam.Reshuffle()
+            | "Hash" >> beam.Map(self._hash)
         )
 
+    def _announce(self, spec: ShardSpec) -> ShardSpec:
+        if spec.index == 0:
+            self._meter(spec)
+        return spec
+
     def _hash(self, spec: ShardSpec) -> ArchivedImages:
-        return hash_members(spec, self.config, self.images[spec.split])
+        meter = self._meter(spec)
+        images = hash_members(spec, self.config, self.images[spec.split], meter)
+        meter.publish(resumed=False)
+        return images
+
+    def _meter(self, spec: ShardSpec) -> ShardMeter:
+        return meter_of(spec, self.watched_at, archives_label(spec.split))
 
 
 @dataclass

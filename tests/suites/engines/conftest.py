@@ -31,7 +31,7 @@ def parts() -> None:
 @pytest.fixture(scope="session")
 def demo_archives(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("demo")
-    make_archives(directory, DemoShape())
+    make_archives(directory, DemoShape(width=500, varied=False))
     return directory
 
 

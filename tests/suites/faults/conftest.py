@@ -15,7 +15,7 @@ from tests.suites.faults.builds import FORMATS, MANY_SHARDS, build, hashes
 def archives(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demo's archives: 600 training images, 300 listed, 200 validation images."""
     directory = tmp_path_factory.mktemp("archives")
-    make_archives(directory, DemoShape())
+    make_archives(directory, DemoShape(width=500, varied=False))
     return directory
 
 

@@ -56,6 +56,10 @@ def test_a_full_disk_is_told_and_what_fits_is_kept(
     tmp_path: Path,
 ) -> None:
     flags = ("--format", format_name, *MANY_SHARDS, "--index_dir", str(tmp_path / "i"))
+    refused = error_of(build(archives, small_disk, *flags), small_disk)
+    assert refused.startswith(f"{small_disk} has ")
+    assert not reports(small_disk)
+    flags += ("--ignore_free_space",)
     message = error_of(build(archives, small_disk, *flags), small_disk)
     assert message.startswith(f"Can't write {small_disk}/")
     assert message.endswith(

@@ -102,4 +102,5 @@ def sample_report() -> str:
         ),
         Gallery("Rejected images", "Some of them.", ((broken, odd),)),
         {"train": {"truncated": 3, "too_many_pixels": 1}, "validation": {"empty": 1}},
+        "card.html",
     )

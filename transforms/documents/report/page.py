@@ -18,7 +18,7 @@ class Section:
     Attributes:
         title: Its heading, a text.
         body: HTML.
-        parts: The sections in it, which stand behind its body.
+        parts: The sections in it, which follow its body.
     """
 
     title: str
@@ -95,9 +95,11 @@ svg text { fill: var(--quiet); font-size: .75rem }
 .halo { stroke: var(--page); stroke-width: 3; stroke-opacity: .75 }
 .share { display: block; border-top: .375rem solid var(--bar); margin-top: .2rem }
 summary { cursor: pointer; font-size: .875rem; color: var(--link); width: max-content }
-.pictures { display: grid; gap: 1rem .75rem;
+.pictures { display: grid; gap: 1rem .75rem; margin: 1rem 0;
   grid-template-columns: repeat(auto-fill, minmax(8.25rem, 1fr)) }
 .groups { display: flex; flex-wrap: wrap; gap: 1rem }
+.groups { margin: 1rem 0 }
+.groups > li > .pictures { margin: 0 }
 .groups > li { border: 1px solid var(--line); padding: .75rem; max-width: 100% }
 .groups .pictures { display: flex; flex-wrap: wrap }
 .groups .pictures li { width: 8.25rem }

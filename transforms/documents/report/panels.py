@@ -52,40 +52,46 @@ def key_numbers(statistics: Mapping[str, Any], rejected: int) -> str:
 
 
 def panels(
-    statistics: Mapping[str, Any], class_names: Sequence[str], name: str
+    statistics: Mapping[str, Any], shown_classes: Sequence[str], name: str
 ) -> tuple[Section, ...]:
     """Returns the sections that show all there is in a split's statistics.
 
     Args:
         statistics: The split's part of the document.
-        class_names: The name of class ``i`` at position ``i``.
+        shown_classes: What class ``i`` is called, at position ``i``.
         name: What ids begin with; unique in the page.
     """
     spreads = [
         _spread(statistics[key], item.title, item.unit, f"{name}-{key}")
         for key, item in QUANTITIES.items()
     ]
+    titles = {key: COUNTED[key] for key in dict.fromkeys((*_FIRST, *COUNTED))}
+    del titles["qualities"]  # which has a plot
     counted = [
         _count(statistics[key], key, statistics["examples"])
-        for key in dict.fromkeys((*_FIRST, *COUNTED))
-        if key != "qualities"  # which has a plot
+        for key in titles
+        if statistics[key]
     ]
+    without = [title for key, title in titles.items() if not statistics[key]]
+    nothing = f"<p>Of no image: {', '.join(without)}.</p>\n" if without else ""
     quality = _qualities(statistics["qualities"], f"{name}-quality")
     sections = [
-        Section("Labels", _labels(statistics["labels"], class_names, f"{name}-labels")),
+        Section(
+            "Labels", _labels(statistics["labels"], shown_classes, f"{name}-labels")
+        ),
         Section("Sizes", _grid(spreads)),
-        Section("Encoding", _grid([quality, *counted])),
+        Section("Encoding", _grid([quality, *counted]) + nothing),
     ]
     if statistics["pixels"] is not None:
         sections.append(Section("Pixels", _pixels(statistics["pixels"])))
     return tuple(sections)
 
 
-def _labels(labels: Mapping[str, int], class_names: Sequence[str], name: str) -> str:
+def _labels(labels: Mapping[str, int], shown_classes: Sequence[str], name: str) -> str:
     known = _known(labels)
     if not known:
         return f"<p>{'No image has a label.' if labels else 'There is no image.'}</p>\n"
-    classes = max(len(class_names), *(label + 1 for label in known))
+    classes = max(len(shown_classes), *(label + 1 for label in known))
     counts = sorted(known.values())
     median = counts[(len(counts) - 1) // 2]
     numbers = {"Classes with images": f"{len(known):,} of {classes:,}"}
@@ -96,7 +102,7 @@ def _labels(labels: Mapping[str, int], class_names: Sequence[str], name: str) ->
     ):
         first, *others = sorted(label for label in known if known[label] == count)
         more = f" and {len(others):,} more" if others else ""
-        shown = escape(class_text(first, class_names) + more)
+        shown = escape(class_text(first, shown_classes) + more)
         numbers[word] = f"{count:,}<small>{shown}</small>"
     if unlabelled := sum(labels.values()) - sum(counts):
         numbers["Images without label"] = f"{unlabelled:,}"
@@ -109,27 +115,29 @@ def _labels(labels: Mapping[str, int], class_names: Sequence[str], name: str) ->
     )
     plot = Plot(title, description, bins, 0, classes, False, level=median)
     rows = [
-        (escape(class_text(label, class_names)), f"{count:,}")
+        (f"{label}", escape(class_text(label, shown_classes)), f"{count:,}")
         for label, _, count in bins
     ]
+    heads = ("Label", "Class", "Images")
+    numbers_table = table(title, heads, rows, scrolls=True)
     return (
         f'{terms("key", numbers)}<figure class="wide">\n{draw_plot(plot, name)}\n'
         "<figcaption>Images by number of the class; the dashed line is the median of "
         "classes with images.</figcaption>\n"
-        f"{_details(table(title, ('Class', 'Images'), rows, scrolls=True), title)}"
-        "</figure>\n"
+        f"{_details(numbers_table, title)}</figure>\n"
     )
 
 
 def _spread(histogram: Mapping[str, Any], title: str, unit: str, name: str) -> str:
     if not histogram["count"]:
-        return _card(title, "<p>No image tells it.</p>\n")
+        return _card(title, "<p>Not known of any image.</p>\n")
     low, high, mean = (
         number_text(histogram[key]) for key in ("minimum", "maximum", "mean")
     )
     text = f"From {low} to {high} {unit}, {mean} on average (dashed line)."
     if histogram["minimum"] == histogram["maximum"]:
         text = f"Always {mean} {unit} (dashed line)."
+    text += " The axis is logarithmic."
     bins = histogram["bins"]
     plot = spread_plot(
         f"{title}, {unit}",
@@ -150,11 +158,13 @@ def _qualities(counts: Mapping[str, int], name: str) -> str:
     title = "JPEG quality"
     known = {int(key): count for key, count in counts.items() if key != "none"}
     if not known:
-        return _card(title, "<p>No image tells it.</p>\n")
+        return _card(title, "<p>Not known of any image.</p>\n")
     mean = sum(key * count for key, count in known.items()) / sum(known.values())
     text = (
         f"From {min(known)} to {max(known)} on libjpeg's scale, {number_text(mean)} on "
         "average (dashed line)."
+        if len(known) > 1
+        else f"Always {min(known)} on libjpeg's scale (dashed line)."
     )
     if "none" in counts:
         text += f" {counts['none']:,} images have none."
@@ -174,8 +184,6 @@ def _qualities(counts: Mapping[str, int], name: str) -> str:
 
 def _count(counts: Mapping[str, int], key: str, examples: int) -> str:
     title = COUNTED[key]
-    if not counts:
-        return _card(title, "<p>None.</p>\n")
     words = _ORIENTATIONS if key == "orientations" else {}
     rows = [
         (

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from transforms import storage
 from transforms.documents.facts import DatasetFacts, class_text, config_facts
+from transforms.documents.pages import CARDS
 from transforms.documents.report.plots import number_text
 from transforms.documents.report.report import (
     Gallery,
@@ -23,8 +24,9 @@ from transforms.documents.report.report import (
     report_html,
 )
 from transforms.documents.report.thumbnails import draw_thumbnail
-from transforms.formats import FORMATS, Example, Source
+from transforms.formats import FORMATS, Example, Layout, Source
 from transforms.shards import ReadSource, ShardOutput, Tally
+from transforms.statistics import EXTREMES
 
 _EXAMPLES: Final = 12
 _EXTREMES: Final = 6
@@ -57,8 +59,8 @@ def review_dataset(
     tally: Tally,
     statistics: Mapping[str, Any],
     read: ReadSource,
-) -> bytes:
-    """Returns ``report.html``.
+) -> dict[Layout, bytes]:
+    """Returns ``report.html``, with its link to the card that each layout has.
 
     Args:
         facts: What is said of the dataset.
@@ -67,7 +69,7 @@ def review_dataset(
         statistics: What ``statistics.json`` holds.
         read: Reads an image where it lies in the archives.
     """
-    names = facts.schema.class_names
+    names = facts.shown_classes
 
     def picture(noted: tuple[Source, str]) -> Picture:
         source, note = noted
@@ -97,18 +99,16 @@ def review_dataset(
     config = config_facts(
         facts, tuple(replace(split, files=()) for split in some_format)
     )
-    page = report_html(
-        facts,
-        config,
-        splits,
-        duplicates,
-        rejected,
-        {
-            split: Counter(each.reason for each in images)
-            for split, images in tally.rejected.items()
-        },
-    )
-    return page.encode()
+    reasons = {
+        split: Counter(each.reason for each in images)
+        for split, images in tally.rejected.items()
+    }
+    return {
+        layout: report_html(
+            facts, config, splits, duplicates, rejected, reasons, card
+        ).encode()
+        for layout, card in CARDS.items()
+    }
 
 
 def _examples_gallery(examples: Iterable[Example], names: tuple[str, ...]) -> Gallery:
@@ -126,11 +126,19 @@ def _examples_gallery(examples: Iterable[Example], names: tuple[str, ...]) -> Ga
 
 def _extreme_galleries(counted: Mapping[str, Any], draw: _Draw) -> Iterator[Gallery]:
     for key, (title, unit) in _EXTREME_GALLERIES.items():
+        if _are_equal(counted, key):
+            continue
         noted = [
             (_source(each), f"{number_text(each['value'])} {unit}")
             for each in counted[key][:_EXTREMES]
         ]
         yield Gallery(title, "", (draw(noted),))
+
+
+def _are_equal(counted: Mapping[str, Any], key: str) -> bool:
+    """Returns whether there is no extreme: all images have the same value, or none."""
+    histogram = counted[EXTREMES[key][0]]
+    return not histogram["count"] or histogram["minimum"] == histogram["maximum"]
 
 
 def _duplicates_gallery(groups: Sequence[Mapping[str, Any]], draw: _Draw) -> Gallery:
@@ -141,6 +149,8 @@ def _duplicates_gallery(groups: Sequence[Mapping[str, Any]], draw: _Draw) -> Gal
         ]
         for group in groups[:_GROUPS]
     ]
+    if not groups:
+        return Gallery("Duplicates", "No image is there twice.", ())
     return Gallery(
         "Duplicates",
         f"{len(groups):,} groups of images are equal byte for byte in the archives. "
@@ -152,6 +162,8 @@ def _duplicates_gallery(groups: Sequence[Mapping[str, Any]], draw: _Draw) -> Gal
 def _rejected_gallery(tally: Tally, draw: _Draw) -> Gallery:
     rejected = list(chain.from_iterable(tally.rejected.values()))
     shown = [(each.source, each.message) for each in rejected[:_REJECTED]]
+    if not rejected:
+        return Gallery("Rejected", "No image was rejected.", ())
     text = f"{len(rejected):,} of {tally.wanted:,} images were rejected."
     if len(shown) < len(rejected):
         text += f" The first {_REJECTED} are shown."

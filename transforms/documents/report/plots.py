@@ -35,7 +35,7 @@ class Plot:
     go by the number of images.
 
     Attributes:
-        title: Its name for those who can't see it.
+        title: Its name for those who cannot see it.
         description: What it shows, likewise.
         bins: Lower end, upper end and number of images, in ascending order.
         low: Where the axis begins.
@@ -116,8 +116,9 @@ def draw_plot(plot: Plot, name: str) -> str:
     if plot.level is not None:
         y = bottom - _BARS * plot.level / highest
         parts += _mark(0, y, 1, y)
-    if not plot.logarithmic:
-        parts.append(_text(0, _TOP - 8, f"{number_text(highest)} images", "start"))
+    fullest = max(zip(heights, plot.bins, strict=True), default=(0.0, (0.0, 0.0, 0)))
+    what = "images in the highest bar" if plot.logarithmic else "images"
+    parts.append(_text(0, _TOP - 8, f"{fullest[1][2]:,} {what}", "start"))
     return "".join([*parts, "</g></svg>"])
 
 

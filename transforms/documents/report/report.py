@@ -3,7 +3,7 @@
 One file of HTML without scripts, which needs no other file and loads none. It holds
 what ``statistics.json`` counts as plots and tables, and pictures as small JPEGs. It is
 made to be read on a phone, in the dark, on paper, by keyboard and by screen reader:
-every plot has its numbers in a table beneath it, and nothing is told by colour alone.
+every plot has its numbers in a table beneath it, and colour alone means nothing.
 Equal facts give equal bytes.
 """
 
@@ -27,10 +27,10 @@ class Picture:
 
     Attributes:
         name: Its file name.
-        caption: What it is, such as ``n01440764 (0)``.
+        caption: What it is, such as ``tench (n01440764)``.
         note: What stands out about it, such as its size or why it was rejected; may be
             empty.
-        thumbnail: A small JPEG; None where the image can't be decoded.
+        thumbnail: A small JPEG; None where the image cannot be decoded.
     """
 
     name: str
@@ -77,23 +77,26 @@ def report_html(
     duplicates: Gallery,
     rejected: Gallery,
     rejected_by_reason: Mapping[str, Mapping[str, int]],
+    card: str,
 ) -> str:
     """Returns the report as one page of HTML that needs no other file.
 
     Args:
         facts: What is said of the dataset.
         config: What was counted of its configuration, in any format; its files are
-            not told.
+            not shown.
         splits: What to show of each split.
         duplicates: Images that are equal, a group of pictures for each.
         rejected: Some of the rejected images.
         rejected_by_reason: How many were rejected, by split and reason; splits and
             reasons without any may be left out.
+        card: The address of the card.
     """
     return page_html(
         f"{facts.about.title}: report",
         f"<code>{escape(facts.name)}/{escape(config.name)}</code>, version "
-        f"<code>{escape(facts.version)}</code>",
+        f'<code>{escape(facts.version)}</code>. <a href="{escape(card)}">The card</a> '
+        "says how to load it.",
         [
             Section("Overview", _overview(facts, config)),
             *(
@@ -111,10 +114,13 @@ def _overview(facts: DatasetFacts, config: ConfigFacts) -> str:
     if re.match(r"https?://", facts.about.homepage):
         homepage = f'<a href="{homepage}">{homepage}</a>'
     records = sum(split.example_bytes for split in config.splits)
+    license = facts.about.license
     described = {
         "Configuration": escape(config.description),
         "Homepage": homepage,
-        "License": escape(facts.about.license.name),
+        "License": escape(
+            ": ".join(filter(None, (license.name, license.terms.strip())))
+        ),
         "Size of records": size_text(records),
     }
     rows = [
@@ -131,8 +137,12 @@ def _overview(facts: DatasetFacts, config: ConfigFacts) -> str:
 def _split(
     report: SplitReport, number: int, facts: DatasetFacts, reasons: Mapping[str, int]
 ) -> Section:
-    shown = panels(report.statistics, facts.schema.class_names, f"split-{number}")
-    galleries = (Section(each.title, _gallery(each)) for each in report.galleries)
+    shown = panels(report.statistics, facts.shown_classes, f"split-{number}")
+    galleries = (
+        Section(each.title, _gallery(each))
+        for each in report.galleries
+        if any(each.groups)
+    )
     return Section(
         f"Split {report.split}",
         key_numbers(report.statistics, sum(reasons.values())),
@@ -169,7 +179,7 @@ def _gallery(gallery: Gallery, above: str = "") -> str:
     if len(groups) < 2:
         return text + "".join(groups) or "<p>There are none.</p>\n"
     items = "".join(f"<li>\n{group}</li>\n" for group in groups)
-    # Lists without bullets are none to some screen readers unless they are told.
+    # Lists without bullets are none to some screen readers, unless they have the role.
     return f'{text}<ul class="groups" role="list">\n{items}</ul>\n'
 
 
@@ -183,7 +193,7 @@ def _figure(picture: Picture) -> str:
     # Where a long name may be broken.
     parted = name.replace("_", "_<wbr>").replace(".", "<wbr>.")
     if picture.thumbnail is None:
-        shown = '<span class="missing">It can\'t be decoded.</span>'
+        shown = '<span class="missing">It cannot be decoded.</span>'
     else:
         data = base64.b64encode(picture.thumbnail).decode()
         shown = (

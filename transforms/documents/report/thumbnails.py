@@ -35,7 +35,7 @@ def draw_thumbnail(data: bytes, side: int = 160) -> bytes | None:
         side: Pixels of the thumbnail's longer side; smaller images keep their size.
 
     Returns:
-        None where the image can't be decoded; nothing is raised, whatever the bytes.
+        None where the image cannot be decoded; nothing is raised, whatever the bytes.
     """
     if len(data) > _BOUNDS.max_bytes:
         return None

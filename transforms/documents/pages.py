@@ -1,0 +1,22 @@
+"""The pages of a dataset that people open: its card and its report."""
+
+from typing import Final
+
+from transforms import storage
+from transforms.formats import FORMATS, Layout, Places
+
+REPORT: Final = "report.html"
+
+# Where the card lies, from the directory of the shards.
+CARDS: Final[dict[Layout, str]] = {"tfds": "card.html", "hub": "../README.md"}
+
+
+def page_uris(places: Places, format_name: str) -> list[str]:
+    """Returns where the card and the report of a format lie."""
+    directory = places.directory(format_name)
+    card = CARDS[FORMATS[format_name].layout]
+    if card.startswith("../"):
+        card_uri = storage.join(places.root(format_name), card.removeprefix("../"))
+    else:
+        card_uri = storage.join(directory, card)
+    return [card_uri, storage.join(directory, REPORT)]
