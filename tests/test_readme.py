@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from beam_pipeline.demo_forms import OTHER_FORMS
+from beam_pipeline.flags import make_parser
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -149,3 +150,12 @@ def test_links_and_paths_lead_somewhere(page: Path) -> None:
         if not any((base / path).exists() for base in BASES):
             broken.append(path)
     assert broken == []
+
+
+def test_every_flag_of_a_build_has_a_row() -> None:
+    page = (ROOT / "docs" / "building.md").read_text()
+    listed = set(re.findall(r"^\| `(--\w+)", page, re.MULTILINE))
+    known = {
+        flag for action in make_parser()._actions for flag in action.option_strings
+    }
+    assert known - listed == {"-h", "--help"}
