@@ -708,7 +708,7 @@ def test_what_the_parser_refuses_is_a_usage_error(
         ("base: demo\nformats: tfrecord\n", "{path}: formats should be a list, not "),
         ("base: dmeo\n", "There is no configuration dmeo: "),
         ("base: mine\n", "{path} is its own base."),
-        ("name: mine\n", "{path}: title is missing. "),
+        ("name: mine\n", "{path}: config is missing. "),
     ],
     ids=["unknown key", "bad YAML", "wrong type", "unknown base", "circle", "missing"],
 )
@@ -742,7 +742,7 @@ def test_a_directory_that_storage_does_not_know_is_refused(
         *("--data_dir", "ftp://bucket/datasets", *SIZES_DECIDE, *stated(archives)),
     )
     message = error_of(outcome, tmp_path)
-    assert message.startswith("Can't reach ftp://bucket/. There is gs://, s3:// and")
+    assert message.startswith("Can't reach ftp://bucket/. There are gs://, s3:// and")
     assert not (tmp_path / "ftp:").exists()
 
 

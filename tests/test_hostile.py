@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from beam_pipeline.demo import TRAIN_ARCHIVE, VALIDATION_ARCHIVE
 from tests.helpers.archives import (
     build,
     dataset_dir,
@@ -89,7 +90,7 @@ def index_and_label(archive: Archive) -> None:
 
 INNER = tar([("n01440764_1.JPEG", image(1))])
 REPEATED = tar([(CLEAR, image(1)), (CLEAR, image(2))])
-UNLABELLED = tar([(CLEAR + "x" * 100_000, image(1)), (TURN, image(2))])
+UNLABELLED = tar([(CLEAR + "x" * 100_000, image(1)), (f"{TURN}.jpg", image(2))])
 
 
 @pytest.mark.parametrize(
@@ -129,6 +130,16 @@ def test_names_are_escaped_in_what_is_said_of_an_archive(
     assert str(caught.value).isprintable()
 
 
+OF_ANY_NAME = [
+    assignment
+    for split, name in (("train", TRAIN_ARCHIVE), ("validation", VALIDATION_ARCHIVE))
+    for assignment in (
+        f"splits.{split}.archives=[{name}]",
+        f"splits.{split}.names='*'",
+    )
+]
+
+
 @pytest.mark.parametrize(
     ("train", "validation", "listed", "said"),
     [
@@ -150,7 +161,7 @@ def test_names_are_escaped_in_what_is_said_of_an_archive(
             None,
             UNLABELLED,
             None,
-            r"x... (100,014 characters), \u202egpj.exe. Is it the archive of",
+            r"x... (100,014 characters), \u202egpj.exe.jpg. Is it the archive of",
             id="unlabelled",
         ),
     ],
@@ -164,7 +175,7 @@ def test_no_name_reaches_the_terminal_as_it_is(
 ) -> None:
     archives = few_archives(tmp_path / "archives")
     write_archives(archives, train=train, validation=validation, listed=listed)
-    outcome = build(archives, tmp_path / "data", "--set", "num_shards={}")
+    outcome = build(archives, tmp_path / "data", "--set", "num_shards={}", *OF_ANY_NAME)
     assert outcome.code == 1
     assert said in outcome.err
     assert control_characters(outcome.out + outcome.err) == set()
@@ -188,7 +199,8 @@ ODD_NAMES = {
     b"not-utf-8-\xff.JPEG": "not-utf-8-\\xff.JPEG",
     b"half-\xed\xa0\x80.JPEG": "half-\\xed\\xa0\\x80.JPEG",
     b"x" * 100_000 + b".JPEG": "x" * 100_000 + ".JPEG",
-    b"<script>alert(1)</script>.JPEG": "<script>alert(1)</script>.JPEG",
+    b"<script>alert(1)</script>.JPEG": "script>.JPEG",
+    b"<script>alert(2).JPEG": "<script>alert(2).JPEG",
     b'"quoted",{}.JPEG': '"quoted",{}.JPEG',
 }
 LEFTOVERS = [b"../a.JPEG", b"/b.JPEG", b"d/../../c.JPEG"]
@@ -211,7 +223,7 @@ def test_images_of_odd_names_are_written_and_read_in_every_format(
         archives,
         tmp_path / "data",
         f"--format={','.join(FORMATS)}",
-        *("--set", "num_shards={}", "splits.train.subset=null"),
+        *("--set", "num_shards={}", "splits.train.subset=null", *OF_ANY_NAME),
         *(f"splits.train.{key}={len(ODD_NAMES)}" for key in ("members", "examples")),
     )
     assert outcome.code == 0, outcome.err
@@ -236,7 +248,10 @@ def test_a_tar_in_a_tar_in_a_tar_is_not_followed(tmp_path: Path) -> None:
     path.write_bytes(matryoshka)
     archive = Archive("train", file_info(str(path)), "tar")
     (batch,) = batch_containers(archive, find_containers(archive), None)
-    with pytest.raises(ArchiveError, match=r"but holds tars: n01440764\.tar\."):
+    with pytest.raises(
+        ArchiveError,
+        match=r"\(in n01440764\.tar\) holds no images, but tars: n01440764\.tar\.",
+    ):
         walk_containers(batch)
 
 

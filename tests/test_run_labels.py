@@ -145,8 +145,8 @@ def test_a_class_that_no_list_wants_is_passed_over_and_counted(
     outcome = build(archives, tmp_path, *SIZES_DECIDE)
     assert labels_of(outcome, tmp_path) == {FIRST: 0, SECOND: 1}
     assert (
-        "train: 2 tars of no known class skipped: the list wants none of them.\n"
-        in outcome.out
+        "train: 1 folders or tars of no known class skipped: the list wants none of "
+        "them.\n" in outcome.out
     )
 
 

@@ -84,7 +84,8 @@ class _Finder:
 
     def archive(self, split: str, found: FoundArchive, layer: int) -> Archive:
         """Returns a found archive as one of a split."""
-        names = self._config.splits[split].names
+        # An overlay is named: all of it is meant.
+        names = "*" if layer else self._config.splits[split].names
         index_dir = self._config.index_dir
         return Archive(split, found.file, found.form, layer, names, index_dir)
 

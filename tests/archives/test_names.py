@@ -40,6 +40,7 @@ VALIDATION = "ILSVRC2012_val_00000001"
             "",
         ),  # a digit of another script
         ("sea/boat.jpg", "boat.jpg", ""),
+        ("sea\\not-utf-8-\\xff.jpg", "not-utf-8-\\xff.jpg", ""),
         ("a//b/./c.JPEG", "c.JPEG", ""),
         ("train", "train", ""),
         ("a b.JPEG", "a b.JPEG", ""),

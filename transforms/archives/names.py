@@ -1,4 +1,4 @@
-"""The names that images go by, whoever packed them.
+r"""The names that images go by, whoever packed them.
 
 One image has many spellings: ``n01440764/n01440764_36.JPEG`` in a folder,
 ``n01440764_36_n01440764.JPEG`` on the Hugging Face hub, ``n01440764_36.jpeg`` where a
@@ -6,7 +6,8 @@ tool renamed it. All have one normal form, ``n01440764_36.JPEG``, by which lists
 labels are joined and records are ordered. So a list made for one source selects in
 another. The normal form is made of a path in three steps:
 
-1.  A backslash counts as a slash, and what stands before the last one is cut off.
+1.  A backslash counts as a slash, unless it begins the escape of a byte that is no
+    text (``\xff``), and what stands before the last one is cut off.
 2.  Of the name of an ILSVRC image, its number and perhaps its class
     (``<wnid>_<number>``, ``ILSVRC2012_val_<8 digits>``, ``ILSVRC2012_test_<8 digits>``,
     each perhaps followed by ``_<wnid>``), the class that follows is cut off, and the
@@ -23,6 +24,8 @@ _ILSVRC: Final = re.compile(
     r"(n\d{8}_\d+|ILSVRC2012_(?:val|test)_\d{8})(?:_(n\d{8}))?\.(?i:jpe?g)",
     re.ASCII,
 )
+
+_BACKSLASH: Final = re.compile(r"\\(?!x[0-9a-f]{2})")
 
 # What an image's file is called at its end. A name without any is taken for one too.
 _EXTENSIONS: Final = frozenset(
@@ -97,6 +100,6 @@ def has_image_extension(name: str) -> bool:
 
 
 def _parts(path: str) -> list[str]:
-    return [
-        each for each in path.replace("\\", "/").split("/") if each not in ("", ".")
-    ]
+    if "\\" in path:
+        path = _BACKSLASH.sub("/", path)
+    return [each for each in path.split("/") if each not in ("", ".")]

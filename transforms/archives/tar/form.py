@@ -186,12 +186,24 @@ def walk_containers_in(
     for container, walk in zip(containers, walks, strict=True):
         files, skipped = _find_files(archive, container, walk)
         images = [file for file in files if is_image(file.name.name)]
+        if not images:
+            _refuse_tars(archive, container, [file.path for file in files])
         skipped = replace(skipped, others=len(files) - len(images))
         if container.name:
             tables.append(_make_table(archive, container, images, skipped, walk.end))
         else:
             tables += _by_folder(archive, container, images, skipped, walk.end)
     return tables
+
+
+def _refuse_tars(archive: Archive, container: Container, paths: list[str]) -> None:
+    """Raises ArchiveError where a tar holds tars that are not looked into."""
+    tars = [printable(path) for path in paths if path.endswith(_TAR)]
+    if tars:
+        raise ArchiveError(
+            f"{archive.file.uri}{_place_of(container)} holds no images, but tars: "
+            f"{sample(tars, 3)}. Tars are looked into one deep; unpack the outer one."
+        )
 
 
 class _File(NamedTuple):
