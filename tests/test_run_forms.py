@@ -12,7 +12,7 @@ from tests.helpers.archives import build, dataset_dir, run, stated
 
 SHARDS = "*.tfrecord-*"
 ZIP = "a zip, {}/imagenet-object-localization-challenge.zip"
-PART = "a Parquet file, {{}}/data/train-{:05d}-of-00002.parquet"
+PART = "a Parquet file, {{0}}/data/train-{:05d}-of-00002.parquet"
 
 # What is said of each form, by split.
 FOUND = {

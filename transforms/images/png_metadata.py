@@ -68,7 +68,7 @@ def cut_metadata(
 ) -> bytes:
     """Returns a PNG without metadata of some kinds; its pixels stay as they are.
 
-    README.md says what is cut with which kind. Where EXIF is cut and XMP stays, XMP
+    docs/images.md says what is cut with which kind. Where EXIF is cut and XMP stays, XMP
     is made to ask for the orientation that EXIF asked for, if it asks for one at all.
     What follows the last whole chunk stays unless that chunk ends the PNG.
 

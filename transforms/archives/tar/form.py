@@ -245,16 +245,10 @@ def _make_table(
     skipped: Skipped,
     end: TarEnd,
 ) -> MemberTable:
-    columns = [
-        [image.name.name for image in images],
-        [image.name.class_name for image in images],
-        [""] * len(images),
-        [image.member.offset for image in images],
-        [image.member.size for image in images],
-        [""] * len(images),
-    ]
-    members = pa.table(columns, schema=MEMBER_SCHEMA)
-    return MemberTable(archive, container, members, skipped, end)
+    rows = [(*i.name, "", i.member.offset, i.member.size, "") for i in images]
+    columns = list(zip(*rows, strict=True)) or [()] * len(MEMBER_SCHEMA)
+    table = pa.table(columns, schema=MEMBER_SCHEMA)
+    return MemberTable(archive, container, table, skipped, end)
 
 
 def _find_files(
