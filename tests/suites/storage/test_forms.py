@@ -1,4 +1,4 @@
-"""Folders of images and of class tars in object storage: the same rows and bytes."""
+"""Every form of the archives in object storage: the rows and bytes of the disk."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from beam_pipeline.demo_forms import OTHER_FORMS
 from tests.archives.test_folder import contents, tables_of
-from tests.helpers.archives import tar
+from tests.helpers.archives import build, dataset_dir, run, stated, tar
+from tests.helpers.forms import pack, shard_digests, upload
 from tests.suites.storage.conftest import reached_at
 from transforms import storage
 from transforms.archives.containers import Archive
@@ -75,3 +77,34 @@ def test_a_tar_that_is_replaced_is_noticed(place: str) -> None:
     storage.publish_bytes(storage.join(place, "n01.tar"), tar([("n01_1.JPEG", b"x")]))
     with pytest.raises(StorageError, match="a tar in it was added, removed or modif"):
         tables_of(archive)
+
+
+@pytest.fixture(scope="module")
+def expected(
+    small_archives: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str]:
+    """The shards that the original tars give, on the disk."""
+    data_dir = tmp_path_factory.mktemp("tars")
+    outcome = build(small_archives, data_dir)
+    assert outcome.code == 0, outcome.err
+    shards = shard_digests(str(dataset_dir(data_dir)))
+    assert len(shards) == 6
+    return shards
+
+
+@pytest.mark.parametrize("form", OTHER_FORMS)
+def test_a_dataset_does_not_depend_on_how_its_archives_are_packed(
+    form: str,
+    place: str,
+    small_archives: Path,
+    expected: dict[str, str],
+    tmp_path: Path,
+) -> None:
+    manual_dir = storage.join(place, "manual")
+    upload(pack(small_archives, tmp_path / form, form), manual_dir)
+    flags = ["--manual_dir", manual_dir, "--data_dir", storage.join(place, "data")]
+    flags += [*stated(small_archives), "--direct_num_workers=1"]
+    outcome = run("--config", "demo", *flags)
+    assert outcome.code == 0, outcome.err
+    dataset = storage.join(place, "data", "imagenet2012_subset", "demo", "5.0.0")
+    assert shard_digests(dataset) == expected
