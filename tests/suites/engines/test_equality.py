@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from beam_pipeline.demo import VALIDATION_ARCHIVE
+from tests.helpers.forms import pack
 from tests.suites.engines.builds import DEMO, FEW_PHOTOS, Build, command, run_build
 from tests.suites.engines.cluster import (
     FLINK_JOB_SERVER,
@@ -19,6 +20,10 @@ from tests.suites.engines.cluster import (
 )
 
 LOCAL = "local threads"
+FLINK = [
+    *("--engine=flink", "--flink_master=[local]"),
+    f"--flink_job_server_jar={FLINK_JOB_SERVER}",
+]
 
 # What to add to the command, by engine; the cluster's and the service's ports are new
 # with every run.
@@ -34,10 +39,7 @@ ENGINES: dict[str, Callable[[FlinkCluster, int], list[str]]] = {
         f"--environment_config=127.0.0.1:{cluster.worker_port}",
     ],
     "flink cluster": lambda cluster, _port: cluster.flags(),
-    "flink in one process": lambda _cluster, _port: [
-        *("--engine=flink", "--flink_master=[local]"),
-        f"--flink_job_server_jar={FLINK_JOB_SERVER}",
-    ],
+    "flink in one process": lambda _cluster, _port: FLINK,
     "spark in one process": lambda _cluster, _port: [
         *("--engine=spark", f"--spark_job_server_jar={SPARK_JOB_SERVER}"),
     ],
@@ -70,6 +72,26 @@ def test_real_photos(
     flags = ENGINES[engine](cluster, job_service)
     built = run_build(FEW_PHOTOS, photo_archives, tmp_path / "data", flags)
     assert built == expected_few_photos
+
+
+@pytest.mark.parametrize("form", ["folders", "tar.gz"])
+def test_archives_in_other_forms(
+    form: str, demo_archives: Path, expected_demo: Build, tmp_path: Path
+) -> None:
+    archives = pack(demo_archives, tmp_path / form, form)
+    built = run_build(DEMO, archives, tmp_path / "data", FLINK)
+    # Statistics name the place of an image in its archive; manifests have their hash.
+    assert without_places(built) == without_places(expected_demo)
+    assert built.said == expected_demo.said
+
+
+def without_places(build: Build) -> dict[str, str]:
+    places = ("statistics.json", "manifest.json")
+    return {
+        name: digest
+        for name, digest in build.files.items()
+        if not name.endswith(places)
+    }
 
 
 def test_what_is_compared_is_the_whole_dataset(
