@@ -30,7 +30,14 @@ from tests.suites.storage import servers
 _ORIGINAL: Final = "original tars"
 _ONE_OF: Final = 100  # training images is wanted
 _RUNS: Final = ("first", "next")
-_COLUMNS: Final = ("seconds", "of CPU", "x tars", "MB read", "x wanted", "requests")
+_COLUMNS: Final = (
+    "seconds",
+    "of CPU",
+    "x first form",
+    "MB read",
+    "x wanted",
+    "requests",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +77,10 @@ def main() -> int:
     for form in arguments.forms:
         costs = _measure(work, archives, form, numbers)
         base = base or costs
-        for run, cost, tars in zip(_RUNS, costs, base, strict=True):
+        for run, cost, first in zip(_RUNS, costs, base, strict=True):
             cells = (
                 *(f"{cost.seconds:.1f}", f"{cost.cpu:.1f}"),
-                *(f"{cost.cpu / tars.cpu:.2f}", f"{cost.read / 1e6:.1f}"),
+                *(f"{cost.cpu / first.cpu:.2f}", f"{cost.read / 1e6:.1f}"),
                 *(f"{cost.read / wanted:.2f}", f"{cost.requests:,}"),
             )
             print(form, run, *cells, flush=True)
