@@ -13,6 +13,34 @@ from tests.helpers.forms import pack, shard_digests
 from tests.helpers.jpegs import segment
 
 CLASSES = 40  # of those that have a photo, each with two listed images
+ZIP = "a zip, {}/imagenet-object-localization-challenge.zip"
+PART = "a Parquet file, {{}}/data/train-{:05d}-of-00002.parquet"
+
+# What is said of each form, by split.
+FOUND = {
+    "tree": ("train: a tar, {}/train.tar", "validation: a tar, {}/val.tar"),
+    "tar.gz": (
+        "train: a tar in a gzip file, {}/train.tar.gz",
+        "validation: a tar in a gzip file, {}/val.tar.gz",
+    ),
+    "tars": (
+        "train: a folder of class tars, {}/train",
+        "validation: a tar, {}/val.tar",
+    ),
+    "folders": (
+        "train: a folder of images, {}/train",
+        "validation: a folder of images, {}/val",
+    ),
+    "sorted": (
+        "train: a folder of images, {}/train",
+        "validation: a folder of images, {}/val",
+    ),
+    "zip": (f"train: {ZIP}", f"validation: {ZIP}"),
+    "parquet": (
+        f"train: {PART.format(0)}, {PART.format(1)}",
+        "validation: a Parquet file, {}/data/validation-00000-of-00001.parquet",
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -29,13 +57,17 @@ class Build:
     config: str
     flags: tuple[str, ...]
 
-    def shards(self, archives: Path, data_dir: Path, *flags: str) -> dict[str, str]:
-        """Builds; returns the hashes of the shards."""
+    def shards(
+        self, archives: Path, data_dir: Path, *flags: str, found: tuple[str, ...] = ()
+    ) -> dict[str, str]:
+        """Builds, compares what is said of each split; returns hashes of shards."""
         outcome = run(
             *("--config", self.config, "--manual_dir", archives),
             *("--data_dir", data_dir, "--direct_num_workers=1", *self.flags, *flags),
         )
         assert outcome.code == 0, outcome.err
+        said = outcome.err.splitlines()[: len(found)]
+        assert said == [line.format(archives) for line in found]
         return shard_digests(str(dataset_dir(data_dir, self.config)))
 
 
@@ -109,7 +141,8 @@ def test_a_dataset_does_not_depend_on_how_its_archives_are_packed(
     form: str, drawn: Build, expected_drawn: dict[str, str], tmp_path: Path
 ) -> None:
     archives, data_dir = pack(drawn.archives, tmp_path / form, form), tmp_path / "data"
-    assert drawn.shards(archives, data_dir) == expected_drawn
+    built = drawn.shards(archives, data_dir, found=FOUND[form])
+    assert built == expected_drawn
     # Once more, from what was kept of the archives.
     assert drawn.shards(archives, data_dir, "--overwrite") == expected_drawn
 
