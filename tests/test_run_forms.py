@@ -67,7 +67,7 @@ class Build:
         )
         assert outcome.code == 0, outcome.err
         said = outcome.err.splitlines()[: len(found)]
-        assert said == [line.format(archives) for line in found]
+        assert said == [line.replace("{}", str(archives)) for line in found]
         return shard_digests(str(dataset_dir(data_dir, self.config)))
 
 
