@@ -8,7 +8,17 @@ import pytest
 
 from beam_pipeline.demo import SUBSET_LIST, TRAIN_ARCHIVE, VALIDATION_ARCHIVE
 from beam_pipeline.demo_forms import OTHER_FORMS, change_form
-from tests.helpers.archives import build, dataset_dir, run, stated
+from tests.helpers.archives import (
+    CLASSES,
+    LISTED,
+    SIZES_DECIDE,
+    build,
+    dataset_dir,
+    few_archives,
+    run,
+    stated,
+    tar,
+)
 
 SHARDS = "*.tfrecord-*"
 ZIP = "a zip, {}/imagenet-object-localization-challenge.zip"
@@ -41,8 +51,8 @@ FOUND = {
 }
 
 
-def contents(directory: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in directory.glob(SHARDS)}
+def contents(directory: Path, pattern: str = SHARDS) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in directory.glob(pattern)}
 
 
 @pytest.fixture(scope="module")
@@ -97,3 +107,49 @@ def test_a_dataset_does_not_depend_on_how_its_archives_are_packed(
     outcome = run("--config", "demo", *flags, "--overwrite")
     assert outcome.code == 0, outcome.err
     assert contents(dataset_dir(tmp_path / "data")) == expected
+
+
+@pytest.fixture
+def parts(tmp_path: Path) -> Path:
+    """Archives of which the training split's lie in a folder of parts."""
+    archives = few_archives(tmp_path / "archives")
+    (archives / TRAIN_ARCHIVE).unlink()
+    for number, (wnid, images) in enumerate(CLASSES.items()):
+        (archives / f"parts/{number}").mkdir(parents=True)
+        named = [(f"{wnid}/{name}", data) for name, data in images]
+        (archives / f"parts/{number}/train_{number}.tar").write_bytes(tar(named))
+    return archives
+
+
+def test_a_folder_of_archives_is_taken_whole_and_once(
+    parts: Path, tmp_path: Path
+) -> None:
+    named = "splits.train.archives=['parts/*',parts]"
+    outcome = build(parts, tmp_path / "data", *SIZES_DECIDE, named)
+    assert outcome.code == 0, outcome.err
+    (dataset,) = contents(dataset_dir(tmp_path / "data"), "*-train.tfrecord-*").values()
+    assert all(dataset.count(name.encode()) == 1 for name in LISTED)
+
+
+@pytest.mark.parametrize(
+    ("there", "data", "reason"),
+    [
+        ("1/train_1.tar", b"", "{parts}/1/train_1.tar is no archive of images."),
+        ("1/train_1.tar", b"BZh91AY", "{parts}/1/train_1.tar is compressed with bzip2"),
+        ("a/b/c/d/e/f/g/train_1.tar", b"", "{parts}/a/b/c/d/e/f/g was not looked into"),
+    ],
+)
+def test_a_folder_of_archives_that_may_not_be_whole_is_refused(
+    there: str, data: bytes, reason: str, parts: Path, tmp_path: Path
+) -> None:
+    path = parts / "parts" / there
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    named = "splits.train.archives=[parts]"
+    outcome = build(parts, tmp_path / "data", *SIZES_DECIDE, named)
+    assert outcome.code == 1
+    first = parts / "parts/0/train_0.tar"
+    assert outcome.err.startswith(
+        f"error: Beside {first} there may be more of the train split: "
+        + reason.format(parts=parts / "parts")
+    )
