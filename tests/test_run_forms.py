@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from rich.filesize import decimal
 
 from beam_pipeline.demo import SUBSET_LIST, TRAIN_ARCHIVE, VALIDATION_ARCHIVE
 from beam_pipeline.demo_forms import OTHER_FORMS, change_form
@@ -15,10 +16,12 @@ from tests.helpers.archives import (
     build,
     dataset_dir,
     few_archives,
+    image,
     run,
     stated,
     tar,
 )
+from tests.test_verify import document_of
 
 SHARDS = "*.tfrecord-*"
 ZIP = "a zip, {}/imagenet-object-localization-challenge.zip"
@@ -110,6 +113,14 @@ def test_a_dataset_does_not_depend_on_how_its_archives_are_packed(
 
 
 @pytest.fixture
+def few(tmp_path: Path) -> Path:
+    """Folders of a few images, and a list of those for training."""
+    archives = few_archives(tmp_path / "archives")
+    change_form(archives / TRAIN_ARCHIVE, archives / VALIDATION_ARCHIVE, "folders")
+    return archives
+
+
+@pytest.fixture
 def parts(tmp_path: Path) -> Path:
     """Archives of which the training split's lie in a folder of parts."""
     archives = few_archives(tmp_path / "archives")
@@ -153,3 +164,25 @@ def test_a_folder_of_archives_that_may_not_be_whole_is_refused(
         f"error: Beside {first} there may be more of the train split: "
         + reason.format(parts=parts / "parts")
     )
+
+
+def test_what_differs_from_a_folder_is_shown_with_its_file(
+    few: Path, tmp_path: Path
+) -> None:
+    archives = few
+    outcome = build(archives, tmp_path / "data", *SIZES_DECIDE)
+    assert outcome.code == 0, outcome.err
+    path = archives / "val/ILSVRC2012_val_00000002.JPEG"
+    path.write_bytes(image(77))
+    directory = dataset_dir(tmp_path / "data")
+    found = document_of(directory, "--manual_dir", archives, *stated(archives))
+    (problem,) = [p for p in found["problems"] if p["check"] == "archive"]
+    assert f" of the image at byte 0 of {path}: it has " in problem["message"]
+
+
+def test_an_estimate_does_not_state_the_size_of_folders(
+    few: Path, tmp_path: Path
+) -> None:
+    outcome = build(few, tmp_path / "data", *SIZES_DECIDE, "--dry_run")
+    size = sum(path.stat().st_size for path in few.rglob("*.JPEG"))
+    assert f"\n{decimal(size)} would be read, headers apart.\n" in outcome.out
