@@ -186,3 +186,17 @@ def test_an_estimate_does_not_state_the_size_of_folders(
     outcome = build(few, tmp_path / "data", *SIZES_DECIDE, "--dry_run")
     size = sum(path.stat().st_size for path in few.rglob("*.JPEG"))
     assert f"\n{decimal(size)} would be read, headers apart.\n" in outcome.out
+
+
+def test_datasets_that_were_built_are_not_taken_for_archives(few: Path) -> None:
+    shared = ("--set", "splits.train.archives=[train/]", "--format=webdataset")
+    outcome = build(few, few, *SIZES_DECIDE, *shared)
+    assert outcome.code == 0, outcome.err
+    assert list(few.glob("webdataset/**/*train*.tar"))
+    # The images are found again where they were, and nowhere else.
+    outcome = build(few, few, *SIZES_DECIDE)
+    assert outcome.code == 0, outcome.err
+    shutil.rmtree(few / "train")
+    outcome = build(few, few, *SIZES_DECIDE, "--overwrite")
+    assert outcome.code == 1
+    assert outcome.err.startswith("error: The archive of the train split is missing: ")

@@ -128,7 +128,7 @@ class _Finder:
         """
         found: dict[str, FoundArchive] = {}
         for name in names:
-            uris = self._expand(self._path(name))
+            uris = self._expand(self._path(name).rstrip("/"))
             if not uris:
                 raise ArchiveError(
                     f"The archive of the {split} split is missing: there is no "
@@ -152,8 +152,10 @@ class _Finder:
         """Returns what holds images of a split's names in manual_dir."""
         if self._searched is None:
             overlays = [o for s in self._config.splits.values() for o in s.overlays]
+            # Datasets built here hold images too, which may have been changed.
+            passed_over = [*overlays, self._config.name]
             self._searched = search(
-                self._config.manual_dir, self._class_names, overlays
+                self._config.manual_dir, self._class_names, passed_over
             )
         found = [
             archives

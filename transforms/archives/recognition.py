@@ -98,7 +98,7 @@ def search(
     Args:
         directory: Where to look.
         class_names: The names of the known classes.
-        passed_over: Names of files that are not looked at.
+        passed_over: Names of files and folders that are not looked at.
 
     Raises:
         StorageError: The directory can't be listed.
