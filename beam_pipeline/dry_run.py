@@ -98,7 +98,9 @@ def _remarks(
     planning: float,
 ) -> list[str]:
     splits = list(inputs.options)
-    archived = sum(archive.file.size for archive in inputs.archives)
+    # A zip of all splits counts once; how large a folder is, nobody has asked.
+    sizes = {archive.file.uri: archive.file.size for archive in inputs.archives}
+    known = f"Of {decimal(sum(sizes.values()))} of archives " * all(sizes.values())
     to_read = _total(splits, counts, PLANNED_BYTES)
     workers = options.view_as(DirectOptions).direct_num_workers
     at_once = max(1, min(workers, os.cpu_count() or 1))
@@ -116,8 +118,7 @@ def _remarks(
             for split, number in missing.items()
             if number
         ),
-        f"Of {decimal(archived)} of archives {decimal(to_read)} would be read, "
-        "headers apart.",
+        f"{known}{decimal(to_read)} would be read, headers apart.",
         f"Headers: {saved} of {len(inputs.archives)} archives have a saved index; "
         f"planning took {planning:.1f} s.",
         f"Images: about {seconds / at_once:,.0f} s on this machine, going by "

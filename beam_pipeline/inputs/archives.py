@@ -1,6 +1,7 @@
 """Finds the archives of each split, in whatever form they are."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Final
 
@@ -19,6 +20,7 @@ from transforms.errors import ArchiveError, printable, sample
 from transforms.storage import is_absolute
 
 _DOWNLOAD_PAGE: Final = "https://image-net.org/download-images"
+_SHOWN: Final = 3  # reasons why an archive may not be whole
 _PATTERN: Final = frozenset("*?[")
 
 
@@ -104,29 +106,37 @@ class _Finder:
         known = recognise(uri, self._class_names)
         if known is not None:
             return [known]
-        beneath = search(uri, self._class_names).archives
-        found = [archive for archives in beneath for archive in archives]
+        beneath = search(uri, self._class_names)
+        found = [archive for archives in beneath.archives for archive in archives]
         if not found:
             nouns = ", ".join(form.noun for form in FORMS.values())
             raise ArchiveError(
                 f"{uri} should hold images of the {split} split, and is none of "
                 f"{nouns}."
             )
-        return found
+        lacking = (
+            *beneath.damaged,
+            *(f"{other} is no archive of images." for other in beneath.others),
+            *(f"{folder} was not looked into." for folder in beneath.unseen),
+        )
+        return [replace(found[0], lacking=lacking), *found[1:]]
 
     def _named(self, split: str, names: Sequence[str]) -> list[FoundArchive]:
-        """Returns the archives that a configuration names, each of which is there."""
-        found = []
+        """Returns the archives that a configuration names, each of which is there.
+
+        One that is named twice, as by a pattern too, is taken once.
+        """
+        found: dict[str, FoundArchive] = {}
         for name in names:
-            uris = self._expand(self._path(name))
+            uris = self._expand(self._path(name).rstrip("/"))
             if not uris:
                 raise ArchiveError(
                     f"The archive of the {split} split is missing: there is no "
                     f"{self._path(name)}. {self._where_to_get_it()}"
                 )
             for uri in uris:
-                found += self._recognise(split, uri)
-        return found
+                found |= {each.file.uri: each for each in self._recognise(split, uri)}
+        return list(found.values())
 
     def _expand(self, path: str) -> list[str]:
         """Returns the files that a path or pattern stands for."""
@@ -142,8 +152,10 @@ class _Finder:
         """Returns what holds images of a split's names in manual_dir."""
         if self._searched is None:
             overlays = [o for s in self._config.splits.values() for o in s.overlays]
+            # Datasets built here hold images too, which may have been changed.
+            passed_over = [*overlays, self._config.name]
             self._searched = search(
-                self._config.manual_dir, self._class_names, overlays
+                self._config.manual_dir, self._class_names, passed_over
             )
         found = [
             archives
@@ -201,6 +213,14 @@ class _Finder:
                 f"The {split} split lacks {len(parts):,} of its parts beside "
                 f"{found[0].file.uri}: {sample(parts)}. Get them, or pass "
                 "--allow_missing to build without them."
+            )
+        lacking = [reason for archive in found for reason in archive.lacking]
+        if lacking:
+            raise ArchiveError(
+                f"Beside {found[0].file.uri} there may be more of the {split} split: "
+                f"{' '.join(lacking[:_SHOWN])} Mend or remove it, name with --set "
+                f"splits.{split}.archives=[PATH,…] what to take, or pass "
+                "--allow_missing to build without."
             )
         classes = frozenset().union(*(archive.classes for archive in found))
         if classes and wanted.classes is not None and len(classes) < wanted.classes:

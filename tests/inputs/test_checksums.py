@@ -128,6 +128,15 @@ def test_all_that_is_wrong_is_told(tmp_path: Path) -> None:
     assert "old.tar is not the published old.tar: its md5 is" in told
 
 
+def test_an_archive_that_splits_share_is_told_of_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "all.zip").write_bytes(OTHER)
+    shared = storage.file_info(str(tmp_path / "all.zip"))
+    verify_archives([shared, shared], KNOWN)
+    assert len(caplog.records) == 1
+
+
 def test_the_shipped_configurations_know_the_published_archives() -> None:
     config = load_config("1pct", {}, {})
     train = config.known_archives["ILSVRC2012_img_train.tar"]

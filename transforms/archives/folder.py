@@ -29,7 +29,12 @@ from transforms.archives.containers import (
     Place,
     Skipped,
 )
-from transforms.archives.names import has_image_extension, image_name, is_image
+from transforms.archives.names import (
+    has_image_extension,
+    image_name,
+    is_called_archive,
+    is_image,
+)
 from transforms.errors import ArchiveError, StorageError, printable
 from transforms.storage import Entry, FileInfo, Part
 
@@ -44,7 +49,9 @@ PartOf = Callable[[str, Place], Part]
 
 
 def is_image_folder(entries: Sequence[Entry], class_names: Collection[str]) -> bool:
-    """Returns whether a folder holds class folders, or mostly images.
+    """Returns whether a folder holds class folders, or more images than else.
+
+    What else might hold images are other folders, and archives.
 
     Args:
         entries: What lies in it.
@@ -52,7 +59,14 @@ def is_image_folder(entries: Sequence[Entry], class_names: Collection[str]) -> b
     """
     folders = [each.name for each in entries if _is_looked_into(each)]
     images = sum(map(_is_called_image, entries))
-    return images > len(folders) or any(name in class_names for name in folders)
+    archives = sum(is_called_archive(each.name) for each in entries)
+    few = images <= len(folders) + archives
+    return not few or any(name in class_names for name in folders)
+
+
+def class_folders(entries: Sequence[Entry]) -> dict[str, str]:
+    """Returns the names of the folders in a folder, each by itself."""
+    return {each.name: each.name for each in entries if _is_looked_into(each)}
 
 
 def identify_folder(uri: str) -> FileInfo:

@@ -12,6 +12,7 @@ from transforms.archives.containers import (
     MemberTable,
 )
 from transforms.archives.folder import (
+    class_folders,
     find_folders,
     identify_folder,
     is_image_folder,
@@ -35,6 +36,7 @@ from transforms.archives.parquet.form import (
 )
 from transforms.archives.sources import MemberSource, StoredMembers
 from transforms.archives.tar.class_tars import (
+    class_tars,
     find_class_tars,
     holds_class_tars,
     identify_class_tars,
@@ -69,6 +71,8 @@ class Form:
         begins: Whether a file is of this form, by its first ``PEEK`` bytes.
         holds: Whether a folder is of this form, by its entries and the names of the
             known classes.
+        parts: Returns the entries of such a folder that its containers are made of, by
+            the containers' names.
         identify: Returns what identifies the present state of an archive.
         sample: Returns the paths of an archive's first few images, or of all where
             that costs no more; they show which splits it holds.
@@ -84,6 +88,7 @@ class Form:
     noun: str
     begins: Callable[[bytes], bool] = lambda start: False
     holds: Callable[[Sequence[Entry], Collection[str]], bool] = lambda *_: False
+    parts: Callable[[Sequence[Entry]], Mapping[str, str]] = lambda _: {}
     identify: Callable[[str], FileInfo] = storage.file_info
     sample: Callable[[Archive], Sequence[str]]
     find: Callable[[Archive], tuple[Container, ...]]
@@ -105,6 +110,7 @@ FORMS: Final[Mapping[str, Form]] = {
     "folder": Form(
         noun="a folder of images",
         holds=is_image_folder,
+        parts=class_folders,
         identify=identify_folder,
         sample=sample_folder,
         find=find_folders,
@@ -116,6 +122,7 @@ FORMS: Final[Mapping[str, Form]] = {
     "tars": Form(
         noun="a folder of class tars",
         holds=holds_class_tars,
+        parts=class_tars,
         identify=identify_class_tars,
         sample=sample_class_tars,
         find=find_class_tars,

@@ -20,6 +20,7 @@ Source: names in the published archives and in ``ILSVRC/imagenet-1k`` of the hub
 import re
 from typing import Final, NamedTuple
 
+_ARCHIVE_ENDS: Final = (".tar", ".gz", ".tgz", ".zip", ".parquet")
 _ILSVRC: Final = re.compile(
     r"(n\d{8}_\d+|ILSVRC2012_(?:val|test)_\d{8})(?:_(n\d{8}))?\.(?i:jpe?g)",
     re.ASCII,
@@ -97,6 +98,11 @@ def is_image(name: str) -> bool:
 def has_image_extension(name: str) -> bool:
     """Returns whether a file is an image by its extension."""
     return name.rpartition(".")[2].lower() in _EXTENSIONS
+
+
+def is_called_archive(name: str) -> bool:
+    """Returns whether a file is an archive by its extension."""
+    return name.endswith(_ARCHIVE_ENDS)
 
 
 def _parts(path: str) -> list[str]:

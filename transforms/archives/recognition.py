@@ -7,21 +7,20 @@ list or a development kit, is passed over, and other folders are looked into.
 
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Final
 
 from transforms import storage
 from transforms.archives.containers import Archive
 from transforms.archives.forms import FORMS, PEEK
-from transforms.archives.names import image_name, is_image
+from transforms.archives.names import image_name, is_called_archive, is_image
 from transforms.archives.tar.form import refuse_compressed
 from transforms.errors import ArchiveError, printable
 from transforms.storage import Entry, FileInfo
 
 _DEPTH: Final = 6  # folders; ILSVRC/Data/CLS-LOC/train lies four deep
 _MOST_FOLDERS: Final = 32  # looked into, of those beside each other
-_ARCHIVE_ENDS: Final = (".tar", ".gz", ".tgz", ".zip", ".parquet")
 _NUMBER: Final = re.compile(r"\d+")
 _PART: Final = re.compile(r"(.*-)(\d+)-of-(\d+)(\..*)?")
 
@@ -36,12 +35,15 @@ class FoundArchive:
         names: Names of some of its images, in the normal form.
         classes: The known classes that it has a folder or an inner archive of, where
             that is known before it is indexed; else empty.
+        lacking: What is wrong with others that are called alike, and so may be parts
+            of the same archive, in sentences.
     """
 
     file: FileInfo
     form: str
     names: tuple[str, ...]
     classes: frozenset[str] = frozenset()
+    lacking: tuple[str, ...] = ()
 
     def may_hold(self, pattern: str) -> bool:
         """Returns whether it may have images of names like a shell's pattern."""
@@ -61,11 +63,14 @@ class Search:
         archives: What images may be taken from; parts of one archive are together.
         damaged: What is wrong with archives that cannot be read, in sentences.
         others: Files that are called like archives and are none.
+        unseen: Folders that were not looked into, for they lie too deep or are too
+            many.
     """
 
     archives: tuple[tuple[FoundArchive, ...], ...]
     damaged: tuple[str, ...]
     others: tuple[str, ...]
+    unseen: tuple[str, ...]
 
 
 def recognise(uri: str, class_names: Collection[str] = ()) -> FoundArchive | None:
@@ -93,7 +98,7 @@ def search(
     Args:
         directory: Where to look.
         class_names: The names of the known classes.
-        passed_over: Names of files that are not looked at.
+        passed_over: Names of files and folders that are not looked at.
 
     Raises:
         StorageError: The directory can't be listed.
@@ -101,7 +106,10 @@ def search(
     found = _Searcher(frozenset(class_names), frozenset(passed_over))
     found.look_into(directory, _DEPTH)
     return Search(
-        tuple(map(tuple, found.archives)), tuple(found.damaged), tuple(found.others)
+        archives=tuple(map(tuple, found.archives)),
+        damaged=tuple(found.damaged),
+        others=tuple(found.others),
+        unseen=tuple(found.unseen),
     )
 
 
@@ -116,6 +124,7 @@ class _Searcher:
         self.archives: list[list[FoundArchive]] = []
         self.damaged: list[str] = []
         self.others: list[str] = []
+        self.unseen: list[str] = []
 
     def look_into(self, directory: str, depth: int) -> None:
         entries = [
@@ -125,35 +134,47 @@ class _Searcher:
             and entry.name not in self._passed_over
         ]
         folder = _recognise_folder(directory, entries, self._class_names)
+        files = [entry.name for entry in entries if entry.size is not None]
         if folder is not None:
             self.archives.append([folder])
-            return
+            own = FORMS[folder.form].parts(entries).values()
+            files = [n for n in files if is_called_archive(n) and n not in own]
         parts: dict[str, list[str]] = {}
-        for entry in entries:
-            if entry.size is not None:
-                parts.setdefault(_NUMBER.sub("#", entry.name), []).append(entry.name)
+        for name in files:
+            parts.setdefault(_NUMBER.sub("#", name), []).append(name)
         for names in parts.values():
             self._look_at([storage.join(directory, name) for name in names])
-        folders = [entry.name for entry in entries if entry.size is None]
-        if depth:
-            for name in folders[:_MOST_FOLDERS]:
-                self.look_into(storage.join(directory, name), depth - 1)
+        if folder is not None:
+            return
+        folders = [
+            storage.join(directory, entry.name)
+            for entry in entries
+            if entry.size is None
+        ]
+        seen = _MOST_FOLDERS if depth else 0
+        for uri in folders[:seen]:
+            self.look_into(uri, depth - 1)
+        self.unseen += map(printable, folders[seen:])
 
     def _look_at(self, uris: list[str]) -> None:
         """Notes files that are called alike, which may be the parts of one archive."""
         found = []
+        lacking = []
         for uri in uris:
             try:
                 archive = _recognise_file(uri)
             except ArchiveError as error:
                 self.damaged.append(str(error))
+                lacking.append(str(error))
                 continue
             if archive is not None:
                 found.append(archive)
-            elif uri.endswith(_ARCHIVE_ENDS):
+            elif is_called_archive(uri):
                 self.others.append(printable(uri))
+                lacking.append(f"{printable(uri)} is no archive of images.")
         if found:
-            self.archives.append(found)
+            first = replace(found[0], lacking=tuple(lacking))
+            self.archives.append([first, *found[1:]])
 
 
 def missing_parts(archives: Sequence[FoundArchive]) -> list[str]:
@@ -197,8 +218,8 @@ def _recognise_folder(
 ) -> FoundArchive | None:
     for name, form in FORMS.items():
         if form.holds(entries, class_names):
-            stems = {entry.name.removesuffix(".tar") for entry in entries}
-            return _sample(form.identify(uri), name, stems.intersection(class_names))
+            classes = set(form.parts(entries)).intersection(class_names)
+            return _sample(form.identify(uri), name, classes)
     return None
 
 

@@ -31,7 +31,8 @@ ARCHIVED: Final = pa.schema(
         pa.field("image_bytes", pa.int64()),  # as written; null where it is rejected
         pa.field("digest", pa.binary(16)),  # as written; null where it is rejected
         pa.field("archive", pa.dictionary(pa.int32(), pa.string())),  # its URI
-        pa.field("offset", pa.int64(), nullable=False),  # of the bytes, in the archive
+        pa.field("offset", pa.int64(), nullable=False),  # of the bytes
+        pa.field("file", pa.string(), nullable=False),  # in a folder; else empty
     ]
 )
 
@@ -97,6 +98,7 @@ def hash_members(
             [source.archive for source, _, _ in rows], pa.string()
         ).dictionary_encode(),
         "offset": [source.offset for source, _, _ in rows],
+        "file": [source.file for source, _, _ in rows],
     }
     return ArchivedImages(
         config, spec.split, spec.index, spec.count, pa.table(columns, ARCHIVED)
@@ -187,8 +189,9 @@ def check_archived(
 
 
 def _place(images: pa.Table, row: int) -> str:
-    archive, offset = images["archive"][row].as_py(), images["offset"][row].as_py()
-    return f"the image at byte {offset:,} of {archive}"
+    place = images.select(["archive", "file", "offset"]).slice(row, 1).to_pylist()[0]
+    path = f"{place['archive']}/{place['file']}".removesuffix("/")
+    return f"the image at byte {place['offset']:,} of {path}"
 
 
 def _file_of(checked: SplitCheck, name: str) -> str:

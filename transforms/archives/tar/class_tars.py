@@ -38,6 +38,11 @@ def holds_class_tars(entries: Sequence[Entry], class_names: Collection[str]) -> 
     return any(each.name.removesuffix(_TAR) in class_names for each in _tars(entries))
 
 
+def class_tars(entries: Sequence[Entry]) -> dict[str, str]:
+    """Returns the names of the tars in a folder, by that of the class of each."""
+    return {each.name.removesuffix(_TAR): each.name for each in _tars(entries)}
+
+
 def identify_class_tars(uri: str) -> FileInfo:
     """Returns the state of a folder of tars: a hash of what each of them is.
 

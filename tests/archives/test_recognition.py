@@ -1,0 +1,96 @@
+"""What is found in a directory, and what is said of what is not."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.helpers.archives import image, tar
+from transforms.archives.recognition import FoundArchive, Search, recognise, search
+
+CLASSES = ("n01440764", "n01443537")
+TRAIN = tar([("n01440764/n01440764_1.JPEG", image(1))])
+PICTURE = image(2)
+
+
+def found(
+    directory: Path, files: Mapping[str, bytes]
+) -> tuple[list[list[tuple[str, str]]], Search]:
+    """Returns the forms and the paths beneath a directory that a search finds."""
+    for name, data in files.items():
+        (directory / name).parent.mkdir(parents=True, exist_ok=True)
+        (directory / name).write_bytes(data)
+    searched = search(str(directory), CLASSES)
+    shown = [
+        [(each.form, each.file.uri.removeprefix(f"{directory}/")) for each in archives]
+        for archives in searched.archives
+    ]
+    return shown, searched
+
+
+def only(searched: Search) -> FoundArchive:
+    ((archive,),) = searched.archives
+    return archive
+
+
+def test_parts_that_cannot_be_read_are_noted_with_those_that_can(
+    tmp_path: Path,
+) -> None:
+    shown, searched = found(
+        tmp_path,
+        {
+            "train_1.tar": TRAIN,
+            "train_2.tar": b"<html>Sign in</html>",
+            "train_3.tar": b"BZh91AY&SY" + b"x" * 600,
+            "other.tar": b"<html>Sign in</html>",
+        },
+    )
+    assert shown == [[("tar", "train_1.tar")]]
+    lacking = only(searched).lacking
+    assert len(lacking) == 2
+    assert lacking[0] == f"{tmp_path}/train_2.tar is no archive of images."
+    assert lacking[1].startswith(f"{tmp_path}/train_3.tar is compressed")
+
+
+def test_folders_that_are_not_looked_into_are_noted(tmp_path: Path) -> None:
+    files = {f"part{number:02}/x.txt": b"" for number in range(33)}
+    _, searched = found(tmp_path, files | {"part00/train.tar": TRAIN})
+    assert searched.unseen == (f"{tmp_path}/part32",)
+    deep = tmp_path / "part00/a/b/c/d/e/f/g"
+    deep.mkdir(parents=True)
+    (deep / "train.tar").write_bytes(TRAIN)
+    assert search(str(tmp_path), CLASSES).unseen == (
+        f"{tmp_path}/part00/a/b/c/d/e/f",
+        f"{tmp_path}/part32",
+    )
+
+
+def test_classes_of_a_folder_are_those_of_its_own_form(tmp_path: Path) -> None:
+    for name, data in {
+        "train/n01440764/n01440764_1.JPEG": PICTURE,
+        "train/n01443537.tar": TRAIN,
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(data)
+    folder = recognise(str(tmp_path / "train"), CLASSES)
+    assert folder is not None
+    assert (folder.form, folder.classes) == ("folder", frozenset({"n01440764"}))
+
+
+def test_a_picture_beside_archives_does_not_hide_them(tmp_path: Path) -> None:
+    shown, _ = found(tmp_path, {"figure.png": PICTURE, "train.tar": TRAIN})
+    assert shown == [[("tar", "train.tar")]]
+
+
+def test_archives_beside_class_folders_are_found(tmp_path: Path) -> None:
+    val = tar([("ILSVRC2012_val_00000001.JPEG", PICTURE)])
+    shown, _ = found(
+        tmp_path,
+        {
+            "n01440764/n01440764_1.JPEG": PICTURE,
+            "n01440764/extra.tar": TRAIN,
+            "ILSVRC2012_img_val.tar": val,
+        },
+    )
+    assert shown == [
+        [("folder", str(tmp_path))],
+        [("tar", "ILSVRC2012_img_val.tar")],
+    ]
