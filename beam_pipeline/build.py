@@ -33,6 +33,7 @@ from beam_pipeline.engines.runners import (
 from beam_pipeline.flags import make_parser
 from beam_pipeline.inputs import (
     BuildInputs,
+    describe_archives,
     name_places,
     noted_build,
     published_shards,
@@ -80,6 +81,9 @@ def build(
     inputs = find()
     if inputs is None:
         return
+    if not arguments.quiet:
+        for line in describe_archives(inputs.archives):
+            console.print(line)
     if arguments.verify_archives:
         with supervised(_nothing_written, lambda _: _nothing_written(), FAILED):
             files = [archive.file for archive in inputs.archives]

@@ -173,7 +173,13 @@ def said(pattern: str, text: str) -> bool:
 
 def test_a_build_succeeds_without_complaint(built: Built) -> None:
     assert built.outcome.code == 0
-    assert built.outcome.err == ""
+    assert built.outcome.err == "".join(
+        f"{split}: a tar, {built.archives / name}\n"
+        for split, name in (
+            ("train", TRAIN_ARCHIVE),
+            ("validation", VALIDATION_ARCHIVE),
+        )
+    )
 
 
 @pytest.mark.parametrize(

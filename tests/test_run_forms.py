@@ -11,6 +11,34 @@ from beam_pipeline.demo_forms import OTHER_FORMS, change_form
 from tests.helpers.archives import build, dataset_dir, run, stated
 
 SHARDS = "*.tfrecord-*"
+ZIP = "a zip, {}/imagenet-object-localization-challenge.zip"
+PART = "a Parquet file, {{}}/data/train-{:05d}-of-00002.parquet"
+
+# What is said of each form, by split.
+FOUND = {
+    "tree": ("train: a tar, {}/train.tar", "validation: a tar, {}/val.tar"),
+    "tar.gz": (
+        "train: a tar in a gzip file, {}/train.tar.gz",
+        "validation: a tar in a gzip file, {}/val.tar.gz",
+    ),
+    "tars": (
+        "train: a folder of class tars, {}/train",
+        "validation: a tar, {}/val.tar",
+    ),
+    "folders": (
+        "train: a folder of images, {}/train",
+        "validation: a folder of images, {}/val",
+    ),
+    "sorted": (
+        "train: a folder of images, {}/train",
+        "validation: a folder of images, {}/val",
+    ),
+    "zip": (f"train: {ZIP}", f"validation: {ZIP}"),
+    "parquet": (
+        f"train: {PART.format(0)}, {PART.format(1)}",
+        "validation: a Parquet file, {}/data/validation-00000-of-00001.parquet",
+    ),
+}
 
 
 def contents(directory: Path) -> dict[str, bytes]:
@@ -62,6 +90,9 @@ def test_a_dataset_does_not_depend_on_how_its_archives_are_packed(
     outcome = run("--config", "demo", *flags)
     assert outcome.code == 0, outcome.err
     assert contents(dataset_dir(tmp_path / "data")) == expected
+    assert outcome.err.splitlines()[:2] == [
+        line.format(archives) for line in FOUND[form]
+    ]
     # Once more, from what was kept of the archives.
     outcome = run("--config", "demo", *flags, "--overwrite")
     assert outcome.code == 0, outcome.err

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from transforms.doors import lazy
 
 if TYPE_CHECKING:
+    from beam_pipeline.inputs.archives import describe_archives
     from beam_pipeline.inputs.build import (
         BuildInputs,
         find_inputs,
@@ -32,6 +33,7 @@ __all__ = [
     "VerifyInputs",
     "VerifyOptions",
     "config_settings",
+    "describe_archives",
     "find_demands",
     "find_inputs",
     "find_output",

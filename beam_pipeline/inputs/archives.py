@@ -15,7 +15,7 @@ from transforms.archives import (
     recognise,
     search,
 )
-from transforms.errors import ArchiveError, sample
+from transforms.errors import ArchiveError, printable, sample
 from transforms.storage import is_absolute
 
 _DOWNLOAD_PAGE: Final = "https://image-net.org/download-images"
@@ -49,11 +49,16 @@ def find_archives(
 
 
 def describe_archives(archives: Sequence[Archive]) -> list[str]:
-    """Returns a line on each archive: whose images it has, where and in which form."""
-    return [
-        f"{archive.split}: {FORMS[archive.form].noun}, {archive.file.uri}"
-        for archive in archives
-    ]
+    """Returns a line on each split: what its images are taken from, and where it is.
+
+    Example:
+        ``train: a folder of images, /data/train``
+    """
+    by_split: dict[str, list[str]] = {}
+    for archive in archives:
+        told = f"{FORMS[archive.form].noun}, {printable(archive.file.uri)}"
+        by_split.setdefault(archive.split, []).append(told)
+    return [f"{split}: {sample(told, 2)}" for split, told in by_split.items()]
 
 
 class _Finder:
