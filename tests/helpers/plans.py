@@ -129,6 +129,7 @@ def _make_shards(
             layout.archives,
             join_pieces(index, found, layout),
             counts=layout.counts,
+            split_members=layout.examples,
         )
         for index, found in pieces.items()
     ]
@@ -216,6 +217,7 @@ def plan_plainly(
                 pa.table(list(zip(*shard, strict=True)), schema=SHARD_SCHEMA),
                 files,
                 counts,
+                len(members),
             )
             for index, shard in enumerate(cut)
         ),

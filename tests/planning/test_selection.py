@@ -200,8 +200,8 @@ def test_another_list_than_the_published_is_refused(
     path.write_bytes(LIST)
     assert place.refusal(SubsetFile("list.txt", None, size, sha256)) == (
         f"{path} is not the list that was published: it has 22 bytes, sha256 {SHA256}, "
-        f"expected {expected}. Remove it to have it downloaded, or describe your own "
-        "list in a config file."
+        f"expected {expected}. Remove it to have it downloaded. For a list of your "
+        "own, set url, size and sha256 of subset to null in a config file."
     )
 
 
@@ -240,9 +240,7 @@ def test_a_file_that_is_no_list_is_not_read(place: Place) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    "file", ["", "/etc/passwd", "../list.txt", "a/../../list.txt", "a\0b"]
-)
+@pytest.mark.parametrize("file", ["", "../list.txt", "a/../../list.txt", "a\0b"])
 def test_a_list_lies_beneath_its_directory(file: str) -> None:
     with pytest.raises(ConfigError, match="should be the name of a file beneath the"):
         SubsetFile(file)
