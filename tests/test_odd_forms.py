@@ -116,3 +116,9 @@ def test_datasets_that_were_built_are_not_taken_for_archives(few: Path) -> None:
     outcome = build(few, few, *SIZES_DECIDE, "--overwrite")
     assert outcome.code == 1
     assert outcome.err.startswith("error: The archive of the train split is missing: ")
+    # Whatever its folder is called.
+    (few / "webdataset").rename(few / "mine")
+    (few / "mine" / "imagenet2012_subset").rename(few / "mine" / "images")
+    outcome = build(few, few / "data", *SIZES_DECIDE)
+    assert outcome.code == 1
+    assert outcome.err.startswith("error: The archive of the train split is missing: ")

@@ -198,3 +198,21 @@ def test_a_list_that_folders_or_names_contradict_is_refused() -> None:
         ),
     )
     assert by_list.labels(suffixed).tolist() == [0, 1, 2]
+
+
+def test_a_file_name_that_ends_with_another_class_than_its_folder_is_refused() -> None:
+    table = table_of("n01_1.JPEG", "n01_2.JPEG", container="n01")
+    position = table.members.schema.get_field_index("class_name")
+    field = MEMBER_SCHEMA.field("class_name")
+    for endings, labels in ((["n01", ""], [0, 0]), (["", "n02"], None)):
+        members = table.members.set_column(position, field, pa.array(endings))
+        suffixed = replace(table, members=members)
+        if labels is not None:
+            assert LabelByContainer(CLASSES).labels(suffixed).tolist() == labels
+            continue
+        with pytest.raises(LabelError) as caught:
+            LabelByContainer(CLASSES).labels(suffixed)
+        assert str(caught.value) == (
+            "/data/val.tar holds 1 images in n01 whose files end with another class: "
+            "n01_2.JPEG with n02. Sort them again, or rename them."
+        )

@@ -21,6 +21,8 @@ from transforms.storage import Entry, FileInfo
 
 _DEPTH: Final = 6  # folders; ILSVRC/Data/CLS-LOC/train lies four deep
 _MOST_FOLDERS: Final = 32  # looked into, of those beside each other
+# What lies in each dataset that was built, whatever its folder is called.
+_OF_A_DATASET: Final = frozenset({"manifest.json", "statistics.json"})
 _NUMBER: Final = re.compile(r"\d+")
 _PART: Final = re.compile(r"(.*-)(\d+)-of-(\d+)(\..*)?")
 
@@ -133,6 +135,8 @@ class _Searcher:
             if not entry.name.startswith((".", "_"))
             and entry.name not in self._passed_over
         ]
+        if _OF_A_DATASET.issubset(entry.name for entry in entries):
+            return  # its images may have been changed
         folder = _recognise_folder(directory, entries, self._class_names)
         files = [entry.name for entry in entries if entry.size is not None]
         if folder is not None:

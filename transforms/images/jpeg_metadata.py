@@ -51,10 +51,10 @@ def cut_metadata(
 ) -> bytes:
     """Returns a JPEG without metadata of some kinds; its pixels stay as they are.
 
-    docs/images.md says what is cut with which kind. Bytes between a segment that is cut and
-    the next marker are cut too: a decoder skips them after a segment, but without one
-    it would take them for pixels, or the file for no JPEG. Where EXIF or XMP is cut,
-    all bytes that belong to no segment and to no coded pixels are cut.
+    docs/images.md says what is cut with which kind. Bytes between a segment that is cut
+    and the next marker are cut too: a decoder skips them after a segment, but without
+    one it would take them for pixels, or the file for no JPEG. Where EXIF or XMP is
+    cut, all bytes that belong to no segment and to no coded pixels are cut.
 
     Where EXIF is cut and XMP stays, XMP is made to ask for the orientation that EXIF
     asked for, if it asks for one at all.

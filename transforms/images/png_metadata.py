@@ -68,8 +68,8 @@ def cut_metadata(
 ) -> bytes:
     """Returns a PNG without metadata of some kinds; its pixels stay as they are.
 
-    docs/images.md says what is cut with which kind. Where EXIF is cut and XMP stays, XMP
-    is made to ask for the orientation that EXIF asked for, if it asks for one at all.
+    docs/images.md says what is cut with which kind. Where EXIF is cut and XMP stays,
+    XMP is made to ask for the orientation that EXIF asked for, if it asks for one.
     What follows the last whole chunk stays unless that chunk ends the PNG.
 
     Args:

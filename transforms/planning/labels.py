@@ -61,7 +61,8 @@ class LabelByContainer:
         """Returns the class of every member.
 
         Raises:
-            LabelError: Neither the container is named after a class nor its members.
+            LabelError: Neither the container is named after a class nor its members,
+                or they contradict each other.
         """
         name = table.container.name
         if name not in self.class_names:
@@ -83,8 +84,31 @@ class LabelByContainer:
                 f"{last}). Name with class_names a list of classes that has it, or "
                 "with subset a list of images that has none of it."
             )
+        _check_endings(table)
         return np.full(
             table.members.num_rows, self.class_names.index(name), dtype=np.int64
+        )
+
+
+def _check_endings(table: MemberTable) -> None:
+    """Raises LabelError where a file's name ends with another class than its folder."""
+    own = table.members["class_name"].combine_chunks()
+    folder = table.container.name
+    other = pc.and_(pc.not_equal(own, ""), pc.not_equal(own, folder))
+    count = pc.sum(other).as_py()
+    if count:
+        shown = [
+            f"{name} with {ending}"
+            for name, ending in zip(
+                table.members["name"].filter(other).slice(0, 5).to_pylist(),
+                own.filter(other).slice(0, 5).to_pylist(),
+                strict=True,
+            )
+        ]
+        raise LabelError(
+            f"{table.archive.file.uri} holds {count:,} images in {printable(folder)} "
+            f"whose files end with another class: {sample(shown, total=count)}. Sort "
+            "them again, or rename them."
         )
 
 
