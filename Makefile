@@ -10,6 +10,9 @@ PYTHON ?= $(shell for python in $(PYTHONS); do $$python -c \
 VENV ?= .venv
 BIN := $(VENV)/bin
 
+# What of the default suite `make pytest` runs; all of it where nothing is named.
+TESTS :=
+
 # Suites start hundreds of processes, and each would compile Beam again, for two seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -24,7 +27,7 @@ FUZZ_RUNS_example := 1000000
 FUZZ_RUNS_image := 100000
 
 .PHONY: help demo test pytest lint test-parity test-loaders test-report test-faults test-storage \
-	test-engines test-dataflow test-container test-platforms constraints fuzz bench clean
+	test-engines test-dataflow test-container test-platforms wheels constraints fuzz bench clean
 
 help:  ## these lines
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,7 +41,7 @@ demo: $(VENV)/ready  ## build a small dataset from generated archives
 test: lint pytest  ## lint, types and the default suite
 
 pytest: $(VENV)/ready  ## the default suite, on all cores
-	$(BIN)/python -m pytest -q --numprocesses auto --dist loadfile
+	$(BIN)/python -m pytest -q --numprocesses auto --dist loadfile $(TESTS)
 
 lint: $(VENV)/ready  ## ruff and mypy
 	$(BIN)/ruff check .
@@ -79,9 +82,11 @@ test-faults: $(VENV)/ready  ## killed runs, full disks, changing files
 test-container: $(VENV)/ready build/container/ready  ## the image in podman, as root
 	$(BIN)/python -m pytest -q -rs tests/suites/container
 
-test-platforms: $(VENV)/ready .venv-uv/ready  ## a pretended macOS, the wheel, wheels of what it needs
+test-platforms: $(VENV)/ready .venv-uv/ready  ## a pretended macOS, and the wheel
 	$(BIN)/mypy --platform darwin
 	$(BIN)/python -m pytest -q -rs tests/suites/platforms
+
+wheels: $(VENV)/ready .venv-uv/ready  ## ask the index for a wheel of every dependency
 	$(BIN)/python -m tests.suites.platforms.wheels
 
 # Beam's images for other Pythons have the same versions, but for the one below.

@@ -198,6 +198,7 @@ def test_shards_hold_every_member_in_order() -> None:
                 schema=SHARD_SCHEMA,
             ),
             counts=SplitCounts(members=30),
+            split_members=30,
         )
         for i in range(4)
     )

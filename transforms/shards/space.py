@@ -57,8 +57,8 @@ def require_space(
 def _written(output: ShardOutput) -> int:
     places = output.places
     return sum(
-        storage.file_info(storage.join(places.directory(name), file)).size
+        entry.size or 0
         for name in output.formats
-        for file in storage.list_names(places.directory(name))
-        if FORMATS[name].is_data_file(places.dataset, file)
+        for entry in storage.list_entries(places.directory(name))
+        if FORMATS[name].is_data_file(places.dataset, entry.name)
     )
