@@ -37,7 +37,9 @@ def test_info_json_is_as_timm_reads_it(built: Built, config: str, split: str) ->
     """
     root = built.folder("webdataset") / config
     info = json.loads((root / "_info.json").read_bytes())
-    assert list(info) == ["splits"]
+    assert list(info) == ["splits", "classes"]  # timm reads the first alone
+    assert len(info["classes"]) == 1000
+    assert info["classes"][0] == "tench (n01440764)"
     assert list(info["splits"]) == list(SHARDS)
     entry = info["splits"][split]
     assert entry.keys() == {"name", "filenames", "shard_lengths", "num_samples"}

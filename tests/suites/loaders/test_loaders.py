@@ -326,7 +326,11 @@ def test_datasets_finds_both_configs_and_the_card(
     assert {**folder, "text": None} == {
         "config_names": ["demo", "demo_half"],
         "default_config": "demo",
-        "license": ["other", "imagenet", "https://www.image-net.org/download.php"],
+        "license": [
+            "other",
+            "generated",
+            "https://creativecommons.org/publicdomain/zero/1.0/",
+        ],
         "task_categories": ["image-classification"],
         "size_categories": ["n<1K"],
         "text": None,

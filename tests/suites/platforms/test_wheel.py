@@ -11,6 +11,7 @@ import pytest
 from tests.suites.faults.builds import hashes
 from tests.suites.platforms.uv import ROOT, uv
 
+PROJECT = "imagenet2012-subset-beam"
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -90,15 +91,15 @@ def test_its_commands_make_build_and_verify(command: Command, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("arguments", "extra"),
+    ("arguments", "install"),
     [
-        (("--data_dir", "gs://bucket/data"), "gcp"),
-        (("--engine=dataflow", "--project=p", "--region=r"), "gcp"),
-        (("--format=array_record",), "array-record"),
+        (("--data_dir", "gs://bucket/data"), f"'{PROJECT}[gcp]'."),
+        (("--engine=dataflow", "--project=p", "--region=r"), f"'{PROJECT}[gcp]'."),
+        (("--format=array_record",), "array_record"),
     ],
 )
 def test_what_is_not_installed_is_named_in_a_sentence(
-    arguments: tuple[str, ...], extra: str, command: Command
+    arguments: tuple[str, ...], install: str, command: Command
 ) -> None:
     ended = command(
         *("run", "--config", "demo", "--temp_location=gs://bucket/tmp", *arguments)
@@ -107,4 +108,4 @@ def test_what_is_not_installed_is_named_in_a_sentence(
     assert ended.stdout == ""
     (message,) = ended.stderr.splitlines()
     assert message.startswith("error: ")
-    assert message.endswith(f"pip install 'imagenet2012-subset-beam[{extra}]'.")
+    assert message.endswith(f"pip install {install}")

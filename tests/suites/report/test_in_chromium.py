@@ -185,7 +185,7 @@ def test_the_page_is_sound_on_every_screen(
 def test_the_page_of_a_build_is_sound(opened: Opener, demo: Path) -> None:
     with opened(PHONE, "dark", demo) as page:
         keep_screenshot(page, "demo-360-dark")
-        assert_sound(page, images=2 * (12 + 4 * 6))
+        assert_sound(page, images=2 * (12 + 2 * 6))
         assert page.locator("h2").all_inner_texts()[:3] == [
             *("Overview", "Split train", "Split validation")
         ]
@@ -210,14 +210,14 @@ def test_the_keyboard_reaches_everything_in_order(opened: Opener) -> None:
         links = [each.get_attribute("href") for each in page.locator("nav a").all()]
         plots = page.locator("details").count()
         reached = []
-        for _ in range(1 + len(links) + 1 + 3 + plots):
+        for _ in range(2 + len(links) + 1 + 3 + plots):
             page.keyboard.press("Tab")
             reached.append(page.evaluate(FOCUSED))
         assert all(each["outlined"] and each["seen"] for each in reached)
         names = [each["name"] for each in reached]
-        assert names[: 1 + len(links)] == ["#content", *links]
+        assert names[: 2 + len(links)] == ["#content", "card.html", *links]
         assert len(links) == 5 + 2 * 7
-        assert names[1 + len(links)] == "http://image-net.org/"
+        assert names[2 + len(links)] == "http://image-net.org/"
         summaries = [each["name"] for each in reached if each["tag"] == "SUMMARY"]
         assert summaries[0] == "Numbers: Number of images by class"
         assert len(summaries) == plots == 16
