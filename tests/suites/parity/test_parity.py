@@ -175,7 +175,7 @@ def test_info_differs_in_the_description_alone(
 ) -> None:
     ours = json.loads(_info_path(workspace.ours(case), case).read_bytes())
     theirs = json.loads(_info_path(workspace.theirs(case), case).read_bytes())
-    described = load_config(case.config, {}, {}).description.strip()
+    described = load_config(case.config, {}, {}).about.description.strip()
     assert ours.pop("description").startswith(described)
     assert theirs.pop("description").startswith("Imagenet2012Subset is a subset of")
     assert ours == theirs
@@ -339,7 +339,7 @@ def test_tfds_describes_the_dataset(workspace: Workspace, source: str) -> None:
 
 
 def test_tfds_reads_our_description(workspace: Workspace) -> None:
-    described = load_config("1pct", {}, {}).description.strip()
+    described = load_config("1pct", {}, {}).about.description.strip()
     assert workspace.reading()["description"].startswith(described)
 
 
