@@ -216,7 +216,7 @@ def test_the_keyboard_reaches_everything_in_order(opened: Opener) -> None:
         assert all(each["outlined"] and each["seen"] for each in reached)
         names = [each["name"] for each in reached]
         assert names[: 2 + len(links)] == ["#content", "card.html", *links]
-        assert len(links) == 5 + 2 * 7
+        assert len(links) == 5 + 2 * 6
         assert names[2 + len(links)] == "http://image-net.org/"
         summaries = [each["name"] for each in reached if each["tag"] == "SUMMARY"]
         assert summaries[0] == "Numbers: Number of images by class"

@@ -220,7 +220,7 @@ def test_a_build_over_a_dead_server_ends_in_one_line(
         )
     assert done.returncode == 1
     assert re.fullmatch(
-        r"error: Can't find gs://test-bucket/manual/\S+ It was tried for 120 seconds; "
+        r"error: Can't list gs://test-bucket/manual\. It was tried for 120 seconds; "
         r"the last answer was: .*\. Rerun when the storage answers\.\n",
         done.stderr,
     )

@@ -17,6 +17,7 @@ from tests.suites.storage.conftest import reached_at
 from tests.suites.storage.leases import *  # noqa: F403
 from tests.suites.storage.leases import ROOT, held_by, leave
 from transforms import storage
+from transforms.formats import FORMATS
 from transforms.storage import leases
 from transforms.storage.leases import Lease
 from transforms.storage.remote import arrow, s3
@@ -77,6 +78,8 @@ def test_a_build_that_is_interrupted_leaves_no_lease(
         [
             *(sys.executable, "-m", "beam_pipeline.run", "--config", "demo"),
             *("--manual_dir", str(small_archives), "--data_dir", place),
+            # So that it takes long enough to be interrupted.
+            *("--format", ",".join(FORMATS), "--direct_num_workers=1"),
             *stated(small_archives),
         ],
         cwd=ROOT,
