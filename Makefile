@@ -10,9 +10,6 @@ PYTHON ?= $(shell for python in $(PYTHONS); do $$python -c \
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-# What of the default suite `make pytest` runs; all of it where nothing is named.
-TESTS :=
-
 # Suites start hundreds of processes, and each would compile Beam again, for two seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -41,7 +38,7 @@ demo: $(VENV)/ready  ## build a small dataset from generated archives
 test: lint pytest  ## lint, types and the default suite
 
 pytest: $(VENV)/ready  ## the default suite, on all cores
-	$(BIN)/python -m pytest -q --numprocesses auto --dist loadfile $(TESTS)
+	$(BIN)/python -m pytest -q --numprocesses auto --dist loadfile
 
 lint: $(VENV)/ready  ## ruff and mypy
 	$(BIN)/ruff check .
@@ -135,11 +132,12 @@ clean:
 	@touch $@
 
 # $(call install,ENVIRONMENT,WHAT) makes the environment if there is none, and installs.
-# pip says what it does, for it takes minutes.
+# pip says what it does, for it takes minutes. It is there with uv too: Beam lists what is
+# installed by it, and people look for it.
 define install
 	@echo "Installing into $(1) ..."
 	@if .venv-uv/bin/uv --version > /dev/null 2>&1; then \
-		test -x $(1)/bin/python || .venv-uv/bin/uv venv --quiet --python $(PYTHON) $(1) || exit 1; \
+		test -x $(1)/bin/python || .venv-uv/bin/uv venv --quiet --seed --python $(PYTHON) $(1) || exit 1; \
 		.venv-uv/bin/uv pip install --quiet --python $(1)/bin/python $(2); \
 	else \
 		test -x $(1)/bin/python || $(PYTHON) -m venv $(1) || exit 1; \

@@ -81,8 +81,8 @@ GOES_ON: Final = (
 )
 
 
-# What a command says every few seconds of what has been published.
-COUNTED: Final = re.compile(r"^\w+: (no shard|[\d,]+ of ).*\n", re.MULTILINE)
+# What a command says of its archives, and every few seconds of what is published.
+COUNTED: Final = re.compile(r"^\w+: (a tar, |no shard|[\d,]+ of ).*\n", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def demo(bucket: Bucket, archives: Path, place: str) -> tuple[str, ...]:
     manual_dir = bucket.write(f"{place}/archives", archives)
     data_dir = f"gs://{BUCKET}/{place}/data"
     where = (f"--manual_dir={manual_dir}", f"--data_dir={data_dir}")
-    return ("--config=demo", *where, *stated(archives))
+    return ("--config=demo", "--max_rejects=0", *where, *stated(archives))
 
 
 def written_remotely(bucket: Bucket, place: str) -> dict[str, bytes]:

@@ -90,7 +90,7 @@ def test_nothing_that_is_stripped_reaches_a_dataset(
         assert SECRET not in path.read_bytes(), path
     for name, pattern in SHARDS.items():
         (path,) = tmp_path.rglob(pattern)
-        images = [example.image for example in READERS[name].read(str(path))]
+        images = [example.image for example in READERS[name].codec.read(str(path))]
         assert sorted(map(pixels, images)) == wanted
         assert not any(SECRET in image for image in images)
 
@@ -111,6 +111,6 @@ def test_what_an_encoding_cannot_hold_is_counted(laden: Path, tmp_path: Path) ->
     for path in tmp_path.rglob("*-train.tfrecord-*"):
         sizes = [
             np.asarray(Image.open(io.BytesIO(example.image))).shape[:2]
-            for example in READERS["tfrecord"].read(str(path))
+            for example in READERS["tfrecord"].codec.read(str(path))
         ]
         assert sorted(sizes) == [(40, 56)] * 6 + [(56, 40)] * 2

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from beam_pipeline.demo import TRAIN_ARCHIVE
 from tests.suites.faults.builds import ROOT, Ended
 
 # As root, but with no right to what permissions forbid.
@@ -57,6 +56,6 @@ def test_a_directory_that_may_not_be_looked_into_is_told(tmp_path: Path) -> None
     assert ended == Ended(
         1,
         "",
-        f"error: Can't find {closed / TRAIN_ARCHIVE}. Check the permissions, or choose "
-        "another directory.\n",
+        f"error: Can't list {closed}. Check the permissions, or choose another "
+        "directory.\n",
     )
