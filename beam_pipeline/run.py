@@ -1,5 +1,6 @@
 """Builds a dataset: ``python -m beam_pipeline.run --config 1pct --manual_dir DIR``."""
 
+import os
 import sys
 from collections.abc import Sequence
 from functools import cache, partial
@@ -36,6 +37,9 @@ def main(argv: Sequence[str]) -> int:
         find = cache(partial(find_unfinished, config))
         # Beam takes seconds to load, so it comes last where it has no flag to check.
         if beam_arguments or find():
+            # Beam starts programs while gRPC's threads run. Nothing here goes on in a
+            # forked process, and gRPC's preparations for that abort now and then.
+            os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
             from beam_pipeline.build import build
 
             build(config, find, flags, arguments, console)
