@@ -39,10 +39,11 @@ class MemberReader:
             yield self.read(place)
 
     def _announce(self, places: Sequence[Place]) -> None:
-        for number, source in enumerate(self._sources):
-            ours = [place for place in places if place.archive == number]
-            if ours:
-                source.prefetch(ours)
+        by_archive: dict[int, list[Place]] = {}
+        for place in places:
+            by_archive.setdefault(place.archive, []).append(place)
+        for number, ours in by_archive.items():
+            self._sources[number].prefetch(ours)
 
 
 @contextmanager
