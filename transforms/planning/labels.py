@@ -7,9 +7,9 @@ position and shifts every label behind a missing image, without a word.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol, Self
+from typing import Any, Final, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,7 @@ from transforms.planning.lists import SubsetList, decode_list, read_list
 
 UNLABELLED: Final = -1
 
+_SHOWN: Final = 5  # images in a message
 _WNID: Final = re.compile(r"n\d{8}", re.ASCII)
 
 LABEL_SCHEMA: Final = pa.schema(
@@ -90,6 +91,14 @@ class LabelByContainer:
         )
 
 
+def _first_rows(
+    shown: pa.BooleanArray, *columns: pa.Array | pa.ChunkedArray
+) -> Iterator[tuple[Any, ...]]:
+    """Yields the first rows of columns that a message shows."""
+    lists = [column.filter(shown).slice(0, _SHOWN).to_pylist() for column in columns]
+    yield from zip(*lists, strict=True)
+
+
 def _check_endings(table: MemberTable) -> None:
     """Raises LabelError where a file's name ends with another class than its folder."""
     own = table.members["class_name"].combine_chunks()
@@ -99,11 +108,7 @@ def _check_endings(table: MemberTable) -> None:
     if count:
         shown = [
             f"{name} with {ending}"
-            for name, ending in zip(
-                table.members["name"].filter(other).slice(0, 5).to_pylist(),
-                own.filter(other).slice(0, 5).to_pylist(),
-                strict=True,
-            )
+            for name, ending in _first_rows(other, table.members["name"], own)
         ]
         raise LabelError(
             f"{table.archive.file.uri} holds {count:,} images in {printable(folder)} "
@@ -178,11 +183,8 @@ class LabelByName:
             return
         shown = [
             f"{name} {given} instead of {self.class_names[label]}"
-            for name, given, label in zip(
-                table.members["name"].filter(differ).slice(0, 5).to_pylist(),
-                stated.filter(differ).slice(0, 5).to_pylist(),
-                labels.filter(differ).slice(0, 5).to_pylist(),
-                strict=True,
+            for name, given, label in _first_rows(
+                differ, table.members["name"], stated, labels
             )
         ]
         split = table.archive.split
