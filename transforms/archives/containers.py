@@ -7,6 +7,7 @@ and read; their bytes stay where they are.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import translate
 from typing import Final, NamedTuple
@@ -29,6 +30,12 @@ MEMBER_SCHEMA: Final = pa.schema(
         pa.field("detail", pa.string(), nullable=False),
     ]
 )
+
+
+def member_table(rows: Sequence[Sequence[str | int]]) -> pa.Table:
+    """Returns rows of ``MEMBER_SCHEMA``, given as its columns stand."""
+    columns = list(zip(*rows, strict=True)) or [()] * len(MEMBER_SCHEMA)
+    return pa.table(columns, schema=MEMBER_SCHEMA)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,12 +22,12 @@ import pyarrow as pa
 
 from transforms import storage
 from transforms.archives.containers import (
-    MEMBER_SCHEMA,
     Archive,
     Container,
     MemberTable,
     Place,
     Skipped,
+    member_table,
 )
 from transforms.archives.names import (
     has_image_extension,
@@ -234,10 +234,8 @@ def _list_folder(archive: Archive, container: Container) -> MemberTable:
 
 
 def _make_rows(archive: Archive, images: list[_Image]) -> pa.Table:
-    columns = zip(*images, strict=True) if images else [()] * len(MEMBER_SCHEMA)
     try:
-        arrays = map(pa.array, columns, MEMBER_SCHEMA.types)
-        return pa.table(list(arrays), schema=MEMBER_SCHEMA)
+        return member_table(images)
     except UnicodeEncodeError as error:
         path = printable(_join(archive, next(filter(_is_no_text, images)).file))
         raise ArchiveError(f"The name of {path} is not UTF-8. Rename it.") from error

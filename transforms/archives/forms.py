@@ -21,9 +21,9 @@ from transforms.archives.folder import (
     sample_folder,
 )
 from transforms.archives.gzip.form import (
-    GzipMembers,
     find_in_gzip,
     is_gzip,
+    open_gzip,
     sample_gzip,
     walk_in_gzip,
 )
@@ -34,7 +34,7 @@ from transforms.archives.parquet.form import (
     sample_parquet,
     walk_in_parquet,
 )
-from transforms.archives.sources import MemberSource, StoredMembers
+from transforms.archives.sources import MemberSource, open_stored
 from transforms.archives.tar.class_tars import (
     class_tars,
     find_class_tars,
@@ -105,7 +105,7 @@ FORMS: Final[Mapping[str, Form]] = {
         sample=sample_tar,
         find=find_in_tar,
         walk=walk_in_tar,
-        open=StoredMembers,
+        open=open_stored,
     ),
     "folder": Form(
         noun="a folder of images",
@@ -144,7 +144,7 @@ FORMS: Final[Mapping[str, Form]] = {
         sample=sample_gzip,
         find=find_in_gzip,
         walk=walk_in_gzip,
-        open=GzipMembers,
+        open=open_gzip,
         offsets="stream",
     ),
     "zip": Form(

@@ -9,6 +9,7 @@ otherwise, hardly one header is the same.
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import closing
 from typing import Final
 
 import numpy as np
@@ -73,12 +74,9 @@ def digest_headers(archive: Archive, places: Sequence[int]) -> str:
     Raises:
         StorageError: They can't be read.
     """
-    reader = storage.open_reader(archive.file)
-    try:
+    with closing(storage.open_reader(archive.file)) as reader:
         size = archive.file.size
         headers = reader.read_many(
             [(place, min(BLOCK, size - place)) for place in places]
         )
-    finally:
-        reader.close()
     return hashlib.sha256(b"".join(headers)).hexdigest()

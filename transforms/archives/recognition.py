@@ -7,6 +7,7 @@ list or a development kit, is passed over, and other folders are looked into.
 
 import re
 from collections.abc import Collection, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Final
@@ -210,11 +211,8 @@ def _recognise_file(uri: str) -> FoundArchive | None:
 
 
 def _read_start(file: FileInfo) -> bytes:
-    reader = storage.open_reader(file)
-    try:
+    with closing(storage.open_reader(file)) as reader:
         return reader.read(0, min(PEEK, file.size))
-    finally:
-        reader.close()
 
 
 def _recognise_folder(

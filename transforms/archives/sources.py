@@ -5,6 +5,7 @@ from typing import Protocol
 
 from transforms import storage
 from transforms.archives.containers import Archive, Place
+from transforms.storage import RangeReader
 
 
 class MemberSource(Protocol):
@@ -35,12 +36,25 @@ class MemberSource(Protocol):
         ...
 
 
-class StoredMembers:
-    """Images that lie in the archive's file as they are."""
+def open_stored(archive: Archive) -> "StoredMembers":
+    """Opens an archive whose file has its images as they are.
 
-    def __init__(self, archive: Archive) -> None:
-        """Opens the archive, or raises StorageError."""
-        self._reader = storage.open_reader(archive.file)
+    Raises:
+        StorageError: It can't be read, or has changed.
+    """
+    return StoredMembers(storage.open_reader(archive.file))
+
+
+class StoredMembers:
+    """Images that lie as they are in what a reader gives."""
+
+    def __init__(self, reader: RangeReader) -> None:
+        """Takes the reader, and closes it in the end.
+
+        Args:
+            reader: Reads the archive's file, or what that is decoded to.
+        """
+        self._reader = reader
 
     @property
     def ahead(self) -> int:
@@ -52,7 +66,12 @@ class StoredMembers:
         self._reader.prefetch([(place.offset, place.size) for place in places])
 
     def read(self, place: Place) -> bytes:
-        """Returns an image's bytes, or raises StorageError."""
+        """Returns an image's bytes.
+
+        Raises:
+            ArchiveError: The reader decodes the file, which is damaged.
+            StorageError: They can't be read.
+        """
         return self._reader.read(place.offset, place.size)
 
     def close(self) -> None:

@@ -16,7 +16,7 @@ from transforms import storage
 from transforms.archives.containers import Archive, MemberTable, Place
 from transforms.archives.forms import FORMS
 from transforms.archives.gzip import saved
-from transforms.archives.gzip.form import GzipMembers, is_gzip, sample_gzip
+from transforms.archives.gzip.form import is_gzip, open_gzip, sample_gzip
 from transforms.archives.gzip.reader import GzipReader
 from transforms.errors import ArchiveError
 
@@ -90,7 +90,7 @@ def test_the_bytes_of_members(tmp_path: Path, kind: str) -> None:
     places = places_of(tables_of(archive))
     assert len(places) in (27, 30)
     RANDOM.shuffle(places)
-    source = GzipMembers(archive)
+    source = open_gzip(archive)
     source.prefetch(places[: source.ahead])
     with ThreadPoolExecutor(4) as threads:
         found = list(threads.map(source.read, places))
@@ -112,7 +112,7 @@ def test_the_bytes_of_a_v7_tar_without_marks(tmp_path: Path) -> None:
     data[148:156] = b"%06o\0 " % sum(header)
     archive = write(tmp_path, gzip.compress(bytes(data)))
     (place,) = places_of(tables_of(archive))
-    source = GzipMembers(archive)
+    source = open_gzip(archive)
     assert source.read(place) == b"photo"
     source.close()
 
@@ -172,7 +172,7 @@ def test_members_of_an_archive_without_points(tmp_path: Path) -> None:
     archive = write(tmp_path, gzip.compress(FLAT, 1))
     (first, *_) = places_of(tables_of(archive))
     elsewhere = replace(archive, index_dir=str(tmp_path / "elsewhere"))
-    source = GzipMembers(elsewhere)
+    source = open_gzip(elsewhere)
     assert source.read(first) == FLAT[first.offset : first.offset + first.size]
     source.close()
     assert storage.exists(saved.points_path(elsewhere))

@@ -5,17 +5,18 @@ holds for these. What the file begins with is decompressed to see what it is; li
 it decompresses it once as a whole, for its seek points.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import closing
 from itertools import islice
 from typing import Final
 
 from transforms import storage
-from transforms.archives.containers import Archive, Container, MemberTable, Place
+from transforms.archives.containers import Archive, Container, MemberTable
 from transforms.archives.gzip.inflate import MAGIC, Inflation
 from transforms.archives.gzip.reader import GzipReader
 from transforms.archives.gzip.saved import marked_blocks, open_points
 from transforms.archives.names import is_image
+from transforms.archives.sources import StoredMembers
 from transforms.archives.tar.form import find_containers_in, walk_containers_in
 from transforms.archives.tar.header import BLOCK, checksum_matches, name_of
 
@@ -39,11 +40,8 @@ def sample_gzip(archive: Archive) -> list[str]:
         ArchiveError: It is damaged before them.
         StorageError: It can't be read.
     """
-    reader = storage.open_reader(archive.file)
-    try:
+    with closing(storage.open_reader(archive.file)) as reader:
         return list(islice(_first_images(Inflation(archive.file, reader)), _SAMPLED))
-    finally:
-        reader.close()
 
 
 def _first_images(inflation: Inflation) -> Iterator[str]:
@@ -64,7 +62,7 @@ def find_in_gzip(archive: Archive) -> tuple[Container, ...]:
         ArchiveError: The file or the tar is damaged.
         StorageError: It can't be read, or its seek points not be saved.
     """
-    with _opened(archive) as reader:
+    with closing(_open_reader(archive)) as reader:
         return find_containers_in(archive, reader, reader.size)
 
 
@@ -80,7 +78,7 @@ def walk_in_gzip(
         ArchiveError: The file or a tar is damaged.
         StorageError: It can't be read, or its seek points not be saved.
     """
-    with _opened(archive) as reader:
+    with closing(_open_reader(archive)) as reader:
         return [
             table
             for container in containers
@@ -88,45 +86,15 @@ def walk_in_gzip(
         ]
 
 
-@contextmanager
-def _opened(archive: Archive) -> Iterator[GzipReader]:
-    reader = GzipReader(archive.file, open_points(archive))
-    try:
-        yield reader
-    finally:
-        reader.close()
+def open_gzip(archive: Archive) -> StoredMembers:
+    """Opens a tar in a gzip file for its images to be read.
+
+    Raises:
+        ArchiveError: It is damaged, where its seek points have to be made again.
+        StorageError: It can't be read, or has changed.
+    """
+    return StoredMembers(_open_reader(archive))
 
 
-class GzipMembers:
-    """Images of a tar in a gzip file; may be shared by threads."""
-
-    def __init__(self, archive: Archive) -> None:
-        """Opens the archive.
-
-        Raises:
-            ArchiveError: It is damaged, where its seek points have to be made again.
-            StorageError: It can't be read, or has changed.
-        """
-        self._reader = GzipReader(archive.file, open_points(archive))
-
-    @property
-    def ahead(self) -> int:
-        """How many places are worth announcing at a time."""
-        return self._reader.ahead
-
-    def prefetch(self, places: Sequence[Place]) -> None:
-        """Announces images that are going to be read soon."""
-        self._reader.prefetch([(place.offset, place.size) for place in places])
-
-    def read(self, place: Place) -> bytes:
-        """Returns an image's bytes.
-
-        Raises:
-            ArchiveError: The file does not decompress to what it did.
-            StorageError: It can't be read.
-        """
-        return self._reader.read(place.offset, place.size)
-
-    def close(self) -> None:
-        """Releases the archive."""
-        self._reader.close()
+def _open_reader(archive: Archive) -> GzipReader:
+    return GzipReader(archive.file, open_points(archive))

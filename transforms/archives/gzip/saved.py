@@ -29,6 +29,7 @@ import io
 import json
 import logging
 import zlib
+from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -110,11 +111,8 @@ def open_points(archive: Archive) -> GzipPoints:
         archive.file.uri,
         f"{archive.file.size:,}",
     )
-    reader = storage.open_reader(archive.file)
-    try:
+    with closing(storage.open_reader(archive.file)) as reader:
         points = make_points(archive.file, reader)
-    finally:
-        reader.close()
     save_points(path, archive.file, points)
     return points
 

@@ -5,18 +5,17 @@ dataset has images of all classes in each. The names say which class an image is
 """
 
 from collections.abc import Sequence
+from contextlib import closing
 from typing import Final
-
-import pyarrow as pa
 
 from transforms import storage
 from transforms.archives.containers import (
-    MEMBER_SCHEMA,
     Archive,
     Container,
     MemberTable,
     Place,
     Skipped,
+    member_table,
 )
 from transforms.archives.names import image_name
 from transforms.archives.parquet.listing import (
@@ -43,11 +42,8 @@ def sample_parquet(archive: Archive) -> list[str]:
         ArchiveError: It is damaged, or has other columns than the hub's.
         StorageError: It can't be read.
     """
-    reader = storage.open_reader(archive.file)
-    try:
+    with closing(storage.open_reader(archive.file)) as reader:
         return first_paths(reader, archive.file)
-    finally:
-        reader.close()
 
 
 def find_in_parquet(archive: Archive) -> tuple[Container, ...]:
@@ -66,11 +62,8 @@ def walk_in_parquet(
         StorageError: It can't be read.
     """
     (whole,) = containers
-    reader = storage.open_reader(archive.file)
-    try:
+    with closing(storage.open_reader(archive.file)) as reader:
         return [_make_table(archive, whole, list_images(reader, archive.file))]
-    finally:
-        reader.close()
 
 
 class ParquetMembers:
@@ -112,19 +105,10 @@ def _make_table(
     archive: Archive, container: Container, images: Sequence[Image]
 ) -> MemberTable:
     names = [image_name(image.path) for image in images]
-    kept = [
-        (name, image.spot)
+    rows = [
+        (*name, "", image.spot.offset, image.spot.size, image.spot.detail)
         for name, image in zip(names, images, strict=True)
         if name is not None
     ]
-    columns = [
-        [name.name for name, _ in kept],
-        [name.class_name for name, _ in kept],
-        [""] * len(kept),
-        [spot.offset for _, spot in kept],
-        [spot.size for _, spot in kept],
-        [spot.detail for _, spot in kept],
-    ]
-    members = pa.table(columns, schema=MEMBER_SCHEMA)
-    skipped = Skipped(leftovers=len(images) - len(kept))
-    return MemberTable(archive, container, members, skipped)
+    skipped = Skipped(leftovers=names.count(None))
+    return MemberTable(archive, container, member_table(rows), skipped)

@@ -8,6 +8,7 @@ read only from a tar that is still as it was listed.
 
 import hashlib
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from typing import Final
 
@@ -102,11 +103,8 @@ def walk_class_tars(
 
     def walk(container: Container) -> MemberTable:
         tar = tars[container.file]
-        reader = storage.open_reader(tar)
-        try:
+        with closing(storage.open_reader(tar)) as reader:
             (table,) = walk_containers_in(archive, reader, (container,))
-        finally:
-            reader.close()
         return _with_places(table, container.file, f"{tar.size} {tar.generation}")
 
     return do_at_once(walk, containers)

@@ -8,20 +8,18 @@ folders that its images lie in.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from shlex import quote
 from typing import Final, NamedTuple
 
-import pyarrow as pa
-
 from transforms import storage
 from transforms.archives.containers import (
-    MEMBER_SCHEMA,
     Archive,
     Container,
     MemberTable,
     Skipped,
+    member_table,
 )
 from transforms.archives.names import (
     ImageName,
@@ -59,11 +57,8 @@ def sample_tar(archive: Archive) -> list[str]:
         ArchiveError: It is damaged there.
         StorageError: It can't be read.
     """
-    reader = storage.open_reader(archive.file)
-    try:
+    with closing(storage.open_reader(archive.file)) as reader:
         return sample_names(archive, reader, archive.file.size)
-    finally:
-        reader.close()
 
 
 def find_in_tar(archive: Archive) -> tuple[Container, ...]:
@@ -73,13 +68,10 @@ def find_in_tar(archive: Archive) -> tuple[Container, ...]:
         ArchiveError: It is damaged or compressed.
         StorageError: It can't be read.
     """
-    reader = storage.open_reader(archive.file)
-    try:
+    with closing(storage.open_reader(archive.file)) as reader:
         start = reader.read(0, min(BLOCK, archive.file.size))
         refuse_compressed(archive.file.uri, start)
         return find_containers_in(archive, reader, archive.file.size)
-    finally:
-        reader.close()
 
 
 def walk_in_tar(
@@ -91,11 +83,8 @@ def walk_in_tar(
         ArchiveError: One is damaged.
         StorageError: It can't be read.
     """
-    reader = storage.open_reader(archive.file)
-    try:
+    with closing(storage.open_reader(archive.file)) as reader:
         return walk_containers_in(archive, reader, containers)
-    finally:
-        reader.close()
 
 
 def find_containers_in(
@@ -246,9 +235,7 @@ def _make_table(
     end: TarEnd,
 ) -> MemberTable:
     rows = [(*i.name, "", i.member.offset, i.member.size, "") for i in images]
-    columns = list(zip(*rows, strict=True)) or [()] * len(MEMBER_SCHEMA)
-    table = pa.table(columns, schema=MEMBER_SCHEMA)
-    return MemberTable(archive, container, table, skipped, end)
+    return MemberTable(archive, container, member_table(rows), skipped, end)
 
 
 def _find_files(

@@ -10,7 +10,7 @@ with the columns of ``directory.ZIP_SCHEMA``, the two sums in hexadecimal digits
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Final
 
 import numpy as np
@@ -154,12 +154,8 @@ class ZipMembers:
 
 
 def _list(archive: Archive, wanted: Wanted) -> ZipListing:
-    reader = storage.open_reader(archive.file)
-    try:
-        with _faults_named(archive):
-            return list_zip(reader.read_many, archive.file.size, wanted)
-    finally:
-        reader.close()
+    with closing(storage.open_reader(archive.file)) as reader, _faults_named(archive):
+        return list_zip(reader.read_many, archive.file.size, wanted)
 
 
 def _by_folder(members: pa.Table) -> dict[str, pa.Array]:
