@@ -47,14 +47,12 @@ def expected(
 @pytest.mark.parametrize(
     "flags",
     [
-        ["--direct_num_workers=1"],
-        ["--direct_num_workers=2"],
-        ["--direct_num_workers=5"],  # more than shards of a split, and than cores
-        ["--direct_running_mode=in_memory"],
+        ["--direct_num_workers=1", "--direct_running_mode=in_memory"],
+        # More workers than shards of a split, and than cores.
+        ["--direct_num_workers=5", "--runner=DirectRunner"],
         ["--direct_running_mode=multi_processing", "--direct_num_workers=2"],
-        ["--direct_runner_bundle_repeat=1"],  # every bundle is worked twice
-        ["--runner=DirectRunner"],
-        ["--runner=FnApiRunner"],
+        # Every bundle is worked twice.
+        ["--direct_runner_bundle_repeat=1", "--runner=FnApiRunner"],
     ],
     ids=" ".join,
 )

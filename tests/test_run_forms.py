@@ -12,7 +12,7 @@ from tests.helpers.archives import stated as stated_numbers
 from tests.helpers.forms import pack, shard_digests
 from tests.helpers.jpegs import segment
 
-CLASSES = 40  # of those that have a photo, each with two listed images
+CLASSES = 12  # of those that have a photo, each with two listed images
 ZIP = "a zip, {}/imagenet-object-localization-challenge.zip"
 PART = "a Parquet file, {{}}/data/train-{:05d}-of-00002.parquet"
 
@@ -132,7 +132,7 @@ def expected_photos(
     shards = photos.shards(photos.archives, data_dir)
     assert len(shards) == 5
     written = dataset_dir(data_dir, "1pct").glob("*.tfrecord-*")
-    assert sum(path.stat().st_size for path in written) > 10_000_000
+    assert sum(path.stat().st_size for path in written) > 3_000_000
     return shards
 
 
@@ -147,7 +147,8 @@ def test_a_dataset_does_not_depend_on_how_its_archives_are_packed(
     assert drawn.shards(archives, data_dir, "--overwrite") == expected_drawn
 
 
-@pytest.mark.parametrize("form", OTHER_FORMS)
+# Of other forms the bytes of an image are read as of tars, whatever they are.
+@pytest.mark.parametrize("form", ["tar.gz", "zip", "parquet"])
 def test_photos_do_not_depend_on_how_their_archives_are_packed(
     form: str, photos: Build, expected_photos: dict[str, str], tmp_path: Path
 ) -> None:

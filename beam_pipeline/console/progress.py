@@ -165,6 +165,7 @@ def shown_progress(
     console: Console,
     words: Wording = BUILDING,
     begun: Iterable[ShardProgress] = (),
+    every: float = _DRAW_EVERY,
 ) -> Iterator[str]:
     """Shows the progress of work on this machine.
 
@@ -172,6 +173,7 @@ def shown_progress(
         console: Where to.
         words: What the work is called.
         begun: What is known of shards before it begins.
+        every: Seconds between two looks while nothing is reported.
 
     Yields:
         The address that workers report to.
@@ -182,7 +184,10 @@ def shown_progress(
         listener.bind(address)
         display = (_Bars if console.is_terminal else _Lines)(console, words)
         shards = {(shard.split, shard.index): shard for shard in begun}
-        with _in_background(lambda stop: _watch(listener, display, shards, stop)):
+        with _in_background(
+            lambda stop: _watch(listener, display, shards, stop, every),
+            wake=lambda: _send_nothing(address),
+        ):
             yield address
 
 
@@ -212,7 +217,9 @@ def counted_progress(
 
 
 @contextmanager
-def _in_background(work: Callable[[threading.Event], None]) -> Iterator[None]:
+def _in_background(
+    work: Callable[[threading.Event], None], wake: Callable[[], None] = lambda: None
+) -> Iterator[None]:
     stop = threading.Event()
     thread = threading.Thread(target=work, args=(stop,), name="progress", daemon=True)
     thread.start()
@@ -220,7 +227,17 @@ def _in_background(work: Callable[[threading.Event], None]) -> Iterator[None]:
         yield
     finally:
         stop.set()
+        wake()
         thread.join()
+
+
+def _send_nothing(address: str) -> None:
+    """Wakes the listener, which does not sleep if its queue is full."""
+    with (
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender,
+        suppress(BlockingIOError),
+    ):
+        sender.sendto(b"", socket.MSG_DONTWAIT, address)
 
 
 def _watch(
@@ -228,13 +245,14 @@ def _watch(
     display: "_Bars | _Lines",
     shards: dict[tuple[str, int], ShardProgress],
     stop: threading.Event,
+    every: float,
 ) -> None:
     pace = Pace()
     with display:
         stopped = False
         while not stopped:
             stopped = stop.is_set()  # and what was sent before is shown
-            if select.select([listener], [], [], _DRAW_EVERY)[0]:
+            if select.select([listener], [], [], 0 if stopped else every)[0]:
                 _hear(listener, shards)
             splits = add_up(shards)
             fresh = sum(split.fresh for split in splits)

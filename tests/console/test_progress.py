@@ -150,6 +150,18 @@ def test_bars_are_drawn_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     assert out.getvalue().endswith("\x1b[2K")  # and taken away again
 
 
+def test_the_end_of_work_is_seen_at_once() -> None:
+    ended = threading.Event()
+
+    def work() -> None:
+        with progress.shown_progress(Console(file=io.StringIO()), every=3600):
+            pass
+        ended.set()
+
+    threading.Thread(target=work, daemon=True).start()
+    assert ended.wait(120)
+
+
 def test_what_a_cluster_published_is_counted() -> None:
     counts = iter(["none", "none", "1 of 2", "2 of 2"])
     done = threading.Event()

@@ -178,7 +178,7 @@ REPLACES_NONE = (
 def test_plan_and_errors_are_the_same_in_partitions_as_row_by_row() -> None:
     seen = set()
 
-    @settings(deadline=None, max_examples=300, derandomize=True, database=None)
+    @settings(deadline=None, max_examples=150, derandomize=True, database=None)
     @given(splits(), st.sampled_from(PARTITIONS), st.integers(0, 2**32))
     @example(TOO_LITTLE, 2, 0)
     @example(REPLACES_NONE, 2, 0)
