@@ -34,6 +34,7 @@ def configure(arguments: argparse.Namespace) -> BuildConfig:
             "allow_missing",
             "max_rejects",
             "statistics",
+            "checksum",
         )
     }
     if arguments.format:

@@ -6,6 +6,7 @@ from typing import Any, Final
 from beam_pipeline.config import shipped_configs
 from beam_pipeline.engines import ENGINES
 from transforms.formats import FORMATS
+from transforms.storage import CHECKSUM, CHECKSUMS
 
 
 def _parse_switch(text: str) -> bool:
@@ -107,6 +108,12 @@ def make_parser() -> argparse.ArgumentParser:
         nargs="+",
         metavar="SPLIT=N",
         help="instead of the number that the sizes give",
+    )
+    how.add_argument(
+        "--checksum",
+        choices=CHECKSUMS,
+        help="the hash of each file in manifest.json, as sha256sum or b3sum has it "
+        f"(default: {CHECKSUM})",
     )
     how.add_argument(
         "--engine",

@@ -290,6 +290,31 @@ def test_overwrite_builds_a_complete_dataset_anew(built: Built, copy: Built) -> 
     assert not set(states(copy.directory).items()) & set(before.items())
 
 
+def test_a_build_can_be_asked_for_sha256(built: Built, copy: Built) -> None:
+    outcome = build(copy.archives, copy.data_dir, "--checksum", "sha256")
+    assert outcome.code == 1
+    assert "built with other settings: checksum was blake3, now sha256. " in outcome.err
+    flags = ("--checksum", "sha256", "--overwrite")
+    assert build(copy.archives, copy.data_dir, *flags).code == 0
+    found = contents(copy.directory)
+    manifest = json.loads(found.pop("manifest.json"))
+    listed = manifest["documents"] | {
+        file["name"]: file
+        for splits in manifest["formats"].values()
+        for split in splits
+        for file in split["files"]
+    }
+    assert {name: facts["digest"] for name, facts in listed.items()} == {
+        name: f"sha256:{hashlib.sha256(data).hexdigest()}"
+        for name, data in found.items()
+    }
+    assert found == {
+        name: data
+        for name, data in contents(built.directory).items()
+        if name != "manifest.json"
+    }
+
+
 def test_overwrite_keeps_the_old_dataset_when_the_plan_fails(copy: Built) -> None:
     before = states(copy.directory)
     outcome = build(

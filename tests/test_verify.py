@@ -153,10 +153,10 @@ def test_every_problem_is_named(every_format: Path, tmp_path: Path) -> None:
     outcome = run(directory)
     assert outcome.code == 1
     lines = outcome.out.splitlines()
-    assert f"{one.name} (hash): Its SHA-256 is " in outcome.out
+    assert f"{one.name} (hash): Its digest is blake3:" in outcome.out
     assert f"{one.name}, record 0 (framing): The record at byte 0 fails " in outcome.out
     assert f"{two.name} (file): Can't find {two}. There is no such " in outcome.out
-    assert f"{other.name} (hash): Its SHA-256 is " in outcome.out
+    assert f"{other.name} (hash): Its digest is blake3:" in outcome.out
     assert "features.json (document): It differs in featuresDict: " in outcome.out
     assert lines[-1] == f"{directory} has 5 problems."
     rows = [line for line in lines if " train " in line]

@@ -20,7 +20,7 @@ from transforms.fields import BESIDE, require_known
 from transforms.formats import FORMATS
 from transforms.images import ImagePolicy
 from transforms.planning import LabelFile, LabelFormat, SubsetFile
-from transforms.storage import absolute
+from transforms.storage import CHECKSUM, Checksum, absolute
 
 LABEL_BY_CONTAINER: Final = "container"
 LABEL_BY_LIST: Final = "list"
@@ -142,6 +142,7 @@ class BuildConfig:
         max_file_bytes: Most bytes of a file, by format; for the others, their default.
         num_shards: Number of shards by split; the sizes decide for the others.
         max_examples_per_split: Keep this many, the first in archive order.
+        checksum: Which hash of each file the manifest has.
         overwrite: Replace a finished dataset.
         repair: Reread a finished dataset, and build again what is damaged.
         ignore_free_space: Build where the disk seems too small.
@@ -174,6 +175,7 @@ class BuildConfig:
     max_file_bytes: Mapping[str, int] = field(default_factory=dict)
     num_shards: Mapping[str, int] = field(default_factory=dict)
     max_examples_per_split: int | None = None
+    checksum: Checksum = CHECKSUM
     overwrite: bool = False
     repair: bool = False
     ignore_free_space: bool = False

@@ -88,6 +88,7 @@ def find_output(config: BuildConfig) -> ShardOutput:
         ),
         images={split: config.image_policy(split) for split in config.splits},
         pixels=config.statistics == "full",
+        checksum=config.checksum,
         overwrite=config.overwrite,
         checks_space=not config.ignore_free_space,
     )

@@ -17,6 +17,7 @@ from transforms.archives import Archive
 from transforms.documents import Manifest
 from transforms.planning import LabelByName, Selection
 from transforms.shards import ShardOutput
+from transforms.storage import CHECKSUM, checksum_of
 
 _UNSET: Final = "not set"
 
@@ -84,6 +85,7 @@ def setting_changes(
                 for key in then
                 if then[key] != now[key]
             ]
+    changes += _checksum_changes(manifest, config)
     if not manifest.settings:
         return changes
     formats = tuple(f"formats.{name}." for name in manifest.formats)
@@ -103,6 +105,17 @@ def setting_changes(
             if (number := counts.missing or counts.missing_members)
         ]
     return changes
+
+
+def _checksum_changes(manifest: Manifest, config: BuildConfig) -> list[str]:
+    """Returns that a hash was asked for, and the manifest has another one.
+
+    The default asks for none: any hash that is there does as well.
+    """
+    if config.checksum == CHECKSUM:
+        return []
+    others = {checksum_of(digest) for digest in manifest.digests()} - {config.checksum}
+    return [f"checksum was {other}, now {config.checksum}" for other in sorted(others)]
 
 
 def _digest(lines: Iterable[str]) -> str:

@@ -196,7 +196,7 @@ def test_a_verification_knows_its_totals_before_it_begins() -> None:
             index=index,
             examples=examples,
             size=None,
-            sha256=None,
+            digest=None,
             images=ImagePolicy(),
         )
         for path, name, split, index, examples in (

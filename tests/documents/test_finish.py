@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from blake3 import blake3
 
 from beam_pipeline.config.loading import load_config
 from tests.helpers.archives import image
@@ -40,7 +41,7 @@ DOCUMENTS = [
 
 def report(split: str, index: int, count: int, examples: int) -> ShardReport:
     name = f"imagenet2012_subset-{split}.tfrecord-{index:05d}-of-{count:05d}"
-    file = FileFacts(name, 1016 * examples + index, examples, "ab" * 32)
+    file = FileFacts(name, 1016 * examples + index, examples, f"blake3:{'ab' * 32}")
     return ShardReport(
         split=split,
         index=index,
@@ -418,7 +419,7 @@ def test_files_that_tfds_built_are_hashed_for_the_manifest(
             name,
             (directory(output) / name).stat().st_size,
             examples,
-            sha256(directory(output) / name),
+            f"blake3:{blake3((directory(output) / name).read_bytes()).hexdigest()}",
         )
         for name, examples in zip(TRAIN, (4, 6, 5), strict=True)
     )
@@ -461,7 +462,7 @@ def test_a_format_that_is_not_known_is_not_lost(
 def hub_report(format_name: str, split: str, name: str) -> ShardReport:
     return replace(
         report(split, 0, 1, 1),
-        files={format_name: (FileFacts(name, 1234, 1, "cd" * 32),)},
+        files={format_name: (FileFacts(name, 1234, 1, f"blake3:{'cd' * 32}"),)},
     )
 
 

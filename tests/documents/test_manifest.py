@@ -19,7 +19,7 @@ from transforms.formats.listing import (
 )
 from transforms.images.policy import ImagePolicy
 
-DIGEST = "ab" * 32
+DIGEST = f"blake3:{'ab' * 32}"
 FILE = FileFacts("train-0.parquet", 100, 2, DIGEST)
 ONE = Manifest(
     dataset="imagenet2012_subset",
@@ -59,7 +59,7 @@ def test_a_manifest_is_readable() -> None:
             }
         },
         "settings": {"splits.train.subset": "00ff"},
-        "documents": {"../README.md": {"size": 10, "sha256": DIGEST}},
+        "documents": {"../README.md": {"size": 10, "digest": DIGEST}},
         "formats": {
             "parquet": [
                 {
@@ -71,7 +71,7 @@ def test_a_manifest_is_readable() -> None:
                             "name": "train-0.parquet",
                             "size": 100,
                             "examples": 2,
-                            "sha256": DIGEST,
+                            "digest": DIGEST,
                         }
                     ],
                 }
@@ -88,7 +88,8 @@ def test_a_manifest_knows_its_configuration_in_each_format() -> None:
 
 texts = st.text(st.characters(exclude_categories=["Cs"]))
 numbers = st.integers(0, 1 << 60)
-files = st.builds(FileFacts, name=texts, size=numbers, examples=numbers, sha256=texts)
+digests = st.from_regex(r"(blake3|sha256):[0-9a-f]{64}", fullmatch=True)
+files = st.builds(FileFacts, name=texts, size=numbers, examples=numbers, digest=digests)
 splits = st.builds(
     SplitFacts,
     name=texts,
@@ -121,7 +122,7 @@ manifests = st.builds(
     ),
     settings=st.dictionaries(texts, texts, max_size=3),
     documents=st.dictionaries(
-        texts, st.builds(DocumentFacts, numbers, texts), max_size=3
+        texts, st.builds(DocumentFacts, numbers, digests), max_size=3
     ),
 )
 
@@ -137,6 +138,18 @@ def test_a_manifest_of_an_earlier_version_is_read() -> None:
         del document[name]
     found = decode_manifest(json.dumps(document).encode(), "m.json")
     assert found == replace(ONE, counts={}, settings={}, documents={})
+
+
+def test_a_manifest_that_has_sha256_alone_is_read() -> None:
+    digits = "cd" * 32
+    text = encode_manifest(ONE).decode()
+    older = text.replace(f'"digest": "{DIGEST}"', f'"sha256": "{digits}"')
+    assert older.count(digits) == 2
+    found = decode_manifest(older.encode(), "m.json")
+    assert found == decode_manifest(
+        text.replace(DIGEST, f"sha256:{digits}").encode(), "m.json"
+    )
+    assert [*found.digests()] == [f"sha256:{digits}"] * 2
 
 
 DOCUMENT: dict[str, Any] = json.loads(encode_manifest(ONE))
@@ -159,6 +172,9 @@ DOCUMENT: dict[str, Any] = json.loads(encode_manifest(ONE))
         json.dumps(DOCUMENT | {"formats": {"parquet": ["train"]}}).encode(),
         json.dumps(DOCUMENT | {"images": {"train": {"policy": "x"}}}).encode(),
         json.dumps(DOCUMENT | {"more": 1}).encode(),
+        encode_manifest(ONE).replace(b"blake3:", b"sha512:"),
+        encode_manifest(ONE).replace(b"blake3:", b""),
+        encode_manifest(ONE).replace(b"abab", b"ABAB"),
     ],
 )
 def test_bytes_that_are_no_manifest_are_an_error(data: bytes) -> None:

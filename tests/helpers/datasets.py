@@ -114,7 +114,9 @@ def forge_manifest(directory: Path) -> None:
         for file in split.files:
             records = list(FORMATS[format_name].codec.read(str(directory / file.name)))
             example_bytes += sum(len(b"".join(encode_example(r))) for r in records)
-            files.append(published_file(str(directory), file.name, len(records)))
+            files.append(
+                published_file(str(directory), file.name, len(records), "blake3")
+            )
         examples = sum(file.examples for file in files)
         return SplitFacts(split.name, examples, example_bytes, tuple(files))
 
@@ -162,7 +164,7 @@ def forge_hashes(directory: Path) -> None:
     """Writes a manifest that fits the documents as they are now."""
     manifest = read_manifest(directory)
     documents = {
-        name: document_facts((directory / name).read_bytes())
+        name: document_facts((directory / name).read_bytes(), "blake3")
         for name in manifest.documents
     }
     forged = encode_manifest(replace(manifest, documents=documents))

@@ -13,6 +13,7 @@ from typing import Any
 import google_crc32c
 import pyarrow as pa
 import pytest
+from blake3 import blake3
 
 from tests.helpers.archives import PNG_START, image, tar
 from transforms import storage
@@ -29,6 +30,7 @@ from transforms.planning.spec import SHARD_SCHEMA, ShardSpec
 from transforms.shards.build import build_shard, shard_fingerprint
 from transforms.shards.output import ShardOutput
 from transforms.shards.report import ShardReport, decode_report
+from transforms.storage import Checksum
 
 CMYK = image(1, "CMYK")
 PNG = image(2, "RGBA", "PNG")
@@ -171,7 +173,7 @@ def test_a_report_says_what_became_of_the_shard(
     spec = make_spec()
     report = build_shard(spec, output)
     content = b"".join(map(framed, EXPECTED))
-    digest = hashlib.sha256(content).hexdigest()
+    digest = f"blake3:{blake3(content).hexdigest()}"
     file = FileFacts(shard_path(output).name, len(content), 5, digest)
     assert report == ShardReport(
         split="train",
@@ -254,6 +256,39 @@ def test_a_finished_shard_that_was_moved_is_read_and_not_built_again(
     before = state(shard_path(moved))
     assert build_shard(spec, moved) == report
     assert state(shard_path(moved)) == before
+
+
+def test_a_shard_of_an_earlier_version_is_not_built_again(
+    make_spec: MakeSpec, output: ShardOutput
+) -> None:
+    spec, asked = make_spec(), replace(output, checksum="sha256")
+    report = build_shard(spec, asked)
+
+    def with_sha256_alone(found: Any) -> None:
+        (file,) = found["files"]["tfrecord"]
+        file["sha256"] = file.pop("digest").removeprefix("sha256:")
+
+    _rewrite_report(output, with_sha256_alone)
+    before = state(shard_path(output))
+    assert build_shard(spec, asked) == report
+    (file,) = build_shard(spec, output).files["tfrecord"]
+    content = shard_path(output).read_bytes()
+    assert file.digest == f"blake3:{blake3(content).hexdigest()}"
+    assert state(shard_path(output)) == before
+
+
+@pytest.mark.parametrize(
+    ("first", "then"), [("blake3", "sha256"), ("sha256", "blake3")]
+)
+def test_a_finished_shard_gets_the_hash_that_is_asked_for(
+    first: Checksum, then: Checksum, make_spec: MakeSpec, output: ShardOutput
+) -> None:
+    oracles: dict[str, Any] = {"blake3": blake3, "sha256": hashlib.sha256}
+    spec = make_spec()
+    for checksum in (first, then):
+        report = build_shard(spec, replace(output, checksum=checksum))
+        digits = oracles[checksum](shard_path(output).read_bytes()).hexdigest()
+        assert report.files["tfrecord"][0].digest == f"{checksum}:{digits}"
 
 
 def _lose_report(output: ShardOutput) -> None:

@@ -6,13 +6,16 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from blake3 import blake3
 
 from tests.suites.storage.contract import *  # noqa: F403
 from transforms import storage
 from transforms.errors import StorageError
 from transforms.storage.backend import FileInfo, Part
+from transforms.storage.hashes import Checksum
 from transforms.storage.local import LocalReader
 
 
@@ -53,23 +56,29 @@ def test_is_unfinished(name: str, unfinished: bool) -> None:
     assert storage.is_unfinished(name) is unfinished
 
 
+HASHES = {"blake3": blake3, "sha256": hashlib.sha256}
+
+
 @pytest.mark.parametrize(
     "sizes",
     [[], [0], [5], [(4 << 20) - 1, 1, 1], [4 << 20], [9 << 20], [110_000] * 120],
     ids=["none", "empty", "few", "one-more", "a-block", "blocks", "images"],
 )
+@pytest.mark.parametrize(("checksum", "oracle"), HASHES.items())
 def test_a_publication_knows_the_hash_of_what_is_written(
-    sizes: list[int], tmp_path: Path
+    sizes: list[int], tmp_path: Path, checksum: Checksum, oracle: Callable[[bytes], Any]
 ) -> None:
     path = tmp_path / "file"
-    with storage.publish(str(path)) as file:
+    with storage.publish(str(path), checksum) as file:
         for number, size in enumerate(sizes):
             reused = bytearray([number + 1]) * size
             file.write(reused)
             reused[:] = bytes(size)
             assert file.tell() == sum(sizes[: number + 1])
     written = path.read_bytes()
-    assert file.sha256() == file.sha256() == hashlib.sha256(written).hexdigest()
+    expected_digest = f"{checksum}:{oracle(written).hexdigest()}"
+    assert file.digest() == file.digest() == expected_digest
+    assert storage.file_digest(str(path), checksum) == expected_digest
     expected = (bytes([number + 1]) * size for number, size in enumerate(sizes))
     assert written == b"".join(expected)
 

@@ -50,13 +50,13 @@ def write(path: Path, format_name: str, records: list[Example]) -> ShardFile:
         index=0,
         examples=len(records),
         size=file.publication.tell(),
-        sha256=file.publication.sha256(),
+        digest=file.publication.digest(),
         images=ImagePolicy(),
     )
 
 
 def unhashed(file: ShardFile) -> ShardFile:
-    return replace(file, size=None, sha256=None)
+    return replace(file, size=None, digest=None)
 
 
 def flips(path: Path, offsets: list[int]) -> Iterator[int]:
@@ -114,8 +114,8 @@ def test_every_kind_of_flipped_bit_is_found_by_the_hash(
         first, *_ = check_file(file, "none").findings.listed
         assert first.check == "hash", offset
         assert first.message == (
-            f"Its SHA-256 is {storage.sha256(str(path))}, expected {file.sha256}: its "
-            "bytes are not those that were written."
+            f"Its digest is {storage.file_digest(str(path))}, expected {file.digest}: "
+            "its bytes are not those that were written."
         )
     assert check_file(file, "none").findings.total == 0
 

@@ -1,6 +1,5 @@
 """What directories say they hold, and how their documents contradict each other."""
 
-import hashlib
 import json
 import random
 import shutil
@@ -9,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+from blake3 import blake3
 
 from tests.helpers.datasets import (
     copy,
@@ -67,8 +67,8 @@ def test_a_manifest_is_believed(every_format: Path, name: str) -> None:
                     next(
                         facts
                         for facts in manifest.formats[format_name][index].files
-                        if (facts.name, facts.size, facts.examples, facts.sha256)
-                        == (file.path, file.size, file.examples, file.sha256)
+                        if (facts.name, facts.size, facts.examples, facts.digest)
+                        == (file.path, file.size, file.examples, file.digest)
                     )
                     for file in split.files
                 ),
@@ -101,7 +101,7 @@ def test_what_tfds_built_is_held_without_hashes(data_dir: Path) -> None:
         assert [(f.path, f.examples, f.images) for f in split.files] == [
             (f.path, f.examples, f.images) for f in other.files
         ]
-        assert {(file.size, file.sha256) for file in split.files} == {(None, None)}
+        assert {(file.size, file.digest) for file in split.files} == {(None, None)}
     assert problems_of(place(data_dir, "tfrecord")) == []
 
 
@@ -280,8 +280,8 @@ def hash_problem(
     return Problem(
         name,
         "document",
-        f"It has {len(data):,} bytes, SHA-256 {hashlib.sha256(data).hexdigest()}, and "
-        f"manifest.json says {was.size:,} bytes, SHA-256 {was.sha256}: it was changed "
+        f"It has {len(data):,} bytes, blake3:{blake3(data).hexdigest()}, and "
+        f"manifest.json says {was.size:,} bytes, {was.digest}: it was changed "
         "since it was built.",
     )
 

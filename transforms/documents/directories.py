@@ -38,14 +38,17 @@ from transforms.formats import (
 from transforms.shards import ShardOutput
 
 
-def published_file(directory: str, name: str, examples: int) -> FileFacts:
+def published_file(
+    directory: str, name: str, examples: int, checksum: storage.Checksum
+) -> FileFacts:
     """Returns what is known of a published file, which is read.
 
     Raises:
         StorageError: It is not there, or cannot be read.
     """
     uri = storage.join(directory, name)
-    return FileFacts(name, storage.file_info(uri).size, examples, storage.sha256(uri))
+    digest = storage.file_digest(uri, checksum)
+    return FileFacts(name, storage.file_info(uri).size, examples, digest)
 
 
 _FIGURE: Final = "figure.png"
@@ -143,17 +146,15 @@ def _built_earlier(
     return {
         name: known[name]
         if name in known
-        else _hash_files(places, name, splits)  # TFDS built it
+        else _hash_files(output, name, splits)  # TFDS built it
         for name in earlier
     }
 
 
-def _hash_files(places: Places, format_name: str, splits: Splits) -> Splits:
+def _hash_files(output: ShardOutput, format_name: str, splits: Splits) -> Splits:
     """Returns splits with the files that they have in another format of TFDS's."""
-    name, directory = (
-        FORMATS[format_name].codec.file_name,
-        places.directory(format_name),
-    )
+    places, name = output.places, FORMATS[format_name].codec.file_name
+    directory = places.directory(format_name)
     return tuple(
         replace(
             split,
@@ -162,6 +163,7 @@ def _hash_files(places: Places, format_name: str, splits: Splits) -> Splits:
                     directory,
                     name(places.dataset, split.name, index, len(split.files)),
                     file.examples,
+                    output.checksum,
                 )
                 for index, file in enumerate(split.files)
             ),
@@ -216,7 +218,10 @@ def _manifest(
                 for key, value in facts.settings.items()
                 if not key.startswith(unlike)
             },
-            documents={name: document_facts(data) for name, data in documents.items()},
+            documents={
+                name: document_facts(data, output.checksum)
+                for name, data in documents.items()
+            },
         )
     )
 

@@ -5,10 +5,10 @@ TFDS's metadata, the card, Croissant and the loaders' indexes are made of the tw
 they cannot disagree.
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from transforms import storage
 from transforms.formats import ConfigFacts, DocumentFacts, Schema, SplitFacts
 
 
@@ -109,9 +109,9 @@ class DatasetFacts:
         return self.about.default_config or self.config
 
 
-def document_facts(data: bytes) -> DocumentFacts:
+def document_facts(data: bytes, checksum: storage.Checksum) -> DocumentFacts:
     """Returns the size and the digest of a document."""
-    return DocumentFacts(len(data), hashlib.sha256(data).hexdigest())
+    return DocumentFacts(len(data), storage.bytes_digest(data, checksum))
 
 
 def config_facts(facts: DatasetFacts, splits: tuple[SplitFacts, ...]) -> ConfigFacts:

@@ -1,11 +1,12 @@
 """The manifest of a dataset's directory: every file with its length and its hash.
 
 ``manifest.json`` holds ``Manifest``, field by field. By it a dataset can be verified
-without the program that built it, and a later run knows what was built before.
+without the program that built it, and a later run knows what was built before. A digest
+says which hash it is, so files of several builds may have different ones.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import Final
@@ -13,7 +14,13 @@ from typing import Final
 from transforms import storage
 from transforms.errors import ConfigError, StorageError
 from transforms.fields import convert
-from transforms.formats import ConfigFacts, DocumentFacts, SplitCounts, SplitFacts
+from transforms.formats import (
+    ConfigFacts,
+    DocumentFacts,
+    SplitCounts,
+    SplitFacts,
+    read_older_digest,
+)
 from transforms.images import ImagePolicy
 
 SHARED: Final = "../"  # how the paths of documents begin that lie above
@@ -61,6 +68,13 @@ class Manifest:
             self.config, self.description, self.download_size, self.formats[format_name]
         )
 
+    def digests(self) -> Iterator[str]:
+        """Yields the digests of all files and documents."""
+        for splits in self.formats.values():
+            for split in splits:
+                yield from (file.digest for file in split.files)
+        yield from (document.digest for document in self.documents.values())
+
 
 def encode_manifest(manifest: Manifest) -> bytes:
     """Returns the content of ``manifest.json``."""
@@ -78,13 +92,16 @@ def decode_manifest(data: bytes, source: str) -> Manifest:
         StorageError: It is no manifest.
     """
     try:
-        manifest = convert(Manifest, json.loads(data), "", source)
+        content = json.loads(data, object_hook=read_older_digest)
+        manifest = convert(Manifest, content, "", source)
+        assert isinstance(manifest, Manifest)
+        for digest in manifest.digests():
+            storage.checksum_of(digest)
     except (ValueError, ConfigError) as error:
         raise StorageError(
             f"{source} is not a manifest of a configuration. Remove its folder, or "
             "build the configuration again with --overwrite."
         ) from error
-    assert isinstance(manifest, Manifest)
     return manifest
 
 
@@ -103,11 +120,11 @@ def refuted_files(
         StorageError: A file cannot be read.
     """
     listed = {
-        file.name: (file.size, file.sha256)
+        file.name: (file.size, file.digest)
         for split in manifest.formats.get(format_name, ())
         for file in split.files
     } | {
-        name: (document.size, document.sha256)
+        name: (document.size, document.digest)
         for name, document in manifest.documents.items()
         if not name.startswith(SHARED)
     }
@@ -117,7 +134,7 @@ def refuted_files(
         uri = storage.join(directory, name)
         if not storage.exists(uri) or storage.file_info(uri).size != size:
             return True
-        return hashes and storage.sha256(uri) != digest
+        return hashes and not storage.has_content(uri, size, digest)
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         refuted = pool.map(is_refuted, listed.items())

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         FileFacts,
         SplitCounts,
         SplitFacts,
+        read_older_digest,
     )
     from transforms.formats.places import MANIFEST, MARKS, Places, find_data_dir
     from transforms.formats.records import (
@@ -50,4 +51,5 @@ __all__ = [
     "example_sizes",
     "find_data_dir",
     "loader_line",
+    "read_older_digest",
 ]

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, Literal, Protocol, TypeVar
 from transforms import storage
 from transforms.formats.listing import ConfigFacts
 from transforms.formats.records import DamagedRecords, Example, Schema
-from transforms.storage import Publication
+from transforms.storage import CHECKSUM, Checksum, Publication
 
 # Where the files of a format lie, and which documents go with them: a directory as
 # TFDS has it, several formats together; or a folder as the Hugging Face hub has it,
@@ -49,7 +49,22 @@ class OpenFile:
     publication: Publication
 
 
-Publisher = Callable[[str, Schema], AbstractContextManager[OpenFile]]
+class Publisher(Protocol):
+    """Opens a file of a format that appears, whole, when its block ends."""
+
+    def __call__(
+        self, uri: str, schema: Schema, checksum: Checksum = CHECKSUM
+    ) -> AbstractContextManager[OpenFile]:
+        """Opens the file.
+
+        Args:
+            uri: Its final name.
+            schema: What its records have.
+            checksum: Which hash of it is made.
+        """
+        ...
+
+
 Reader = Callable[[str], Iterator[Example]]
 Scanner = Callable[[str], Iterator[Example | DamagedRecords]]
 Companions = Callable[
@@ -141,8 +156,10 @@ def to_stream(make: Callable[[Publication, Schema], ExampleWriter]) -> Publisher
     """Returns a publisher for a writer to an open file."""
 
     @contextmanager
-    def publish(uri: str, schema: Schema) -> Iterator[OpenFile]:
-        with storage.publish(uri) as file:
+    def publish(
+        uri: str, schema: Schema, checksum: Checksum = CHECKSUM
+    ) -> Iterator[OpenFile]:
+        with storage.publish(uri, checksum) as file:
             writer = make(file, schema)
             yield OpenFile(writer, file)
             writer.close()
@@ -154,8 +171,10 @@ def to_path(make: Callable[[str], ExampleWriter]) -> Publisher:
     """Returns a publisher for a writer that opens its local file itself."""
 
     @contextmanager
-    def publish(uri: str, schema: Schema) -> Iterator[OpenFile]:
-        with storage.publish_staged(uri) as (path, file):
+    def publish(
+        uri: str, schema: Schema, checksum: Checksum = CHECKSUM
+    ) -> Iterator[OpenFile]:
+        with storage.publish_staged(uri, checksum) as (path, file):
             writer = make(path)
             try:
                 yield OpenFile(writer, file)

@@ -1,6 +1,8 @@
 """What a published dataset lists: files, splits and configurations."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,13 +13,13 @@ class FileFacts:
         name: Its name in its directory.
         size: Its length in bytes.
         examples: Number of its records.
-        sha256: Its SHA-256 in hexadecimal digits.
+        digest: Its digest, such as ``blake3:af13…``.
     """
 
     name: str
     size: int
     examples: int
-    sha256: str
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +28,11 @@ class DocumentFacts:
 
     Attributes:
         size: Its length in bytes.
-        sha256: Its SHA-256 in hexadecimal digits.
+        digest: Its digest, such as ``blake3:af13…``.
     """
 
     size: int
-    sha256: str
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,3 +91,15 @@ class ConfigFacts:
     description: str
     download_size: int
     splits: tuple[SplitFacts, ...]
+
+
+def read_older_digest(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns JSON of ``FileFacts`` or ``DocumentFacts`` as it is written now.
+
+    Up to version 0.2.0 the key was ``sha256`` and had the digits alone. Other JSON is
+    returned as it is.
+    """
+    facts = dict(value)
+    if "size" in facts and isinstance(facts.get("sha256"), str):
+        facts["digest"] = f"sha256:{facts.pop('sha256')}"
+    return facts

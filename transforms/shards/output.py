@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from transforms.formats import Places, Schema
 from transforms.images import ImagePolicy
+from transforms.storage import CHECKSUM, Checksum
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +18,7 @@ class ShardOutput:
         schema: What the records have.
         images: What is done to the images of each split.
         pixels: Whether statistics cover the pixels too, which takes decoding.
-        overwrite: Whether what is complete in a directory of these formats goes.
+        checksum: Which hash of each file is made.
         checks_space: Whether free space is compared with what is going to be written.
         overwrite: Whether finished datasets in the directories of these formats are
             replaced.
@@ -28,5 +29,6 @@ class ShardOutput:
     schema: Schema
     images: Mapping[str, ImagePolicy]
     pixels: bool = False
+    checksum: Checksum = CHECKSUM
     overwrite: bool = False
     checks_space: bool = False

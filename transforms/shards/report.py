@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Final
 
 from transforms.archives import Archive
-from transforms.formats import FileFacts, Source, SplitCounts
+from transforms.formats import FileFacts, Source, SplitCounts, read_older_digest
 from transforms.shards.members import Rejected
 from transforms.statistics import Statistics, from_json, to_json
 from transforms.storage import FileInfo
@@ -83,7 +83,7 @@ def decode_report(
             for archive in found["archives"]
         )
         found["files"] = {
-            name: tuple(FileFacts(**file) for file in files)
+            name: tuple(FileFacts(**read_older_digest(file)) for file in files)
             for name, files in found["files"].items()
         }
         found["counts"] = SplitCounts(**found["counts"])

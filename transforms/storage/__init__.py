@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from transforms.storage.files import (
         base_name,
         exists,
+        file_digest,
         file_info,
         free_bytes,
+        has_content,
         hash_file,
         is_local,
         is_unfinished,
@@ -39,7 +41,13 @@ if TYPE_CHECKING:
         read_json,
         remove,
         remove_tree,
-        sha256,
+    )
+    from transforms.storage.hashes import (
+        CHECKSUM,
+        CHECKSUMS,
+        Checksum,
+        bytes_digest,
+        checksum_of,
     )
     from transforms.storage.leases import release_all
     from transforms.storage.publication import Pieces, Publication
@@ -48,6 +56,9 @@ else:
     __getattr__ = lazy(__name__)
 
 __all__ = [
+    "CHECKSUM",
+    "CHECKSUMS",
+    "Checksum",
     "Entry",
     "FileInfo",
     "FilesReader",
@@ -58,10 +69,14 @@ __all__ = [
     "Sink",
     "absolute",
     "base_name",
+    "bytes_digest",
+    "checksum_of",
     "exclusive",
     "exists",
+    "file_digest",
     "file_info",
     "free_bytes",
+    "has_content",
     "hash_file",
     "is_absolute",
     "is_local",
@@ -83,7 +98,6 @@ __all__ = [
     "release_all",
     "remove",
     "remove_tree",
-    "sha256",
     "short_names",
     "stop_writing",
     "sweep",

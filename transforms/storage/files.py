@@ -5,7 +5,6 @@ lies. Two rules hold for every kind of storage: a read returns exactly the reque
 bytes or raises an error, and a file appears under its name whole or not at all.
 """
 
-import hashlib
 import json
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -14,7 +13,7 @@ from importlib import import_module
 from typing import Any, BinaryIO, Final
 
 from transforms.errors import StorageError
-from transforms.storage import local
+from transforms.storage import hashes, local
 from transforms.storage.backend import (
     UNFINISHED_SUFFIX,
     Backend,
@@ -235,7 +234,9 @@ def remove_tree(uri: str) -> None:
 
 
 @contextmanager
-def publish(uri: str) -> Iterator[Publication]:
+def publish(
+    uri: str, checksum: hashes.Checksum = hashes.CHECKSUM
+) -> Iterator[Publication]:
     """Opens a file for writing that appears under its name only when it is whole.
 
     Where the block raises, nothing is left. Two writers of one name do not disturb
@@ -243,6 +244,7 @@ def publish(uri: str) -> Iterator[Publication]:
 
     Args:
         uri: The final name; its directory exists, where the storage has directories.
+        checksum: Which hash of the file is made.
 
     Yields:
         The file.
@@ -251,13 +253,15 @@ def publish(uri: str) -> Iterator[Publication]:
         StorageError: The file can't be written.
     """
     with _backend(uri).publish(uri) as sink:
-        publication = Publication(sink)
+        publication = Publication(sink, checksum)
         yield publication
         publication.finish()
 
 
 @contextmanager
-def publish_staged(uri: str) -> Iterator[tuple[str, Publication]]:
+def publish_staged(
+    uri: str, checksum: hashes.Checksum = hashes.CHECKSUM
+) -> Iterator[tuple[str, Publication]]:
     """Gives a local path to write to, and then publishes what was written there.
 
     For libraries that open their files themselves. On a disk the copy costs little: the
@@ -265,6 +269,7 @@ def publish_staged(uri: str) -> Iterator[tuple[str, Publication]]:
 
     Args:
         uri: The final name; its directory exists, where the storage has directories.
+        checksum: Which hash of the file is made.
 
     Yields:
         The path of a new file, beside the final one or in the directory of temporary
@@ -274,7 +279,7 @@ def publish_staged(uri: str) -> Iterator[tuple[str, Publication]]:
         StorageError: The file can't be written.
     """
     try:
-        with _staging_path(uri) as staged, publish(uri) as final:
+        with _staging_path(uri) as staged, publish(uri, checksum) as final:
             yield staged, final
             with open_file(staged) as file:
                 while piece := file.read(_COPY_SIZE):
@@ -283,13 +288,23 @@ def publish_staged(uri: str) -> Iterator[tuple[str, Publication]]:
         raise local.explain(error, "write", uri) from error
 
 
-def sha256(uri: str) -> str:
-    """Returns the SHA-256 of a file, in hexadecimal digits.
+def file_digest(uri: str, checksum: hashes.Checksum = hashes.CHECKSUM) -> str:
+    """Returns the digest of a file, with the hash that is asked for.
 
     Raises:
         StorageError: The file can't be read.
     """
-    return hash_file(uri, "sha256")
+    return hashes.digest_of(checksum, hash_file(uri, checksum))
+
+
+def has_content(uri: str, size: int, digest: str) -> bool:
+    """Returns whether a file has a length in bytes and a digest.
+
+    Raises:
+        StorageError: The file can't be read.
+    """
+    checksum = hashes.checksum_of(digest)
+    return file_info(uri).size == size and file_digest(uri, checksum) == digest
 
 
 def hash_file(uri: str, kind: str) -> str:
@@ -297,16 +312,13 @@ def hash_file(uri: str, kind: str) -> str:
 
     Args:
         uri: The file.
-        kind: Which hash, as ``hashlib`` names it.
+        kind: ``blake3``, or a name that ``hashlib`` knows.
 
     Raises:
         StorageError: The file can't be read.
     """
-    digest = hashlib.new(kind, usedforsecurity=False)
     with open_file(uri) as file:
-        while piece := file.read(_COPY_SIZE):
-            digest.update(piece)
-    return digest.hexdigest()
+        return hashes.hash_stream(file, kind)
 
 
 def publish_bytes(uri: str, data: bytes) -> None:

@@ -1,28 +1,26 @@
 """A file that is being published: gathered, hashed and written."""
 
-import hashlib
 import mmap
-import os
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from typing import Final
 
 from transforms.storage.backend import Buffer, Sink
+from transforms.storage.hashes import CHECKSUM, Checksum, digest_of, new_hash
 
-_GATHERED_SIZE: Final = 4 << 20  # bytes hashed, and handed to the storage, at a time
+_GATHERED_SIZE: Final = 4 << 20  # bytes handed to the storage at a time
 
 
 class Publication:
     """A file that is being published, and the hash of what was written to it.
 
-    Bytes are gathered, and another thread hashes them while this one writes them.
-    Hashing in the same thread would take a third of a shard's time.
+    Bytes are hashed as they come, while the processor's caches still have them. They
+    are copied once, to where direct writes can take them from.
     """
 
-    def __init__(self, sink: Sink) -> None:
+    def __init__(self, sink: Sink, checksum: Checksum = CHECKSUM) -> None:
         """Begins with an empty file."""
         self._sink = sink
-        self._hash = hashlib.sha256()
+        self._checksum: Checksum = checksum
+        self._hash = new_hash(checksum)
         # Anonymous memory begins on a page, which direct writes need.
         self._gathered = mmap.mmap(-1, _GATHERED_SIZE)
         self._filled = 0
@@ -30,43 +28,46 @@ class Publication:
 
     def write(self, data: Buffer, /) -> int:
         """Appends bytes; returns their number."""
-        taken = 0
-        while taken < len(data):
-            part = data[taken : taken + _GATHERED_SIZE - self._filled]
-            self._gathered[self._filled : self._filled + len(part)] = part
-            self._filled += len(part)
-            taken += len(part)
-            if self._filled == _GATHERED_SIZE:
-                self._write_out()
-        return taken
+        self._hash.update(data)
+        size = len(data)
+        filled = self._filled + size
+        if filled < _GATHERED_SIZE:
+            self._gathered[self._filled : filled] = data
+            self._filled = filled
+        else:
+            self._write_across(data)
+        return size
 
     def tell(self) -> int:
         """Returns the number of bytes appended so far."""
         return self._written + self._filled
 
-    def sha256(self) -> str:
-        """Returns the SHA-256 of the finished file, in hexadecimal digits."""
-        return self._hash.hexdigest()
+    def digest(self) -> str:
+        """Returns the digest of the finished file."""
+        return digest_of(self._checksum, self._hash.hexdigest())
 
     def finish(self) -> None:
         """Writes what is left; nothing can be appended afterwards."""
         self._write_out()
         self._gathered.close()
 
+    def _write_across(self, data: Buffer) -> None:
+        """Gathers bytes that fill what is gathered once or more."""
+        taken = 0
+        with memoryview(data) as view:
+            while taken < len(view):
+                part = view[taken : taken + _GATHERED_SIZE - self._filled]
+                self._gathered[self._filled : self._filled + len(part)] = part
+                self._filled += len(part)
+                taken += len(part)
+                if self._filled == _GATHERED_SIZE:
+                    self._write_out()
+
     def _write_out(self) -> None:
         with memoryview(self._gathered) as whole, whole[: self._filled] as gathered:
-            hashing = _hashers().submit(self._hash.update, gathered)
-            try:
-                self._sink.write(gathered)
-            finally:
-                hashing.result()
+            self._sink.write(gathered)
         self._written += self._filled
         self._filled = 0
-
-
-@cache
-def _hashers() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="hashes")
 
 
 class Pieces:

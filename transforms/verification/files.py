@@ -171,13 +171,13 @@ def _check_bytes(
         findings.add(
             file.path, "hash", f"It has {size:,} bytes, expected {file.size:,}."
         )
-    elif file.sha256 is not None:
-        found = storage.sha256(path)
-        if found != file.sha256:
+    elif file.digest is not None:
+        found = storage.file_digest(path, storage.checksum_of(file.digest))
+        if found != file.digest:
             findings.add(
                 file.path,
                 "hash",
-                f"Its SHA-256 is {found}, expected {file.sha256}: its bytes are not "
+                f"Its digest is {found}, expected {file.digest}: its bytes are not "
                 "those that were written.",
             )
 

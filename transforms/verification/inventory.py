@@ -25,7 +25,7 @@ class ShardFile:
         index: Its position among the split's files.
         examples: Number of its records.
         size: Its length in bytes; None where no manifest says it.
-        sha256: Its SHA-256 in hexadecimal digits; None where no manifest says it.
+        digest: Its digest, such as ``blake3:af13…``; None where no manifest says it.
         images: What was done to its images.
     """
 
@@ -37,7 +37,7 @@ class ShardFile:
     index: int
     examples: int
     size: int | None
-    sha256: str | None
+    digest: str | None
     images: ImagePolicy
 
 

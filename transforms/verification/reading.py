@@ -210,7 +210,7 @@ def _hold(here: Documents, manifest: Manifest) -> Holding:
                 here,
                 manifest.config,
                 (format_name, split.name),
-                [(f.name, f.examples, f.size, f.sha256) for f in split.files],
+                [(f.name, f.examples, f.size, f.digest) for f in split.files],
                 manifest.images.get(split.name, ImagePolicy()),
             ),
             source=here.path(MANIFEST),
@@ -301,7 +301,7 @@ def _shard_files(
         here: The directory they lie in.
         config: The configuration's name.
         place: The format and the split.
-        files: Name, number of records, size and SHA-256 of each, in order.
+        files: Name, number of records, size and digest of each, in order.
         images: What was done to the split's images.
     """
     format_name, split = place
@@ -315,10 +315,10 @@ def _shard_files(
             index=index,
             examples=examples,
             size=size,
-            sha256=sha256,
+            digest=digest,
             images=images,
         )
-        for index, (name, examples, size, sha256) in enumerate(files)
+        for index, (name, examples, size, digest) in enumerate(files)
     )
 
 

@@ -62,8 +62,8 @@ def test_whole_files_are_read(digits: FileInfo) -> None:
         assert file.read(2) == b"12"
     with storage.local_copy(digits.uri) as path, open(path, "rb") as copy:
         assert copy.read() == b"0123456789"
-    assert storage.sha256(digits.uri) == (
-        "84d89877f0d4041efb6bf91a16f0248f2fd573e6af05c19f96bedb9f882f7882"
+    assert storage.file_digest(digits.uri, "sha256") == (
+        "sha256:84d89877f0d4041efb6bf91a16f0248f2fd573e6af05c19f96bedb9f882f7882"
     )
 
 
@@ -348,7 +348,7 @@ def test_a_file_appears_when_its_block_ends(place: str) -> None:
             assert not storage.exists(uri)
         assert file.tell() == 20_700_001
     assert storage.read_bytes(uri) == b"".join(pieces)
-    assert (file.tell(), file.sha256()) == (20_700_001, storage.sha256(uri))
+    assert (file.tell(), file.digest()) == (20_700_001, storage.file_digest(uri))
     assert storage.list_names(place) == ["shard"]
 
 
@@ -417,7 +417,7 @@ def test_what_a_library_writes_itself_is_published(place: str) -> None:
             file.write(b"staged" * 500_000)
         assert not storage.exists(uri)
     assert storage.read_bytes(uri) == b"staged" * 500_000
-    assert publication.sha256() == storage.sha256(uri)
+    assert publication.digest() == storage.file_digest(uri)
     assert storage.list_names(place) == ["shard"]
     assert not os.path.exists(path)
 
