@@ -8,8 +8,7 @@ copied. Among as many images two different ones of one hash are as likely as one
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -31,10 +30,13 @@ HASHES: Final = pa.schema(
 )
 # What is kept of a source: where an image lies, and its label.
 _KEPT: Final = tuple(each.name for each in fields(Source) if each.name in HASHES.names)
+# The same in types that become lists ten times as fast.
+_PLAIN: Final = HASHES.set(
+    HASHES.get_field_index("archive"), pa.field("archive", pa.string())
+).set(HASHES.get_field_index("digest"), pa.field("digest", pa.binary()))
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Occurrence:
+class Occurrence(NamedTuple):
     """One of several images that are equal.
 
     Attributes:
@@ -68,10 +70,6 @@ class DuplicateGroup:
         """Whether they have more than one label; no label is none."""
         labels = {image.source.label for image in self.images}
         return len(labels - {-1}) > 1
-
-
-# Sorts as comparing occurrences would, in a fraction of the time.
-_PLACE: Final = attrgetter("split", *(f"source.{name}" for name in _KEPT))
 
 
 def content_hash(data: bytes) -> bytes:
@@ -116,17 +114,15 @@ def find_duplicates(hashes: Mapping[str, pa.Table]) -> list[DuplicateGroup]:
     counted = digests.aggregate([([], "count_all")])
     repeated = counted.filter(pc.field("count_all") > 1)["digest"].combine_chunks()
     groups: dict[bytes, list[Occurrence]] = {}
-    for split, table in hashes.items():
-        rows = table.filter(pc.is_in(table["digest"], value_set=repeated))
-        columns = rows.to_pydict()
-        sources = map(Source, *(columns[name] for name in _KEPT))
-        for digest, source in zip(columns["digest"], sources, strict=True):
-            groups.setdefault(digest, []).append(Occurrence(split, source))
-    found = [
-        DuplicateGroup(digest.hex(), tuple(sorted(images, key=_PLACE)))
-        for digest, images in groups.items()
+    for split, table in sorted(hashes.items()):
+        rows = table.filter(pc.is_in(table["digest"], value_set=repeated)).cast(_PLAIN)
+        columns = (rows[name].to_pylist() for name in (*_KEPT, "digest"))
+        for *place, digest in sorted(zip(*columns, strict=True)):
+            groups.setdefault(digest, []).append(Occurrence(split, Source(*place)))
+    # A group comes where its first image does, for it was met with that one.
+    return [
+        DuplicateGroup(digest.hex(), tuple(images)) for digest, images in groups.items()
     ]
-    return sorted(found, key=lambda group: _PLACE(group.images[0]))
 
 
 def rename_archives(table: pa.Table, names: Mapping[str, str]) -> pa.Table:

@@ -42,7 +42,10 @@ _EXTREME_GALLERIES: Final = {  # title, and the unit of the value
 }
 
 # Reads images from the archives, each with a note, and draws them.
-_Draw = Callable[[Sequence[tuple[Source, str]]], tuple[Picture, ...]]
+_Noted = Sequence[tuple[Source, str]]
+_Draw = Callable[[_Noted], tuple[Picture, ...]]
+# Draws groups of equal images; one of each is read.
+_DrawEqual = Callable[[Sequence[_Noted]], tuple[tuple[Picture, ...], ...]]
 
 
 def first_examples(output: ShardOutput, tally: Tally, split: str) -> Iterator[Example]:
@@ -71,15 +74,25 @@ def review_dataset(
     """
     names = facts.shown_classes
 
-    def picture(noted: tuple[Source, str]) -> Picture:
+    def thumbnail(source: Source) -> bytes | None:
+        return draw_thumbnail(read(source))
+
+    def picture(noted: tuple[Source, str], drawn: bytes | None) -> Picture:
         source, note = noted
-        thumbnail = draw_thumbnail(read(source))
-        return Picture(source.name, class_text(source.label, names), note, thumbnail)
+        return Picture(source.name, class_text(source.label, names), note, drawn)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
 
-        def draw(noted: Sequence[tuple[Source, str]]) -> tuple[Picture, ...]:
-            return tuple(pool.map(picture, noted))
+        def draw(noted: _Noted) -> tuple[Picture, ...]:
+            drawn = pool.map(thumbnail, [source for source, _ in noted])
+            return tuple(map(picture, noted, drawn))
+
+        def draw_equal(groups: Sequence[_Noted]) -> tuple[tuple[Picture, ...], ...]:
+            drawn = pool.map(thumbnail, [group[0][0] for group in groups])
+            return tuple(
+                tuple(picture(noted, one) for noted in group)
+                for group, one in zip(groups, drawn, strict=True)
+            )
 
         splits = [
             SplitReport(
@@ -92,7 +105,7 @@ def review_dataset(
             )
             for split, counted in statistics["splits"].items()
         ]
-        duplicates = _duplicates_gallery(statistics["duplicates"], draw)
+        duplicates = _duplicates_gallery(statistics["duplicates"], draw_equal)
         rejected = _rejected_gallery(tally, draw)
     # The page is the same in every format, so it does not speak of files.
     some_format = next(iter(tally.splits.values()))
@@ -141,7 +154,9 @@ def _are_equal(counted: Mapping[str, Any], key: str) -> bool:
     return not histogram["count"] or histogram["minimum"] == histogram["maximum"]
 
 
-def _duplicates_gallery(groups: Sequence[Mapping[str, Any]], draw: _Draw) -> Gallery:
+def _duplicates_gallery(
+    groups: Sequence[Mapping[str, Any]], draw_equal: _DrawEqual
+) -> Gallery:
     shown = [
         [
             (_source(each), _duplicate_note(each["split"], group))
@@ -155,7 +170,7 @@ def _duplicates_gallery(groups: Sequence[Mapping[str, Any]], draw: _Draw) -> Gal
         "Duplicates",
         f"{len(groups):,} groups of images are equal byte for byte in the archives. "
         f"At most {_GROUPS} groups are shown, and {_GROUP_IMAGES} images of each.",
-        tuple(map(draw, shown)),
+        draw_equal(shown),
     )
 
 
