@@ -27,7 +27,7 @@ from transforms.formats.tf_example import decode_example
 from transforms.images.policy import ImagePolicy
 from transforms.images.treatment import treat_image
 from transforms.planning.spec import SHARD_SCHEMA, ShardSpec
-from transforms.shards.build import build_shard, shard_fingerprint
+from transforms.shards.build import build_shard, shard_fingerprints
 from transforms.shards.output import ShardOutput
 from transforms.shards.report import ShardReport, decode_report
 from transforms.storage import Checksum
@@ -150,7 +150,7 @@ def report_path(output: ShardOutput) -> Path:
 
 def stored(spec: ShardSpec, output: ShardOutput) -> ShardReport | None:
     """Returns the report as it lies beside the shard."""
-    fingerprint = shard_fingerprint(spec, output, "tfrecord")
+    fingerprint = shard_fingerprints(spec, output)["tfrecord"]
     decoded = decode_report(report_path(output).read_bytes(), fingerprint)
     return decoded[0] if decoded else None
 
@@ -476,8 +476,8 @@ def test_a_fingerprint_changes_with_what_decides_the_bytes(
     change: Callable[[ShardSpec, ShardOutput], tuple[ShardSpec, ShardOutput]],
 ) -> None:
     spec = make_spec()
-    fingerprint = shard_fingerprint(spec, output, "tfrecord")
-    assert shard_fingerprint(*change(spec, output), "tfrecord") != fingerprint
+    fingerprint = shard_fingerprints(spec, output)["tfrecord"]
+    assert shard_fingerprints(*change(spec, output))["tfrecord"] != fingerprint
 
 
 def test_a_fingerprint_does_not_change_with_how_the_table_lies_in_memory(
@@ -488,14 +488,10 @@ def test_a_fingerprint_does_not_change_with_how_the_table_lies_in_memory(
     longer = pa.concat_tables([spec.members, spec.members]).combine_chunks()
     for members in (chunks, longer[:5], longer[5:]):
         again = replace(spec, members=members)
-        assert shard_fingerprint(again, output, "tfrecord") == shard_fingerprint(
-            spec, output, "tfrecord"
-        )
+        assert shard_fingerprints(again, output) == shard_fingerprints(spec, output)
     # Nor with where the dataset lies: it may be moved between two runs.
     moved = replace(output, places=replace(output.places, data_dir="/elsewhere"))
-    assert shard_fingerprint(spec, moved, "tfrecord") == shard_fingerprint(
-        spec, output, "tfrecord"
-    )
+    assert shard_fingerprints(spec, moved) == shard_fingerprints(spec, output)
 
 
 def test_an_archive_that_changed_since_it_was_indexed_is_refused(

@@ -169,7 +169,7 @@ def _record_batch(examples: list[Example], schema: pa.Schema) -> pa.RecordBatch:
         "label": labels,
     }
     if "width" in schema.names:
-        headers = [read_header(example.image) for example in examples]
+        headers = [each.header or read_header(each.image) for each in examples]
         columns["width"] = pa.array([each.width for each in headers], pa.int32())
         columns["height"] = pa.array([each.height for each in headers], pa.int32())
     return pa.record_batch([columns[name] for name in schema.names], schema=schema)

@@ -1,10 +1,11 @@
 """What a record is: features, schema, examples, and where an image comes from."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from transforms.errors import FormatError, printable
+from transforms.images import Header
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +84,13 @@ class Example:
         file_name: Name of the image's file.
         image: The encoded image.
         label: Number of its class, or -1.
+        header: The image's header, where it has been read; no part of the record.
     """
 
     file_name: str
     image: bytes
     label: int
+    header: Header | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +146,9 @@ class Source:
         path = f"{self.archive}/{self.file}" if self.file else self.archive
         return f"at byte {self.offset:,} of {printable(path)}"
 
-    def example(self, image: bytes) -> Example:
-        """Returns its record, with the image as it is written."""
-        return Example(self.name, image, self.label)
+    def example(self, image: bytes, header: Header) -> Example:
+        """Returns its record, with the image as it is written and its header."""
+        return Example(self.name, image, self.label, header)
 
     def renamed(self, names: Mapping[str, str]) -> "Source":
         """Returns the same image with the archive's name that ``names`` has for it."""

@@ -15,11 +15,17 @@ Layout, with LD(tag, x) = tag, length of x as a varint, x (source: tensorflow's
     int64    = LD(1A, LD(0A, varint))
 """
 
+from functools import lru_cache
+from typing import Final
+
 import numpy as np
 import numpy.typing as npt
 
 from transforms.errors import FormatError, printable, sample
 from transforms.formats.records import FEATURES, Example
+
+_IMAGE_KEY: Final = b"\x0a\x05image"
+_MOST_KEPT: Final = 1 << 15  # entries; ImageNet-21k has 21,841 labels
 
 
 def encode_example(example: Example) -> tuple[bytes, bytes, bytes]:
@@ -29,14 +35,12 @@ def encode_example(example: Example) -> tuple[bytes, bytes, bytes]:
     """
     name = example.file_name.encode()
     image_size = len(example.image)
-    text = _entry(b"file_name", b"\x0a" + _delimited(b"\x0a" + _delimited(name)))
+    text = _before_name(len(name)) + name
     value = b"\x0a" + _varint(image_size)  # the image follows
     feature = b"\x0a" + _varint(len(value) + image_size) + value
-    key = b"\x0a" + _delimited(b"image")
-    entry = key + b"\x12" + _varint(len(feature) + image_size) + feature
+    entry = _IMAGE_KEY + b"\x12" + _varint(len(feature) + image_size) + feature
     head = text + b"\x0a" + _varint(len(entry) + image_size) + entry
-    packed = _varint(example.label & 0xFFFF_FFFF_FFFF_FFFF)
-    tail = _entry(b"label", b"\x1a" + _delimited(b"\x0a" + _delimited(packed)))
+    tail = _label_entry(example.label)
     features = len(head) + image_size + len(tail)
     return b"\x0a" + _varint(features) + head, example.image, tail
 
@@ -106,6 +110,21 @@ def decode_example(record: bytes) -> Example:
     except UnicodeDecodeError as error:
         raise FormatError("An Example's file name is not UTF-8.") from error
     return Example(name, values[b"image"], label - (1 << 64) if label >> 63 else label)
+
+
+# Names have few lengths, and labels few values.
+@lru_cache(_MOST_KEPT)
+def _before_name(size: int) -> bytes:
+    """Returns what comes before a file name of so many bytes in its entry."""
+    value = b"\x0a" + _delimited(b"\x0a" + _delimited(bytes(size)))
+    entry = _entry(b"file_name", value)
+    return entry[: len(entry) - size]
+
+
+@lru_cache(_MOST_KEPT)
+def _label_entry(label: int) -> bytes:
+    packed = _varint(label & 0xFFFF_FFFF_FFFF_FFFF)
+    return _entry(b"label", b"\x1a" + _delimited(b"\x0a" + _delimited(packed)))
 
 
 def _entry(key: bytes, feature: bytes) -> bytes:

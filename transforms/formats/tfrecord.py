@@ -41,10 +41,10 @@ class TFRecordWriter:
         check = 0
         for part in parts:
             check = google_crc32c.extend(check, part)
-        self._file.write(frame_head(size))
-        for part in parts:
-            self._file.write(part)
-        self._file.write(_CHECK.pack(mask(check)))
+        head, image, tail = parts
+        self._file.write(frame_head(size) + head)
+        self._file.write(image)
+        self._file.write(tail + _CHECK.pack(mask(check)))
 
     def close(self) -> None:
         """Does nothing: a TFRecord file has no end mark."""

@@ -10,6 +10,7 @@ PNG 11.2, RFC 9649 and RFC 6386 (WebP), GIF89a, and libjpeg's scale of qualities
 """
 
 from bisect import bisect
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -54,7 +55,7 @@ class Header:
 def read_header(data: bytes) -> Header:
     """Returns an image's header; of bytes that are no image, the defaults."""
     if data.startswith(b"\xff\xd8"):
-        return _read_jpeg(data)
+        return read_jpeg(data, jpeg.read_segments(data))
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
         return _read_png(data)
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
@@ -101,10 +102,11 @@ _QUALITIES: Final = {_luminance_table(quality): quality for quality in range(1, 
 _SUMS: Final = sorted(map(sum, _QUALITIES))  # that of quality 100 comes first
 
 
-def _read_jpeg(data: bytes) -> Header:
+def read_jpeg(data: bytes, segments: Iterable[jpeg.Segment]) -> Header:
+    """Returns a JPEG's header, from its segments up to the first scan."""
     tables: dict[int, bytes] = {}
     marker_of_frame, frame, adobe, exif = 0, b"", b"", b""
-    for marker, _, body, end in jpeg.read_segments(data):
+    for marker, _, body, end in segments:
         if marker == _DQT:
             place = body
             while place < min(end, len(data)):

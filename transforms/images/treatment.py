@@ -33,6 +33,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from transforms.images import codecs, jpeg, jpeg_metadata, png, png_metadata, resizing
+from transforms.images.header import Header, read_header, read_jpeg
 from transforms.images.inspection import Jpeg, Png, inspect_image, require_pixels
 from transforms.images.metadata import (
     Kind,
@@ -55,12 +56,14 @@ class Treated:
 
     Attributes:
         data: Its bytes.
+        header: Their header.
         repaired: What it was repaired for, under ``repair``.
         warnings: Codes out of ``codecs.WARNINGS``. Where nothing was decoded, that the
             end is missing is the only one.
     """
 
     data: bytes
+    header: Header
     repaired: Repair | None
     warnings: tuple[str, ...]
 
@@ -76,14 +79,22 @@ def treat_image(data: bytes, policy: ImagePolicy) -> Treated:
     repair = _repair_of(source)
     if policy.policy == "repair" and repair:
         repaired, warnings = _as_tfds_saves(source)
-        return Treated(repaired, repair, warnings)
+        return Treated(repaired, read_header(repaired), repair, warnings)
     if policy.encodes:
         orientation = _orientation(source, policy)
         fit = _fit(_size(source, orientation), policy)
         if not _is_fine(source, orientation, fit, policy):
             return _encode_again(source, orientation, fit, policy)
     check = _check if policy.check == "decode" else _look_at_end
-    return Treated(_strip(source, policy), None, check(source))
+    stripped = _strip(source, policy)
+    return Treated(stripped, _header(source, stripped), None, check(source))
+
+
+def _header(source: Jpeg | Png, data: bytes) -> Header:
+    """Returns the header of what is left of an image, which may be all of it."""
+    if isinstance(source, Jpeg) and data is source.data:
+        return read_jpeg(data, source.segments)
+    return read_header(data)
 
 
 def _repair_of(source: Jpeg | Png) -> Repair | None:
@@ -222,9 +233,10 @@ def _encode_again(
     metadata = _kept_metadata(source, policy, grey=pixels.shape[2] < 3)
     warnings += ("metadata_dropped",) if metadata.lost else ()
     try:
-        return Treated(codecs.encode_image(pixels, policy, metadata), None, warnings)
+        encoded = codecs.encode_image(pixels, policy, metadata)
     except (ValueError, OSError) as error:
         raise RejectedImage("unencodable", f"it can't be encoded: {error}") from error
+    return Treated(encoded, read_header(encoded), None, warnings)
 
 
 def _kept_metadata(source: Jpeg | Png, policy: ImagePolicy, *, grey: bool) -> Metadata:

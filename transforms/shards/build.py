@@ -9,6 +9,7 @@ is decided when all shards are there.
 import hashlib
 import json
 import logging
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from itertools import chain
@@ -40,12 +41,17 @@ def build_shard(
     Raises:
         StorageError: A member can't be read, or the shard can't be written.
     """
-    found = {name: _finished_report(spec, output, name) for name in output.formats}
+    fingerprints = shard_fingerprints(spec, output)
+    found = {
+        name: _finished_report(spec, output, name, fingerprints[name])
+        for name in output.formats
+    }
     there = [report for report in found.values() if report is not None]
     missing = [name for name, report in found.items() if report is None]
     meter = meter_of(spec, watched_at)
     if missing:
-        there.append(_write_shard(spec, output, missing, meter))
+        formats = {name: fingerprints[name] for name in missing}
+        there.append(_write_shard(spec, output, formats, meter))
     meter.publish(resumed=not missing)
     files = dict(chain.from_iterable(report.files.items() for report in there))
     return replace(
@@ -55,25 +61,33 @@ def build_shard(
     )
 
 
-def shard_fingerprint(spec: ShardSpec, output: ShardOutput, format_name: str) -> str:
-    """Returns a hash of everything that decides a shard's bytes in a format."""
-    facts = [
+def shard_fingerprints(spec: ShardSpec, output: ShardOutput) -> dict[str, str]:
+    """Returns a hash of everything that decides a shard's bytes, for each format."""
+    columns = [json.dumps(c.to_pylist()).encode() for c in spec.members.columns]
+    before = [
         VERSION,
         asdict(output.schema),
         asdict(output.images[spec.split]),
         output.pixels,
-        [name for name, _ in _files(spec, output, format_name)],
-        [(asdict(archive.file), archive.form) for archive in spec.archives],
     ]
-    digest = hashlib.sha256(json.dumps(facts).encode())
-    for column in spec.members.columns:
-        digest.update(json.dumps(column.to_pylist()).encode())
-    return digest.hexdigest()
+    archives = [(asdict(archive.file), archive.form) for archive in spec.archives]
+    found = {}
+    for format_name in output.formats:
+        names = [name for name, _ in _files(spec, output, format_name)]
+        digest = hashlib.sha256(json.dumps([*before, names, archives]).encode())
+        for column in columns:
+            digest.update(column)
+        found[format_name] = digest.hexdigest()
+    return found
 
 
 def _write_shard(
-    spec: ShardSpec, output: ShardOutput, formats: list[str], meter: ShardMeter
+    spec: ShardSpec,
+    output: ShardOutput,
+    formats: Mapping[str, str],
+    meter: ShardMeter,
 ) -> ShardReport:
+    """Writes a shard in some formats, which are given with their fingerprints."""
     for name in formats:
         storage.make_directory(output.places.reports(name))
         if output.overwrite:  # from here on the dataset that is replaced is incomplete
@@ -117,9 +131,12 @@ def _write_shard(
         counted.result(),
         tuple(rejected),
     )
-    for name in formats:
+    for name, fingerprint in formats.items():
         _publish_report(
-            spec, output, name, replace(report, files={name: report.files[name]})
+            spec,
+            output,
+            fingerprint,
+            replace(report, files={name: report.files[name]}),
         )
     return report
 
@@ -201,10 +218,11 @@ class _ShardFiles:
 
 
 def _publish_report(
-    spec: ShardSpec, output: ShardOutput, format_name: str, report: ShardReport
+    spec: ShardSpec, output: ShardOutput, fingerprint: str, report: ShardReport
 ) -> None:
+    """Publishes the report of a shard in one format."""
+    (format_name,) = report.files
     directory = output.places.directory(format_name)
-    fingerprint = shard_fingerprint(spec, output, format_name)
     published = [
         storage.file_info(storage.join(directory, file.name))
         for file in report.files[format_name]
@@ -216,13 +234,12 @@ def _publish_report(
 
 
 def _finished_report(
-    spec: ShardSpec, output: ShardOutput, format_name: str
+    spec: ShardSpec, output: ShardOutput, format_name: str, fingerprint: str
 ) -> ShardReport | None:
     """Returns the report of an earlier run if it proves the files are there, whole."""
     path = _report_path(spec, output, format_name)
     if not storage.exists(path):
         return None
-    fingerprint = shard_fingerprint(spec, output, format_name)
     decoded = decode_report(storage.read_bytes(path), fingerprint)
     if decoded is None:
         return None

@@ -19,7 +19,6 @@ from transforms.formats import Example, Source
 from transforms.images import (
     ImagePolicy,
     RejectedImage,
-    read_header,
     treat_image,
 )
 from transforms.planning import ShardSpec
@@ -117,12 +116,12 @@ def _treat(
         source=source,
         digest=content_hash(data),
         image_bytes=len(image),
-        header=read_header(image),
+        header=treated.header,
         repaired=treated.repaired or "",
         warnings=treated.warnings,
         pixels=sample_pixels(image) if with_pixels else None,
     )
-    return Accepted(source.example(image), observation)
+    return Accepted(source.example(image, treated.header), observation)
 
 
 @cache

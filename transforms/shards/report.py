@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Final
+from typing import Final
 
 from transforms.archives import Archive
 from transforms.formats import FileFacts, Source, SplitCounts, read_older_digest
@@ -60,7 +60,8 @@ def encode_report(
     document["statistics"] = to_json(report.statistics)
     proof = {"format": FORMAT, "fingerprint": fingerprint, "published": published}
     text = json.dumps(proof | document, default=asdict)
-    return json.dumps({"sha256": _digest(json.loads(text))} | json.loads(text)).encode()
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return f'{{"sha256": "{digest}", {text.removeprefix("{")}'.encode()
 
 
 def decode_report(
@@ -73,7 +74,8 @@ def decode_report(
     """
     try:
         found = json.loads(data)
-        if found.pop("sha256") != _digest(found):
+        digest = found.pop("sha256")
+        if digest != hashlib.sha256(json.dumps(found).encode()).hexdigest():
             return None
         if (found.pop("format"), found.pop("fingerprint")) != (FORMAT, fingerprint):
             return None
@@ -94,10 +96,6 @@ def decode_report(
         return ShardReport(**found), published
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
-
-
-def _digest(document: Any) -> str:
-    return hashlib.sha256(json.dumps(document).encode()).hexdigest()
 
 
 VERSION: Final = 7  # raise it when the same spec would give other bytes
