@@ -7,10 +7,12 @@ setup(
         *find_packages(include=["beam_pipeline*", "transforms*"]),
         "beam_pipeline.configs",
         "beam_pipeline.configs.imagenet2012",
+        "beam_pipeline.configs.imagenet2012.classes",
     ],
     package_dir={"beam_pipeline.configs": "configs"},
     package_data={
         "beam_pipeline.configs": ["*.yaml"],
         "beam_pipeline.configs.imagenet2012": ["*"],
+        "beam_pipeline.configs.imagenet2012.classes": ["*"],
     },
 )

@@ -43,8 +43,13 @@ def convert(kind: Any, value: Any, key: str, source: str) -> Any:
         if value is None and type(None) in get_args(kind):
             return None
         options = [option for option in get_args(kind) if option is not type(None)]
-        # Of text and a dataclass, a mapping is the dataclass.
+        # Of text and a dataclass, a mapping is the dataclass; of text and a list, a
+        # list is the list.
         options.sort(key=is_dataclass, reverse=isinstance(value, dict))
+        options.sort(
+            key=lambda option: getattr(option, "__origin__", None) is tuple,
+            reverse=isinstance(value, list | tuple),
+        )
         return convert(options[0], value, key, source)
     if is_dataclass(kind) and isinstance(kind, type):
         return _convert_dataclass(kind, value, key, source)

@@ -3,7 +3,7 @@
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal, get_args
 
 from beam_pipeline.config.checks import (
@@ -13,13 +13,14 @@ from beam_pipeline.config.checks import (
     require_splits,
 )
 from beam_pipeline.config.limits import file_limits
+from beam_pipeline.config.subsets import HELD_FROM, HeldOutConfig, SubsetConfig
 from transforms import storage
 from transforms.documents import Description
 from transforms.errors import ConfigError, printable
 from transforms.fields import BESIDE, require_known
 from transforms.formats import FORMATS
 from transforms.images import ImagePolicy
-from transforms.planning import LabelFile, LabelFormat, SubsetFile
+from transforms.planning import LabelFile, LabelFormat
 from transforms.storage import CHECKSUM, Checksum, absolute
 
 LABEL_BY_CONTAINER: Final = "container"
@@ -42,7 +43,7 @@ class SplitConfig:
             from those of other splits.
         labels: ``container``, ``list`` for those of the subset list, ``none``, or a
             file that has them.
-        subset: The list it is cut down to; None for all images.
+        subset: What it is cut down to; None for all images.
         overlays: Names of an archive whose images replace those of the same name.
         optional: Whether ``allow_missing`` also does without the split where its
             archive is not there.
@@ -56,7 +57,7 @@ class SplitConfig:
     labels: str | LabelFile
     archives: tuple[str, ...] = ()
     names: str = "*"
-    subset: SubsetFile | None = None
+    subset: SubsetConfig | None = None
     overlays: tuple[str, ...] = ()
     optional: bool = False
     images: ImagePolicy | None = None
@@ -70,10 +71,19 @@ class SplitConfig:
         Raises:
             ConfigError: They are a file without a format, or a list that is missing.
         """
-        if self.labels == LABEL_BY_LIST and self.subset is None:
+        if self.subset == SubsetConfig():
+            object.__setattr__(self, "subset", None)
+        listed = self.subset is not None and self.subset.file is not None
+        if self.labels == LABEL_BY_LIST and not listed:
             raise ConfigError(
                 "labels is list, and there is no subset list: subset has to name one."
             )
+        if self.labels == NO_LABEL and self.subset is not None:
+            for key in ("classes", "first_per_class", "per_class"):
+                if getattr(self.subset, key) is not None:
+                    raise ConfigError(
+                        f"labels is none, so subset.{key} has no classes to go by."
+                    )
         if isinstance(self.labels, str) and self.labels not in _LABELS:
             raise ConfigError(
                 f"labels is '{printable(self.labels)}': expected {', '.join(_LABELS)}, "
@@ -123,6 +133,7 @@ class BuildConfig:
         version: Version to build, a key of ``versions``.
         versions: The splits of each version, in order.
         splits: The splits there can be.
+        val_from_train: A further split that is drawn from ``train``; None for none.
         class_names: File with one class name on a line.
         class_titles: File with a class and what people call it on each line; empty for
             none.
@@ -159,6 +170,7 @@ class BuildConfig:
     about: Description = field(metadata=BESIDE)
     citation: str
     class_titles: str = ""
+    val_from_train: HeldOutConfig | None = None
     data_dir: str = field(
         default_factory=lambda: (
             os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
@@ -186,6 +198,8 @@ class BuildConfig:
         for key in ("class_names", "citation", "data_dir"):
             require_paths(key, getattr(self, key))
         require_known("version", self.version, self.versions)
+        if self.val_from_train is not None:
+            _hold_out(self, self.val_from_train)
         names = {key: getattr(self, key) for key in ("name", "config", "version")}
         require_names(names | {f"splits.{split}": split for split in self.splits})
         data_dir = absolute(self.data_dir)
@@ -236,6 +250,38 @@ class BuildConfig:
     def cache_dir(self) -> str:
         """The directory where downloads are kept."""
         return storage.join(self.data_dir, "downloads", self.name)
+
+
+def _hold_out(config: BuildConfig, held: HeldOutConfig) -> None:
+    """Puts a split that is drawn from the training images beside these.
+
+    Raises:
+        ConfigError: There are none, or there is a split of its name.
+    """
+    splits = config.versions[config.version]
+    if HELD_FROM not in splits:
+        raise ConfigError(
+            f"val_from_train: there is no split {HELD_FROM} in version "
+            f"{config.version}, but {', '.join(map(printable, splits))}."
+        )
+    wanted = config.splits[HELD_FROM]
+    if wanted.labels == NO_LABEL and held.per_class is not None:
+        raise ConfigError("val_from_train.per_class: the images have no labels.")
+    subset = wanted.subset
+    if subset is not None:
+        subset = replace(subset, per_class=None, fraction=None, seed=0)
+    ours = replace(wanted, subset=subset, examples=None)
+    if held.name in splits and config.splits[held.name] == ours:
+        return  # a copy of a configuration
+    if held.name in config.splits:
+        raise ConfigError(
+            f"val_from_train.name is {held.name}, and there is a split of that name. "
+            "Choose another."
+        )
+    place = splits.index(HELD_FROM) + 1
+    versions = {config.version: (*splits[:place], held.name, *splits[place:])}
+    object.__setattr__(config, "splits", {**config.splits, held.name: ours})
+    object.__setattr__(config, "versions", {**config.versions, **versions})
 
 
 def _check_splits(config: BuildConfig) -> None:

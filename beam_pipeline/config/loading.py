@@ -13,10 +13,12 @@ from typing import Any
 
 from beam_pipeline.config.config import BuildConfig
 from beam_pipeline.config.mappings import (
+    forget_numbers,
     make_paths_absolute,
     merge,
     refuse_unused,
     set_dotted,
+    spread_subset,
 )
 from beam_pipeline.config.plain_yaml import read_mapping
 from beam_pipeline.config.shipped import find_config
@@ -79,9 +81,13 @@ def _convert(
 ) -> BuildConfig:
     """Returns the configuration of a file, with what changes it."""
     changed = copy.deepcopy(dict(mapping))
+    changes: dict[str, Any] = {}
     for key, value in overrides.items():
         set_dotted(changed, key, value)
+        set_dotted(changes, key, value)
+    forget_numbers(changed, changes)
     changed |= flags
+    spread_subset(changed)
     refuse_unused(changed, str(path))
     config = convert(BuildConfig, changed, "", str(path))
     assert isinstance(config, BuildConfig)
@@ -98,4 +104,6 @@ def _read_with_base(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     if base is None:
         return mapping
     parent = _read_with_base(find_config(str(base), path.parent), (*seen, path))
-    return merge(parent, mapping)
+    merged = merge(parent, mapping)
+    forget_numbers(merged, mapping)
+    return merged

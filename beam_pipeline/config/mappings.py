@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from beam_pipeline.config.plain_yaml import read_yaml
+from beam_pipeline.config.subsets import CUTS, HELD_FROM
 from transforms import storage
 from transforms.errors import ConfigError, printable
 from transforms.fields import nearest
@@ -20,12 +21,20 @@ def make_paths_absolute(mapping: dict[str, Any], directory: Path) -> None:
         labels, subset = split.get("labels"), split.get("subset")
         if isinstance(labels, dict):
             owners += [(labels, "file"), (labels, "map")]
-        if isinstance(subset, dict) and _lies_in(directory, subset.get("file")):
-            owners.append((subset, "file"))  # else it is looked for in manual_dir
+        owners += _lists_beside(subset, directory)
+    owners += _lists_beside(mapping.get("subset"), directory)
     for owner, key in owners:
         value = owner.get(key)
         if isinstance(value, str) and value and storage.is_local(value):
             owner[key] = str(directory / value)
+
+
+def _lists_beside(subset: Any, directory: Path) -> list[tuple[dict[str, Any], str]]:
+    """Returns the lists that lie beside a config; others are looked for elsewhere."""
+    if not isinstance(subset, dict):
+        return []
+    keys = ("file", "exclude", "classes")
+    return [(subset, key) for key in keys if _lies_in(directory, subset.get(key))]
 
 
 def _lies_in(directory: Path, name: Any) -> bool:
@@ -51,11 +60,54 @@ def set_dotted(mapping: dict[str, Any], key: str, value: Any) -> None:
     """
     *parents, last = key.split(".")
     for parent in parents:
-        below = mapping.setdefault(parent, {})
+        if mapping.get(parent) is None:
+            mapping[parent] = {}
+        below = mapping[parent]
         if not isinstance(below, dict):
             raise ConfigError(f"--set {key}: {parent} has no keys of its own.")
         mapping = below
     mapping[last] = value
+
+
+def spread_subset(mapping: dict[str, Any]) -> None:
+    """Gives each split of the version the keys of ``subset`` that it lacks."""
+    shared = mapping.pop("subset", None)
+    if shared is None:
+        return
+    if not isinstance(shared, dict):
+        raise ConfigError("subset should hold keys and values, for all splits.")
+    splits, versions = mapping.get("splits"), mapping.get("versions")
+    if not isinstance(splits, dict) or not isinstance(versions, dict):
+        return  # what they should be is said elsewhere
+    for name in versions.get(str(mapping.get("version"))) or ():
+        split = splits.get(name)
+        if isinstance(split, dict) and isinstance(split.get("subset") or {}, dict):
+            split["subset"] = {**shared, **(split.get("subset") or {})}
+
+
+def forget_numbers(mapping: dict[str, Any], changes: Mapping[str, Any]) -> None:
+    """Forgets how many examples were stated of splits that are cut down further.
+
+    Args:
+        mapping: A config that was changed.
+        changes: The part of it that changes are made by, as a config has it.
+    """
+    splits, changed = mapping.get("splits"), changes.get("splits")
+    if not isinstance(splits, dict):
+        return
+    changed = changed if isinstance(changed, dict) else {}
+    for name, split in splits.items():
+        ours = changed.get(name)
+        ours = ours if isinstance(ours, dict) else {}
+        subsets = (ours.get("subset"), changes.get("subset"))
+        cut = any(
+            isinstance(subset, dict) and subset.get(key) is not None
+            for subset in subsets
+            for key in CUTS
+        )
+        held = name == HELD_FROM and changes.get("val_from_train") is not None
+        if (cut or held) and isinstance(split, dict) and "examples" not in ours:
+            split["examples"] = None
 
 
 def refuse_unused(mapping: Mapping[str, Any], source: str) -> None:

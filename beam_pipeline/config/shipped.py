@@ -20,6 +20,21 @@ _SHIPPED: Final = next(
 )
 
 
+_CLASS_LISTS: Final = _SHIPPED / "imagenet2012" / "classes"
+
+
+def shipped_class_lists() -> list[str]:
+    """Returns the names of the lists of classes that come with the package."""
+    return sorted(path.stem for path in _CLASS_LISTS.glob("*.txt"))
+
+
+def class_list(name: str) -> str | None:
+    """Returns the file of a shipped list of classes; None where there is none."""
+    if name not in shipped_class_lists():
+        return None
+    return str(_CLASS_LISTS / f"{name}.txt")
+
+
 def shipped_configs() -> list[str]:
     """Returns the names of the configurations that come with the package."""
     return sorted(

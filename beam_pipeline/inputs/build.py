@@ -7,29 +7,21 @@ process: a missing archive, a wrong list, a directory that can't be written.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from beam_pipeline.config import LABEL_BY_LIST, NO_LABEL, BuildConfig, SplitConfig
+from beam_pipeline.config import HELD_FROM, BuildConfig
 from beam_pipeline.inputs.archives import find_archives
 from beam_pipeline.inputs.checksums import refuse_mistaken
+from beam_pipeline.inputs.selections import dataset_classes, select
 from beam_pipeline.inputs.settings import config_settings, input_settings
 from transforms import storage
 from transforms.archives import Archive
 from transforms.documents import DatasetFacts
-from transforms.errors import SubsetError
 from transforms.formats import Places, Schema
 from transforms.planning import (
-    LabelByContainer,
-    LabelFile,
-    Labeller,
     Selection,
     SplitOptions,
     StatedNumbers,
-    SubsetList,
-    Unlabelled,
-    labels_of_list,
     read_class_names,
     read_class_titles,
-    read_label_file,
-    read_subset_list,
 )
 from transforms.shards import ShardOutput
 from transforms.storage import is_absolute
@@ -82,7 +74,7 @@ def find_output(config: BuildConfig) -> ShardOutput:
         places=Places(config.data_dir, config.name, config.config, config.version),
         formats=config.formats,
         schema=Schema(
-            read_class_names(config.class_names),
+            dataset_classes(config),
             config.dimensions,
             config.image_extension,
         ),
@@ -107,20 +99,20 @@ def find_inputs(config: BuildConfig, output: ShardOutput) -> BuildInputs:
         StorageError: A file can't be read.
         SubsetError: A subset list can't be had or is not the one described.
     """
-    class_names = output.schema.class_names
-    archives = find_archives(config, class_names)
+    archives = find_archives(config, read_class_names(config.class_names))
     refuse_mistaken(
         (archive.file for found in archives.values() for archive in found),
         config.known_archives,
     )
-    selections = {split: _select(config, split, class_names) for split in archives}
+    class_names = output.schema.class_names
+    selections = {split: select(config, split, class_names) for split in archives}
     every = tuple(archive for found in archives.values() for archive in found)
     return BuildInputs(
         archives=every,
         index_dir=config.index_dir,
         selections=selections,
         options={
-            split: _plan_options(config, split, selection.subset)
+            split: _plan_options(config, split, selection)
             for split, selection in selections.items()
         },
         output=output,
@@ -135,10 +127,10 @@ def find_inputs(config: BuildConfig, output: ShardOutput) -> BuildInputs:
 
 
 def _plan_options(
-    config: BuildConfig, split: str, subset: SubsetList | None
+    config: BuildConfig, split: str, selection: Selection
 ) -> SplitOptions:
     return SplitOptions(
-        subset=subset,
+        subset=selection.subset,
         num_shards=config.num_shards.get(split),
         max_examples=config.max_examples_per_split,
         stated=StatedNumbers(
@@ -146,6 +138,7 @@ def _plan_options(
         ),
         allow_missing=config.allow_missing,
         max_file_bytes=config.max_file_bytes,
+        excluded=selection.excluded,
     )
 
 
@@ -175,74 +168,37 @@ def _find_facts(
         splits=tuple(selections),
         settings=settings,
         class_titles=read_class_titles(config.class_titles),
+        listed=tuple(split for split in selections if _is_cut(config, split)),
     )
 
 
+def _is_cut(config: BuildConfig, split: str) -> bool:
+    """Returns whether a split is cut down by a recipe, and not by a list alone."""
+    subset, held = config.splits[split].subset, config.val_from_train
+    drawn = held is not None and split in (held.name, HELD_FROM)
+    return drawn or (subset is not None and subset.cuts)
+
+
 def _describe(config: BuildConfig, splits: Iterable[str]) -> str:
-    """Returns the dataset's description, with what is done to its images."""
+    """Returns the dataset's description, with what is drawn of it and done to it."""
     said = {split: config.image_policy(split).in_words() for split in splits}
     if len({*said.values()}) == 1:
         treatment = next(iter(said.values()))
     else:
         treatment = " ".join(f"In {split}: {text}" for split, text in said.items())
-    return f"{config.about.description.strip()} {treatment}"
+    drawn = [f" {said}" for split in splits for said in _cut_in_words(config, split)]
+    return f"{config.about.description.strip()}{''.join(drawn)} {treatment}"
 
 
-def _select(config: BuildConfig, split: str, class_names: tuple[str, ...]) -> Selection:
-    subset = find_subset(config, split, class_names)
-    labeller = make_labeller(config.splits[split], class_names, subset)
-    return Selection(labeller, subset, class_names)
-
-
-def find_subset(
-    config: BuildConfig, split: str, class_names: tuple[str, ...]
-) -> SubsetList | None:
-    """Returns the list that a split is cut down to, if there is one.
-
-    Args:
-        config: What is asked for.
-        split: The split's name.
-        class_names: The name of class ``i`` at position ``i``.
-
-    Raises:
-        SubsetError: It can't be had, is not the one described, is malformed, or names
-            another number of images than is stated.
-        StorageError: It can't be read.
-    """
-    wanted = config.splits[split]
-    if wanted.subset is None:
-        return None
-    found = read_subset_list(
-        wanted.subset, config.manual_dir, config.cache_dir, class_names
-    )
-    if wanted.examples not in (None, len(found.names)):
-        raise SubsetError(
-            f"{found.source} names {len(found.names):,} images, and "
-            f"splits.{split}.examples of the configuration states {wanted.examples:,}. "
-            "It may be another list, or one that was cut off or edited. For a list of "
-            f"your own, state its number as splits.{split}.examples, or null."
+def _cut_in_words(config: BuildConfig, split: str) -> list[str]:
+    """Returns a sentence on what a split is cut down to by a recipe, if it is."""
+    said = []
+    subset = config.splits[split].subset
+    if subset is not None and subset.cuts:
+        said.append(f"The {split} split has {subset.in_words()}.")
+    held = config.val_from_train
+    if held is not None and split == held.name:
+        said.append(
+            f"The {split} split has {held.draw.in_words()}, which {HELD_FROM} lacks."
         )
-    return found
-
-
-def make_labeller(
-    split: SplitConfig, class_names: tuple[str, ...], subset: SubsetList | None
-) -> Labeller:
-    """Returns what gives the images of a split their labels.
-
-    Args:
-        split: The split.
-        class_names: The name of class ``i`` at position ``i``.
-        subset: The list it is cut down to, which is needed where it has the labels.
-
-    Raises:
-        LabelError: A file of labels is malformed, or the list lacks one.
-        StorageError: It can't be read.
-    """
-    if isinstance(split.labels, LabelFile):
-        return read_label_file(split.labels, class_names, split.members)
-    if split.labels == LABEL_BY_LIST and subset is not None:
-        return labels_of_list(subset, class_names)
-    if split.labels == NO_LABEL:
-        return Unlabelled()
-    return LabelByContainer(class_names)
+    return said

@@ -15,6 +15,7 @@ from typing import Any, Final
 from beam_pipeline.inputs.build import BuildInputs
 from transforms import storage
 from transforms.errors import StorageError
+from transforms.planning import Drawing
 from transforms.shards import FORMAT, VERSION, ShardOutput
 from transforms.statistics import kinds
 from transforms.storage import short_names, sweep
@@ -161,6 +162,13 @@ def _build_facts(inputs: BuildInputs) -> dict[str, Any]:
                 "subset": _digest("\n".join(options.subset.names))
                 if options.subset
                 else None,
+                "excluded": _digest("\n".join(sorted(options.excluded.names)))
+                if options.excluded
+                else None,
+                "classes": _digest(str(inputs.selections[split].kept_classes))
+                if inputs.selections[split].kept_classes
+                else None,
+                "draws": _draws(inputs.selections[split].drawing),
                 "num_shards": options.num_shards,
                 "max_examples": options.max_examples,
                 "allow_missing": options.allow_missing,
@@ -168,6 +176,14 @@ def _build_facts(inputs: BuildInputs) -> dict[str, Any]:
         }
     normalised: dict[str, Any] = json.loads(json.dumps(facts))
     return normalised
+
+
+def _draws(drawing: Drawing | None) -> str | None:
+    """Returns what is drawn, in words; None where nothing is."""
+    if drawing is None or not drawing.draws:
+        return None
+    said = ", then ".join(draw.in_words() for draw in drawing.draws)
+    return f"all but {said}" if drawing.rest else said
 
 
 def _digest(text: str) -> str:

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from beam_pipeline.config import BuildConfig
 from transforms.archives import Archive
 from transforms.documents import Manifest
-from transforms.planning import LabelByName, Selection
+from transforms.planning import NOT_KEPT, LabelByName, Selection
 from transforms.shards import ShardOutput
 from transforms.storage import CHECKSUM, checksum_of
 
@@ -31,8 +31,26 @@ def config_settings(config: BuildConfig) -> dict[str, str]:
     for split in config.versions[config.version]:
         if split in config.num_shards:
             settings[f"num_shards.{split}"] = f"{config.num_shards[split]:,}"
+        settings |= _recipe_settings(config, split)
     if config.max_examples_per_split is not None:
         settings["max_examples_per_split"] = f"{config.max_examples_per_split:,}"
+    return settings
+
+
+def _recipe_settings(config: BuildConfig, split: str) -> dict[str, str]:
+    """Returns what the configuration states of a split's recipe, lists apart."""
+    settings: dict[str, str] = {}
+    subset, held = config.splits[split].subset, config.val_from_train
+    if subset is not None:
+        if subset.draw is not None:
+            settings[f"subset.{split}.draw"] = subset.draw.in_words()
+        if subset.first_per_class is not None:
+            first = f"{subset.first_per_class:,}"
+            settings[f"subset.{split}.first_per_class"] = first
+        if subset.renumbers:
+            settings[f"subset.{split}.labels"] = subset.labels
+    if held is not None and split == held.name:
+        settings[f"subset.{split}.from_train"] = held.draw.in_words()
     return settings
 
 
@@ -52,6 +70,14 @@ def input_settings(
     for split, selection in selections.items():
         if selection.subset is not None:
             settings[f"splits.{split}.subset"] = _digest(sorted(selection.subset.names))
+        if selection.kept_classes is not None:
+            kept = [
+                str(i) for i, to in enumerate(selection.kept_classes) if to != NOT_KEPT
+            ]
+            settings[f"splits.{split}.subset.classes"] = _digest(kept)
+        if selection.excluded is not None:
+            names = sorted(selection.excluded.names)
+            settings[f"splits.{split}.subset.exclude"] = _digest(names)
         if isinstance(selection.labeller, LabelByName):
             listed = selection.labeller.listed
             labels = pc.cast(listed["label"], "string").to_pylist()
@@ -92,7 +118,12 @@ def setting_changes(
     before = manifest.settings
     known = {k for k in wanted if not k.startswith("formats.") or k.startswith(formats)}
     # What could not be looked at now is not known to be another.
-    known |= {key for key in before if not key.startswith("splits.")}
+    known |= {
+        key
+        for key in before
+        if not key.startswith("splits.")
+        or f"splits.{key.split('.')[1]}.archive" in wanted
+    }
     changes += [
         f"{key} was {before.get(key, _UNSET)}, now {wanted.get(key, _UNSET)}"
         for key in sorted(known)

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from beam_pipeline.config import (
-    LABEL_BY_LIST,
     BuildConfig,
     load_config,
     shipped_configs,
@@ -17,11 +16,10 @@ from beam_pipeline.inputs.build import (
     BuildInputs,
     find_inputs,
     find_output,
-    find_subset,
-    make_labeller,
 )
 from beam_pipeline.inputs.numbers import check_numbers
 from beam_pipeline.inputs.options import VerifyOptions
+from beam_pipeline.inputs.selections import expected_labeller
 from transforms.errors import ConfigError
 from transforms.formats import find_data_dir
 from transforms.images import ImagePolicy
@@ -198,13 +196,9 @@ def _labellers(
     holding: Holding, config: BuildConfig, class_names: tuple[str, ...]
 ) -> dict[str, Labeller]:
     there = {split.name for split in holding.splits} & config.splits.keys()
-    labellers = {}
-    for name in sorted(there):
-        split, subset = config.splits[name], None
-        if split.labels == LABEL_BY_LIST:
-            subset = find_subset(config, name, class_names)
-        labellers[name] = make_labeller(split, class_names, subset)
-    return labellers
+    return {
+        name: expected_labeller(config, name, class_names) for name in sorted(there)
+    }
 
 
 def _listed(

@@ -11,11 +11,11 @@ import yaml
 
 from beam_pipeline.config import load_config, parse_assignment, shipped_configs
 from beam_pipeline.config.config import BuildConfig, KnownArchive, SplitConfig
+from beam_pipeline.config.subsets import SubsetConfig
 from transforms.documents.facts import Description, License
 from transforms.errors import ConfigError
 from transforms.fields import nearest
 from transforms.planning.label_files import LabelFile
-from transforms.planning.lists import SubsetFile
 
 SHIPPED = Path(__file__).parents[2] / "configs"
 SIMCLR = "https://raw.githubusercontent.com/google-research/simclr/master/"
@@ -59,7 +59,7 @@ def shipped_1pct(tmp_path: Path) -> BuildConfig:
             "train": SplitConfig(
                 names="n*_*",
                 labels="container",
-                subset=SubsetFile(
+                subset=SubsetConfig(
                     file="1percent.txt",
                     url=f"{SIMCLR}imagenet_subsets/1percent.txt",
                     size=260323,
@@ -147,7 +147,7 @@ def test_1pct_is_what_tfds_builds(shipped_1pct: BuildConfig) -> None:
 
 
 def test_10pct_differs_from_1pct_in_its_list_alone(shipped_1pct: BuildConfig) -> None:
-    subset = SubsetFile(
+    subset = SubsetConfig(
         file="10percent.txt",
         url=f"{SIMCLR}imagenet_subsets/10percent.txt",
         size=2603168,
@@ -188,7 +188,7 @@ def test_demo_has_a_list_of_its_own_and_several_shards(
         splits={
             "train": replace(
                 splits["train"],
-                subset=SubsetFile("demo.txt"),
+                subset=SubsetConfig(file="demo.txt"),
                 members=600,
                 classes=None,
                 examples=300,
@@ -327,7 +327,8 @@ def assert_refused(write: Write, text: str, message: str) -> None:
         (
             # Nothing is near, so all are named.
             "splits: {train: {subset: {qqq: ab}}}",
-            "unknown key splits.train.subset.qqq. Known are: file, sha256, size, url.",
+            "unknown key splits.train.subset.qqq. Known are: classes, exclude, file, "
+            "first_per_class, fraction, labels, per_class, seed, sha256, size, url.",
         ),
         ("tilte: x", "unknown key tilte. Did you mean title?"),
         ("license: {nmae: x}", "unknown key license.nmae. Did you mean name?"),
@@ -556,7 +557,7 @@ def test_overrides_reach_below_by_dots() -> None:
         "release_notes": {},
     }
     config = load_config("demo", overrides, {})
-    assert config.splits["train"].subset == SubsetFile("mine.txt")
+    assert config.splits["train"].subset == SubsetConfig(file="mine.txt")
     assert config.splits["train"].members == 600
     assert config.num_shards == {"train": 4, "validation": 2, "test": 5}
     assert config.about.release_notes == {}

@@ -77,6 +77,7 @@ class DatasetFacts:
         settings: What else the build was given that decides what is in the dataset,
             by key, as text.
         class_titles: What people call a class, by its name, as far as that is known.
+        listed: Splits that are cut down by a recipe; what it came to is a document.
     """
 
     name: str
@@ -89,6 +90,7 @@ class DatasetFacts:
     splits: tuple[str, ...]
     settings: Mapping[str, str] = field(default_factory=dict)
     class_titles: Mapping[str, str] = field(default_factory=dict)
+    listed: tuple[str, ...] = ()
 
     @property
     def shown_classes(self) -> tuple[str, ...]:

@@ -56,8 +56,13 @@ def finish_dataset(
         figure = _draw_figure(facts, output, tally)
         statistics = _count(tally)
         pages = review_dataset(facts, output, tally, statistics, read)
+    lists = {list_name(split): _list_images(tally, split) for split in facts.listed}
     documents: dict[Layout, dict[str, bytes]] = {
-        layout: {"statistics.json": json.dumps(statistics).encode(), REPORT: report}
+        layout: {
+            "statistics.json": json.dumps(statistics).encode(),
+            REPORT: report,
+            **lists,
+        }
         for layout, report in pages.items()
     }
     in_tfds_style = {
@@ -77,6 +82,21 @@ def finish_dataset(
     for name in tally.splits:
         storage.remove_tree(output.places.reports(name))
     return tally
+
+
+def list_name(split: str) -> str:
+    """Returns the name of the list of a split's images."""
+    return f"subset-{split}.txt"
+
+
+def _list_images(tally: Tally, split: str) -> bytes:
+    """Returns the names of a split's images in order, of rejected ones too.
+
+    As a list of a configuration it selects the same.
+    """
+    names = tally.statistics[split].hashes["name"].to_pylist()
+    names += [image.source.name for image in tally.rejected[split]]
+    return "".join(f"{name}\n" for name in sorted(names)).encode()
 
 
 def _set_rejected_aside(

@@ -22,18 +22,25 @@ if TYPE_CHECKING:
     )
     from transforms.planning.lists import SubsetFile, SubsetList, read_subset_list
     from transforms.planning.order import order_keys
-    from transforms.planning.selection import Selection
+    from transforms.planning.recipes.drawing import Drawing
+    from transforms.planning.recipes.draws import Draw
+    from transforms.planning.recipes.lists import ListCuts, cut_list, keep_listed
+    from transforms.planning.selection import NOT_KEPT, Selection
     from transforms.planning.spec import ShardSpec
 else:
     __getattr__ = lazy(__name__)
 
 __all__ = [
+    "NOT_KEPT",
     "UNLABELLED",
+    "Draw",
+    "Drawing",
     "LabelByContainer",
     "LabelByName",
     "LabelFile",
     "LabelFormat",
     "Labeller",
+    "ListCuts",
     "Selection",
     "ShardSpec",
     "SplitOptions",
@@ -41,6 +48,8 @@ __all__ = [
     "SubsetFile",
     "SubsetList",
     "Unlabelled",
+    "cut_list",
+    "keep_listed",
     "labels_by_name",
     "labels_of_list",
     "order_keys",

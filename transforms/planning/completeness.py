@@ -244,6 +244,19 @@ def check_overlays(
     )
 
 
+def check_excluded(split: str, arrived: pa.Table, excluded: SubsetList) -> None:
+    """Raises SubsetError where images are to be left out that are not there."""
+    found = {*pc.list_flatten(arrived["excluded"]).to_pylist()}
+    unknown = [name for name in excluded.names if name not in found]
+    if unknown:
+        raise SubsetError(
+            f"{excluded.source} excludes {len(excluded.names):,} images from the "
+            f"{split} split, and {len(unknown):,} of them are not in its archives: "
+            f"{sample(unknown)}.{hint_at_spelling(unknown, arrived)} Take them out of "
+            "the file, or pass --allow_missing to go on."
+        )
+
+
 def _example(arrived: pa.Table) -> str:
     """Returns the name of the first image of the archives, or nothing."""
     named = arrived.filter(pc.not_equal(arrived["example"], ""))

@@ -17,6 +17,7 @@ from transforms.planning.completeness import (
     StatedNumbers,
     check_arrived,
     check_complete,
+    check_excluded,
     check_list_labels,
     check_overlays,
     check_partitions,
@@ -46,6 +47,7 @@ class SplitOptions:
         stated: The numbers that the configuration states of it.
         allow_missing: Go on where the archives have fewer images than they should.
         max_file_bytes: Most bytes of a file, by format, where there is a limit.
+        excluded: The images that are left out, and should be there; None for none.
     """
 
     subset: SubsetList | None = None
@@ -54,6 +56,7 @@ class SplitOptions:
     stated: StatedNumbers = field(default_factory=StatedNumbers)
     allow_missing: bool = False
     max_file_bytes: Mapping[str, int] = field(default_factory=dict)
+    excluded: SubsetList | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +141,8 @@ def lay_out_split(
     check_partitions(split, partitions, arrived, summaries)
     check_repeated(split, archives, summaries)
     check_overlays(split, archives, summaries)
+    if options.excluded is not None and not options.allow_missing:
+        check_excluded(split, arrived, options.excluded)
     counts, first_missing = check_complete(
         split,
         archives,

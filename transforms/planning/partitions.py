@@ -45,6 +45,7 @@ ARRIVAL_SCHEMA: Final = pa.schema(
         pa.field("rows", pa.int64(), nullable=False),  # images of it that are wanted
         pa.field("members", pa.int64(), nullable=False),  # images in it
         pa.field("example", pa.string(), nullable=False),  # name of a member, or empty
+        pa.field("excluded", pa.list_(pa.string()), nullable=False),  # names of members
     ]
 )
 
@@ -164,6 +165,7 @@ def list_arrivals(
             table.members.num_rows,
             table.indexed,
             table.example,
+            table.excluded,
         )
         for table in tables
     ]

@@ -1,4 +1,4 @@
-"""Which images are wanted: subset lists, and the step that applies them."""
+"""Which images are wanted, of each container by itself: lists, classes, exclusions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +13,7 @@ from transforms.archives import MEMBER_SCHEMA, Archive, Container, MemberTable
 from transforms.planning.labels import LabelByContainer, Labeller, labels_by_name
 from transforms.planning.lists import SubsetList
 from transforms.planning.order import order_keys
+from transforms.planning.recipes.drawing import Drawing
 
 SELECTED_SCHEMA: Final = pa.schema(
     [
@@ -24,6 +25,9 @@ SELECTED_SCHEMA: Final = pa.schema(
 )
 
 
+NOT_KEPT: Final = -2
+
+
 @dataclass(frozen=True, slots=True)
 class Selection:
     """What is wanted of a split, and how it is labelled.
@@ -32,11 +36,18 @@ class Selection:
         labeller: Gives the images their labels.
         subset: The images wanted; None for all.
         class_names: The name of class ``i`` at position ``i``.
+        kept_classes: For each label that the labeller gives, the one that the image
+            gets, or ``NOT_KEPT``; None to keep all as they are.
+        excluded: The images that are not wanted whatever else is said; None for none.
+        drawing: What is drawn of the images that are left; None for all of them.
     """
 
     labeller: Labeller
     subset: SubsetList | None = None
     class_names: tuple[str, ...] = ()
+    kept_classes: tuple[int, ...] | None = None
+    excluded: SubsetList | None = None
+    drawing: Drawing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +60,7 @@ class SelectedTable:
         members: Rows of ``SELECTED_SCHEMA`` in archive order; may be empty.
         indexed: Number of images in the container, those that are not wanted too.
         example: Name of one member, wanted or not; empty where there is none.
+        excluded: Names of members that are excluded.
     """
 
     archive: Archive
@@ -56,10 +68,15 @@ class SelectedTable:
     members: pa.Table
     indexed: int
     example: str = ""
+    excluded: tuple[str, ...] = ()
 
 
 def select_members(
-    table: MemberTable, wanted: frozenset[str] | None, labeller: Labeller
+    table: MemberTable,
+    wanted: frozenset[str] | None,
+    labeller: Labeller,
+    kept_classes: Sequence[int] | None = None,
+    excluded: frozenset[str] = frozenset(),
 ) -> SelectedTable:
     """Returns a container's wanted members with their labels and order keys.
 
@@ -67,6 +84,9 @@ def select_members(
         table: All members of the container.
         wanted: Names to keep; None for all.
         labeller: Gives the members their labels.
+        kept_classes: For each of its labels the one to give, or ``NOT_KEPT``; None to
+            keep all.
+        excluded: Names not to keep.
 
     Raises:
         LabelError: The class of a member that is wanted can't be told.
@@ -75,7 +95,9 @@ def select_members(
     names = members["name"].to_pylist()
     example = names[0] if names else ""
     keep: npt.NDArray[np.bool_] = np.fromiter(
-        (wanted is None or name in wanted for name in names), np.bool_, len(names)
+        ((wanted is None or name in wanted) and name not in excluded for name in names),
+        np.bool_,
+        len(names),
     )
     # Copies even where all are kept: a pickled slice drags what it was cut from along.
     members = members.filter(pa.array(keep))
@@ -83,6 +105,11 @@ def select_members(
         labels = np.empty(0, np.int64)  # whatever class it is of
     else:
         labels = labeller.labels(replace(table, members=members))
+    if kept_classes is not None:
+        # An image without a class, -1, is of none that is kept.
+        labels = np.array([*kept_classes, NOT_KEPT], np.int64)[labels]
+        kept = labels != NOT_KEPT
+        members, labels = members.filter(pa.array(kept)), labels[kept]
     keys = order_keys(members["name"].to_pylist(), table.archive.split)
     columns = members.select(["name", "file", "offset", "size", "detail"]).columns
     return SelectedTable(
@@ -91,6 +118,7 @@ def select_members(
         pa.table([*columns, pa.array(labels), keys], schema=SELECTED_SCHEMA),
         table.members.num_rows,
         example,
+        tuple(name for name in names if name in excluded) if excluded else (),
     )
 
 

@@ -38,6 +38,7 @@ from transforms.planning.partitions import (
     split_by_key,
     split_list,
 )
+from transforms.planning.recipes.steps import DrawImages
 from transforms.planning.selection import (
     SelectedTable,
     Selection,
@@ -49,22 +50,34 @@ from transforms.planning.spec import ShardSpec
 
 
 class _SelectFn(beam.DoFn):  # type: ignore[misc]
-    """Holds each subset as a set, which is made once per worker."""
+    """Holds each list as a set, which is made once per worker."""
 
     def __init__(self, selections: Mapping[str, Selection]) -> None:
         self._selections = selections
         self._wanted: dict[str, frozenset[str] | None] = {}
+        self._excluded: dict[str, frozenset[str]] = {}
 
     def setup(self) -> None:
         self._wanted = {
             split: frozenset(selection.subset.names) if selection.subset else None
             for split, selection in self._selections.items()
         }
+        self._excluded = {
+            split: frozenset(selection.excluded.names)
+            for split, selection in self._selections.items()
+            if selection.excluded is not None
+        }
 
     def process(self, table: MemberTable) -> Iterator[SelectedTable]:
         split = table.archive.split
         selection = self._selections[split]
-        selected = select_members(table, self._wanted[split], selection.labeller)
+        selected = select_members(
+            table,
+            self._wanted[split],
+            selection.labeller,
+            selection.kept_classes,
+            self._excluded.get(split, frozenset()),
+        )
         _count(
             split,
             counters.UNKNOWN_CLASSES,
@@ -80,7 +93,7 @@ class _SelectFn(beam.DoFn):  # type: ignore[misc]
 
 @dataclass
 class SelectMembers(beam.PTransform):  # type: ignore[misc]
-    """Keeps the members that each split's subset names, and labels them.
+    """Keeps the members that each split's subset takes, and labels them.
 
     Attributes:
         selections: What is wanted of each split.
@@ -91,8 +104,14 @@ class SelectMembers(beam.PTransform):  # type: ignore[misc]
     def expand(
         self, tables: beam.PCollection[MemberTable]
     ) -> beam.PCollection[SelectedTable]:
-        """Filters each container by itself."""
-        return tables | "Select" >> beam.ParDo(_SelectFn(self.selections))
+        """Filters each container by itself, and draws from what is left of all."""
+        selected = tables | "Select" >> beam.ParDo(_SelectFn(self.selections))
+        drawings = {
+            split: selection.drawing
+            for split, selection in self.selections.items()
+            if selection.drawing is not None
+        }
+        return selected | "Draw" >> DrawImages(drawings) if drawings else selected
 
 
 def _count(split: str, name: str, value: int) -> None:
