@@ -7,9 +7,9 @@ read from the archives, where their statistics say they lie.
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from itertools import chain, islice
 from typing import Any, Final
 
@@ -41,11 +41,43 @@ _EXTREME_GALLERIES: Final = {  # title, and the unit of the value
     "least_compressed": ("Least compressed", "bits per pixel"),
 }
 
-# Reads images from the archives, each with a note, and draws them.
-_Noted = Sequence[tuple[Source, str]]
-_Draw = Callable[[_Noted], tuple[Picture, ...]]
-# Draws groups of equal images; one of each is read.
-_DrawEqual = Callable[[Sequence[_Noted]], tuple[tuple[Picture, ...], ...]]
+_Noted = Sequence[tuple[Source, str]]  # images of the archives, each with a note
+
+
+@dataclass(frozen=True, slots=True)
+class _Artist:
+    """Draws images of the archives, several at once.
+
+    Attributes:
+        read: Reads an image where it lies.
+        classes: What a class is called.
+        pool: The threads that draw.
+    """
+
+    read: ReadSource
+    classes: tuple[str, ...]
+    pool: ThreadPoolExecutor
+
+    def draw(self, noted: _Noted) -> tuple[Picture, ...]:
+        """Returns a picture of each image."""
+        drawn = self.pool.map(self._thumbnail, [source for source, _ in noted])
+        return tuple(map(self._picture, noted, drawn))
+
+    def draw_equal(self, groups: Sequence[_Noted]) -> tuple[tuple[Picture, ...], ...]:
+        """Returns pictures of groups of equal images; one of each group is read."""
+        drawn = self.pool.map(self._thumbnail, [group[0][0] for group in groups])
+        return tuple(
+            tuple(self._picture(noted, thumbnail) for noted in group)
+            for group, thumbnail in zip(groups, drawn, strict=True)
+        )
+
+    def _thumbnail(self, source: Source) -> bytes | None:
+        return draw_thumbnail(self.read(source))
+
+    def _picture(self, noted: tuple[Source, str], thumbnail: bytes | None) -> Picture:
+        source, note = noted
+        name = class_text(source.label, self.classes)
+        return Picture(source.name, name, note, thumbnail)
 
 
 def first_examples(output: ShardOutput, tally: Tally, split: str) -> Iterator[Example]:
@@ -73,40 +105,21 @@ def review_dataset(
         read: Reads an image where it lies in the archives.
     """
     names = facts.shown_classes
-
-    def thumbnail(source: Source) -> bytes | None:
-        return draw_thumbnail(read(source))
-
-    def picture(noted: tuple[Source, str], drawn: bytes | None) -> Picture:
-        source, note = noted
-        return Picture(source.name, class_text(source.label, names), note, drawn)
-
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-
-        def draw(noted: _Noted) -> tuple[Picture, ...]:
-            drawn = pool.map(thumbnail, [source for source, _ in noted])
-            return tuple(map(picture, noted, drawn))
-
-        def draw_equal(groups: Sequence[_Noted]) -> tuple[tuple[Picture, ...], ...]:
-            drawn = pool.map(thumbnail, [group[0][0] for group in groups])
-            return tuple(
-                tuple(picture(noted, one) for noted in group)
-                for group, one in zip(groups, drawn, strict=True)
-            )
-
+        artist = _Artist(read, names, pool)
         splits = [
             SplitReport(
                 split,
                 counted,
                 (
                     _examples_gallery(first_examples(output, tally, split), names),
-                    *_extreme_galleries(counted, draw),
+                    *_extreme_galleries(counted, artist),
                 ),
             )
             for split, counted in statistics["splits"].items()
         ]
-        duplicates = _duplicates_gallery(statistics["duplicates"], draw_equal)
-        rejected = _rejected_gallery(tally, draw)
+        duplicates = _duplicates_gallery(statistics["duplicates"], artist)
+        rejected = _rejected_gallery(tally, artist)
     # The page is the same in every format, so it does not speak of files.
     some_format = next(iter(tally.splits.values()))
     config = config_facts(
@@ -137,7 +150,9 @@ def _examples_gallery(examples: Iterable[Example], names: tuple[str, ...]) -> Ga
     return Gallery("Examples", "The first of the split.", (pictures,))
 
 
-def _extreme_galleries(counted: Mapping[str, Any], draw: _Draw) -> Iterator[Gallery]:
+def _extreme_galleries(
+    counted: Mapping[str, Any], artist: _Artist
+) -> Iterator[Gallery]:
     for key, (title, unit) in _EXTREME_GALLERIES.items():
         if _are_equal(counted, key):
             continue
@@ -145,7 +160,7 @@ def _extreme_galleries(counted: Mapping[str, Any], draw: _Draw) -> Iterator[Gall
             (_source(each), f"{number_text(each['value'])} {unit}")
             for each in counted[key][:_EXTREMES]
         ]
-        yield Gallery(title, "", (draw(noted),))
+        yield Gallery(title, "", (artist.draw(noted),))
 
 
 def _are_equal(counted: Mapping[str, Any], key: str) -> bool:
@@ -155,7 +170,7 @@ def _are_equal(counted: Mapping[str, Any], key: str) -> bool:
 
 
 def _duplicates_gallery(
-    groups: Sequence[Mapping[str, Any]], draw_equal: _DrawEqual
+    groups: Sequence[Mapping[str, Any]], artist: _Artist
 ) -> Gallery:
     shown = [
         [
@@ -170,11 +185,11 @@ def _duplicates_gallery(
         "Duplicates",
         f"{len(groups):,} groups of images are equal byte for byte in the archives. "
         f"At most {_GROUPS} groups are shown, and {_GROUP_IMAGES} images of each.",
-        draw_equal(shown),
+        artist.draw_equal(shown),
     )
 
 
-def _rejected_gallery(tally: Tally, draw: _Draw) -> Gallery:
+def _rejected_gallery(tally: Tally, artist: _Artist) -> Gallery:
     rejected = list(chain.from_iterable(tally.rejected.values()))
     shown = [(each.source, each.message) for each in rejected[:_REJECTED]]
     if not rejected:
@@ -182,7 +197,7 @@ def _rejected_gallery(tally: Tally, draw: _Draw) -> Gallery:
     text = f"{len(rejected):,} of {tally.wanted:,} images were rejected."
     if len(shown) < len(rejected):
         text += f" The first {_REJECTED} are shown."
-    return Gallery("Rejected", text, (draw(shown),))
+    return Gallery("Rejected", text, (artist.draw(shown),))
 
 
 def _source(image: Mapping[str, Any]) -> Source:
