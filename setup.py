@@ -11,7 +11,7 @@ setup(
     ],
     package_dir={"beam_pipeline.configs": "configs"},
     package_data={
-        "beam_pipeline.configs": ["*.yaml"],
+        "beam_pipeline.configs": ["*.bib", "*.yaml"],
         "beam_pipeline.configs.imagenet2012": ["*"],
         "beam_pipeline.configs.imagenet2012.classes": ["*"],
     },

@@ -245,6 +245,11 @@ def test_archives_of_any_size_are_built_as_the_command_says(
     assert run(*command, "--data_dir", tmp_path, "--direct_num_workers=1").code == 0
     report = dataset_dir(tmp_path) / "report.html"
     assert "tench (n01440764)" in report.read_text()
+    # It does not pass for ImageNet, nor for the work of those who made that.
+    card = (dataset_dir(tmp_path) / "card.html").read_text()
+    assert "<title>Generated pictures</title>" in card
+    for others in ("ILSVRC15", "chen2020simple", "Ting Chen", "downloaded by hand"):
+        assert others not in card
 
 
 @pytest.mark.parametrize("number", ["0", "-1", "many", "50001"])

@@ -172,8 +172,14 @@ def test_demo_has_a_list_of_its_own_and_several_shards(
     assert load_config("demo", {}, {}) == replace(
         shipped_1pct,
         config="demo",
+        citation=str(SHIPPED / "demo.bib"),
         about=replace(
             shipped_1pct.about,
+            title="Generated pictures",
+            creators=("The authors of imagenet2012-subset-beam",),
+            keywords=("generated pictures", "images", "image classification"),
+            published="2026-11-27",
+            manual_download="",
             config_description="Generated pictures in ILSVRC-shaped archives.",
             description=yaml.safe_load((SHIPPED / "demo.yaml").read_text())[
                 "description"

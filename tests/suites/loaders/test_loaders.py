@@ -322,7 +322,7 @@ def test_datasets_finds_both_configs_and_the_card(
     by_datasets: Any, format_name: str
 ) -> None:
     folder = by_datasets[format_name]["folder"]
-    assert folder["text"].lstrip().startswith("# ImageNet 2012 subset\n")
+    assert folder["text"].lstrip().startswith("# Generated pictures\n")
     assert {**folder, "text": None} == {
         "config_names": ["demo", "demo_half"],
         "default_config": "demo",
