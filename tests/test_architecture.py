@@ -33,7 +33,7 @@ ROOMS = {
 # Everybody may import these; they import nothing of ours but each other.
 GROUND = (
     *("transforms.errors", "transforms.fields", "transforms.counters"),
-    "transforms.doors",
+    *("transforms.doors", "transforms.extras"),
 )
 # What the order alone would allow.
 FORBIDDEN = {

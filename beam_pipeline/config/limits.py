@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 
 from transforms.errors import ConfigError
+from transforms.extras import install_line
 from transforms.fields import require_known
 from transforms.formats import FORMATS
 
@@ -27,7 +28,8 @@ def file_limits(
         needs = FORMATS[name].needs
         if needs and find_spec(needs) is None:
             raise ConfigError(
-                f"The format {name} needs the package {needs}: pip install {needs}"
+                f"The format {name} needs the package {needs}. Install it: "
+                + install_line(needs.replace("_", "-"))
             )
     if not formats or len(set(formats)) < len(formats):
         raise ConfigError("Name at least one format, and each once.")

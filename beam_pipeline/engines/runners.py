@@ -26,6 +26,7 @@ from apache_beam.runners.runner import PipelineResult, create_runner
 from beam_pipeline.engines.job_servers import require_job_server
 from beam_pipeline.engines.local_runner import LocalRunner
 from transforms.errors import ConfigError
+from transforms.extras import install_line
 from transforms.fields import nearest
 
 LOCAL_RUNNERS: Final = frozenset({"", "DirectRunner", "FnApiRunner"})
@@ -44,8 +45,7 @@ def make_options(flags: list[str]) -> PipelineOptions:
     _require_known_runner(options)
     if is_dataflow(options) and find_spec("apitools") is None:
         raise ConfigError(
-            "Dataflow needs Google's libraries. Install them with pip install "
-            "'imagenet2012-subset-beam[gcp]'."
+            f"Dataflow needs Google's libraries. Install them: {install_line('gcp')}"
         )
     if is_local(options):
         given = {flag.partition("=")[0].lstrip("-") for flag in flags}

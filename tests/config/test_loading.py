@@ -14,6 +14,7 @@ from beam_pipeline.config.config import BuildConfig, KnownArchive, SplitConfig
 from beam_pipeline.config.subsets import SubsetConfig
 from transforms.documents.facts import Description, License
 from transforms.errors import ConfigError
+from transforms.extras import install_line
 from transforms.fields import nearest
 from transforms.planning.label_files import LabelFile
 
@@ -706,8 +707,8 @@ def test_a_format_whose_package_is_missing_names_the_package(
     with pytest.raises(ConfigError) as caught:
         load_config("1pct", {}, {"formats": ["tfrecord", "array_record"]})
     assert str(caught.value) == (
-        "The format array_record needs the package array_record: pip install "
-        "array_record"
+        "The format array_record needs the package array_record. Install it: "
+        f"{install_line('array-record')}"
     )
 
 

@@ -11,6 +11,7 @@ from beam_pipeline.engines.dataflow import Job, prepare_job
 from beam_pipeline.engines.runners import is_dataflow, make_options
 from tests.helpers.archives import run
 from transforms.errors import ConfigError
+from transforms.extras import install_line
 
 BUCKET = {"data_dir": "gs://bucket/data"}
 OPTIONS = (
@@ -40,8 +41,7 @@ def test_without_googles_libraries_the_extra_is_named(
     with pytest.raises(ConfigError) as refusal:
         make_options(["--runner=DataflowRunner"])
     assert str(refusal.value) == (
-        "Dataflow needs Google's libraries. Install them with pip install "
-        "'imagenet2012-subset-beam[gcp]'."
+        f"Dataflow needs Google's libraries. Install them: {install_line('gcp')}"
     )
 
 

@@ -14,6 +14,7 @@ from blake3 import blake3
 from tests.suites.storage.contract import *  # noqa: F403
 from transforms import storage
 from transforms.errors import StorageError
+from transforms.extras import install_line
 from transforms.storage.backend import FileInfo, Part
 from transforms.storage.hashes import Checksum
 from transforms.storage.local import LocalReader
@@ -287,6 +288,6 @@ def test_a_scheme_whose_client_is_not_installed_names_the_extra(
     with pytest.raises(StorageError) as caught:
         storage.exists("gs://bucket/name")
     assert str(caught.value) == (
-        "gs:// needs a package that is not installed (google.auth). Install it with "
-        "pip install 'imagenet2012-subset-beam[gcp]'."
+        "gs:// needs a package that is not installed (google.auth). Install it: "
+        f"{install_line('gcp')}"
     )

@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import Any, BinaryIO, Final
 
 from transforms.errors import StorageError
+from transforms.extras import install_line
 from transforms.storage import hashes, local
 from transforms.storage.backend import (
     UNFINISHED_SUFFIX,
@@ -57,10 +58,9 @@ def storage_of(uri: str) -> Any:
     except ModuleNotFoundError as error:
         if scheme not in _EXTRAS:
             raise
-        extra = f"imagenet2012-subset-beam[{_EXTRAS[scheme]}]"
         raise StorageError(
             f"{scheme}:// needs a package that is not installed ({error.name}). "
-            f"Install it with pip install '{extra}'."
+            f"Install it: {install_line(_EXTRAS[scheme])}"
         ) from error
 
 
