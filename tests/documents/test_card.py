@@ -213,7 +213,7 @@ class Page(HTMLParser):
 
     def section(self, title: str) -> str:
         """Returns the text from one heading to the next."""
-        start = self.texts.index((["html", "body", "h2"], title)) + 1
+        start = self.texts.index((["html", "body", "main", "h2"], title)) + 1
         behind = takewhile(lambda found: "h2" not in found[0], self.texts[start:])
         return one_line("".join(text for _, text in behind))
 

@@ -50,6 +50,8 @@ pre { background: var(--soft); padding: 1rem; overflow-x: auto }
 pre code { padding: 0 }
 table { display: block; overflow-x: auto; border-collapse: collapse }
 th, td { border: 1px solid var(--line); padding: .35rem .75rem; text-align: left }
+@media (max-width: 34rem) { th, td { padding: .25rem .4rem; font-size: .875rem } }
+td:nth-child(5) { min-width: 12rem }
 img { max-width: 100%; height: auto }
 """
 
@@ -149,7 +151,7 @@ def card_html(
         f"<style>\n{_STYLE}</style>\n"
         '<script type="application/ld+json">\n'
         f"{_json_in_html(_schema_org(facts))}\n</script>\n"
-        f"</head>\n<body>\n{body}</body>\n</html>\n"
+        f"</head>\n<body>\n<main>\n{body}</main>\n</body>\n</html>\n"
     )
 
 

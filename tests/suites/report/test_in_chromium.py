@@ -1,8 +1,10 @@
-"""The report in a real browser: on a phone and a desk, in light, in the dark, on paper.
+"""Report and card in a real browser: on a phone and a desk, light, dark, on paper.
 
 With ``REPORT_SCREENSHOTS=DIR`` the pictures of all that is opened are left there.
 """
 
+import base64
+import io
 import os
 import re
 import shutil
@@ -13,6 +15,7 @@ from typing import Any, Final
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.helpers.archives import build, dataset_dir
@@ -24,7 +27,11 @@ WHITE: Final = "rgb(255, 255, 255)"
 # Every text that is seen, with its colour and the first one behind it.
 TEXTS: Final = """() => {
   const channels = colour => colour.match(/[\\d.]+/g).map(Number);
+  const canvas = document.createElement('p');  // what is behind all
+  canvas.style.backgroundColor = 'Canvas';
+  document.body.append(canvas);
   const behind = element => {
+    if (!element) return channels(getComputedStyle(canvas).backgroundColor);
     const found = channels(getComputedStyle(element).backgroundColor);
     return found.length < 4 || found[3] > 0 ? found : behind(element.parentElement);
   };
@@ -38,6 +45,7 @@ TEXTS: Final = """() => {
     const own = element.closest('svg') ? style.fill : style.color;
     found.push([text, channels(own), behind(element)]);
   }
+  canvas.remove();
   return found;
 }"""
 
@@ -127,7 +135,7 @@ def assert_fits(page: Page) -> None:
     wide, inner = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
     assert wide <= inner
     sticking_out = """Array.from(document.querySelectorAll('main *:not(svg *)'))
-        .filter(e => !e.closest('.scroll, .hidden, caption'))
+        .filter(e => !e.closest('.scroll, .hidden, caption, pre, main > table > *'))
         .filter(e => e.getBoundingClientRect().right > innerWidth)
         .map(e => e.outerHTML.slice(0, 80))"""
     assert page.evaluate(sticking_out) == []
@@ -148,10 +156,10 @@ def contrast(one: Sequence[float], other: Sequence[float]) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
-def assert_legible(page: Page) -> None:
+def assert_legible(page: Page, at_least: int = 200) -> None:
     """Asserts WCAG's contrast of texts, 1.4.3."""
     texts = page.evaluate(TEXTS)
-    assert len(texts) > 200
+    assert len(texts) > at_least
     assert [each for each in texts if contrast(each[1], each[2]) < 4.5] == []
 
 
@@ -180,6 +188,34 @@ def test_the_page_is_sound_on_every_screen(
         assert colour == {"light": WHITE, "dark": "rgb(13, 17, 23)"}[scheme]
         assert_sound(page, images=73)
         keep_screenshot(page, f"{size[0]}-{scheme}-opened")
+
+
+@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_card_is_sound_on_every_screen(
+    opened: Opener, demo: Path, size: tuple[int, int], scheme: str
+) -> None:
+    with opened(size, scheme, demo.with_name("card.html")) as page:
+        keep_screenshot(page, f"card-{size[0]}-{scheme}")
+        assert_fits(page)
+        assert_legible(page, at_least=60)
+        splits, features = page.locator("table").all()
+        assert splits.evaluate("e => e.scrollWidth <= e.clientWidth")
+        # That of features scrolls on a phone; no cell of it is a column of words.
+        heights = "e => Array.from(e.rows, row => row.getBoundingClientRect().height)"
+        assert max(features.evaluate(heights)) < 100
+        figure = page.locator("img")
+        assert figure.evaluate("e => e.naturalWidth") > 500
+        # Its own white is behind its captions, whatever is behind the page.
+        data = figure.get_attribute("src")
+        assert data is not None
+        with Image.open(io.BytesIO(base64.b64decode(data.partition(",")[2]))) as drawn:
+            assert drawn.mode == "RGB"
+            assert drawn.getpixel((0, 0)) == (255, 255, 255)
+        # It takes the browser's canvas for white, in the dark too.
+        options = {"rules": {"color-contrast": {"enabled": False}}}
+        found = Axe().run(page, options=options)
+        assert found.violations_count == 0, found.generate_report()
 
 
 def test_the_page_of_a_build_is_sound(opened: Opener, demo: Path) -> None:
