@@ -16,7 +16,8 @@ from google.protobuf.message import DecodeError
 
 from transforms.archives.tar.header import Range
 from transforms.archives.tar.links import follow_links
-from transforms.archives.tar.walk import TarMember, TarWalk, walk_tars
+from transforms.archives.tar.members import TarMember
+from transforms.archives.tar.walk import TarWalk, walk_tars
 from transforms.errors import FormatError
 from transforms.formats.records import Example
 from transforms.formats.tf_example import decode_example, encode_example

@@ -93,10 +93,20 @@ class RangeReader(Protocol):
 
     Attributes:
         ahead: How many ranges are worth announcing at a time.
+        at_once: At how many places of the file it is worth reading at a time: 1 where
+            what lies between them is read, too.
+        read_on: Number of bytes after a range that take no longer to get with it than
+            by a request of their own.
     """
 
     @property
     def ahead(self) -> int: ...  # noqa: D102
+
+    @property
+    def at_once(self) -> int: ...  # noqa: D102
+
+    @property
+    def read_on(self) -> int: ...  # noqa: D102
 
     def read(self, offset: int, size: int) -> bytes:
         """Returns exactly ``size`` bytes from ``offset``, or raises StorageError."""

@@ -30,6 +30,7 @@ class LocalReader:
     """Reads ranges of a local file with ``pread``."""
 
     ahead = 16  # enough to fill the queue of a disk
+    at_once, read_on = 64, 0  # requests are small, and cost next to nothing
 
     def __init__(self, uri: str) -> None:
         """Opens the file.

@@ -16,7 +16,8 @@ from tests.helpers.oracles import walk_whole
 from transforms import storage
 from transforms.archives.tar.end import TarEnd
 from transforms.archives.tar.header import BLOCK, RECORD, Range, TarFormatError
-from transforms.archives.tar.walk import TarMember, TarWalk, walk_tars
+from transforms.archives.tar.members import TarMember
+from transforms.archives.tar.walk import TarWalk, walk_tars
 
 MEMBER = TarMember("first", 512, 3, "file")
 MARKED = FIRST + END_OF_ARCHIVE

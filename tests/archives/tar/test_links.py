@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.helpers.oracles import check_links, walk
 from transforms.archives.tar.links import HARD, SYMBOLIC, Lead, follow_links
-from transforms.archives.tar.walk import TarMember
+from transforms.archives.tar.members import TarMember
 
 REGULAR, LINK, SYMLINK = tarfile.REGTYPE, tarfile.LNKTYPE, tarfile.SYMTYPE
 Entry = tuple[str, bytes, str]  # name, kind and target

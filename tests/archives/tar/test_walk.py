@@ -18,7 +18,8 @@ from tests.helpers.oracles import (
 )
 from transforms.archives.tar.end import TarEnd
 from transforms.archives.tar.header import BLOCK, Range, TarFormatError
-from transforms.archives.tar.walk import TarMember, TarWalk, walk_tars
+from transforms.archives.tar.members import TarMember
+from transforms.archives.tar.walk import TarWalk, walk_tars
 
 END_OF_ARCHIVE = bytes(2 * BLOCK)
 POSIX_MAGIC = b"ustar\x0000"

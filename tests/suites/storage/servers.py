@@ -38,13 +38,16 @@ def free_port() -> int:
 
 
 @contextmanager
-def google(port: int, objects: Path | None = None) -> Iterator[str]:
+def google(
+    port: int, objects: Path | None = None, patience: float = _START_SECONDS
+) -> Iterator[str]:
     """Runs fake-gcs-server with a bucket; gives its address.
 
     Args:
         port: Where it listens.
         objects: A directory of buckets that it has from the beginning, in memory as
             all of them; one empty bucket if there is none.
+        patience: Seconds until it must answer; it reads all objects before.
     """
     find = [str(PYTHON), "-c", _FIND_BINARY]
     found = subprocess.run(find, check=True, capture_output=True, text=True)
@@ -56,7 +59,7 @@ def google(port: int, objects: Path | None = None) -> Iterator[str]:
         *("-external-url", address, "-log-level", "error"),
         *("-backend", "memory", *(("-data", str(objects)) if objects else ())),
     ]
-    with _running(command, address):
+    with _running(command, address, patience):
         if objects is None:
             body = b'{"name": "%s"}' % BUCKET.encode()
             _ask(f"{address}/storage/v1/b?project=test", body)
@@ -111,12 +114,14 @@ def variables(scheme: str, address: str) -> Mapping[str, str]:
 
 
 @contextmanager
-def _running(command: Sequence[str], address: str) -> Iterator[None]:
+def _running(
+    command: Sequence[str], address: str, patience: float = _START_SECONDS
+) -> Iterator[None]:
     with subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as process:
         try:
-            deadline = time.monotonic() + _START_SECONDS
+            deadline = time.monotonic() + patience
             while not _answers(address):
                 if process.poll() is not None or time.monotonic() > deadline:
                     raise RuntimeError(f"{command[0]} does not answer at {address}")

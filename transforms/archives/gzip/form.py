@@ -14,11 +14,16 @@ from transforms import storage
 from transforms.archives.containers import Archive, Container, MemberTable
 from transforms.archives.gzip.inflate import MAGIC, Inflation
 from transforms.archives.gzip.reader import GzipReader
-from transforms.archives.gzip.saved import marked_blocks, open_points
+from transforms.archives.gzip.saved import open_points
 from transforms.archives.names import is_image
 from transforms.archives.sources import StoredMembers
 from transforms.archives.tar.form import find_containers_in, walk_containers_in
-from transforms.archives.tar.header import BLOCK, checksum_matches, name_of
+from transforms.archives.tar.header import (
+    BLOCK,
+    checksum_matches,
+    marked_blocks,
+    name_of,
+)
 
 _SAMPLED: Final = 8  # names
 _SAMPLED_BYTES: Final = 1 << 20  # decompressed at a time

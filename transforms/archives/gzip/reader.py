@@ -64,6 +64,16 @@ class GzipReader:
         return self._points.length
 
     @property
+    def at_once(self) -> int:
+        """One place: what lies before another would be decompressed for it."""
+        return 1
+
+    @property
+    def read_on(self) -> int:
+        """Nothing: headers are kept, and bytes are decompressed a piece at a time."""
+        return 0
+
+    @property
     def ahead(self) -> int:
         """How many ranges are worth announcing at a time."""
         return self._reader.ahead

@@ -43,7 +43,7 @@ from transforms import storage
 from transforms.archives.containers import Archive
 from transforms.archives.gzip.inflate import Inflation
 from transforms.archives.gzip.points import SeekPoint, find_points
-from transforms.archives.tar.header import BLOCK
+from transforms.archives.tar.header import BLOCK, marked_blocks
 from transforms.errors import StorageError
 from transforms.storage import FileInfo, RangeReader
 
@@ -184,13 +184,6 @@ def _headers_of(data: bytes) -> tuple[bytes, bytes]:
     headers = b"".join(data[at * BLOCK : (at + 1) * BLOCK] for at in numbers)
     packed = zlib.compress(headers) if headers else b""
     return numbers.astype("<u2").tobytes(), packed
-
-
-def marked_blocks(data: bytes) -> npt.NDArray[np.intp]:
-    """Returns the numbers of the blocks of 512 bytes with the mark of a tar header."""
-    whole = np.frombuffer(data, np.uint8, len(data) // BLOCK * BLOCK)
-    marks = whole.reshape(-1, BLOCK)[:, 257:262]
-    return np.flatnonzero((marks == np.frombuffer(b"ustar", np.uint8)).all(axis=1))
 
 
 def save_points(path: str, file: FileInfo, points: GzipPoints) -> None:

@@ -37,7 +37,8 @@ from transforms.archives.tar.header import (
     checksum_matches,
 )
 from transforms.archives.tar.links import follow_links
-from transforms.archives.tar.walk import TarMember, TarWalk, first_files, walk_tars
+from transforms.archives.tar.members import TarMember
+from transforms.archives.tar.walk import TarWalk, first_files, walk_tars
 from transforms.errors import ArchiveError, printable, sample
 from transforms.storage import RangeReader
 
@@ -300,6 +301,8 @@ def _walk(
             reader.read_many,
             [(container.offset, container.size) for container in containers],
             reader.next_data,
+            at_once=reader.at_once,
+            read_on=reader.read_on,
         )
 
 

@@ -11,6 +11,9 @@ Format".
 import zlib
 from typing import Final
 
+import numpy as np
+import numpy.typing as npt
+
 BLOCK: Final = 512  # bytes
 RECORD: Final = 20 * BLOCK  # bytes; what GNU tar and Python pad an archive to
 ZERO_BLOCK: Final = bytes(BLOCK)
@@ -68,6 +71,13 @@ def checksum_matches(header: bytes) -> bool:
     # Some old writers summed signed bytes.
     signed = sum(byte - 256 if byte > 127 else byte for byte in header)
     return signed - field == stated
+
+
+def marked_blocks(data: bytes) -> npt.NDArray[np.intp]:
+    """Returns the numbers of the blocks of 512 bytes with the mark of a tar header."""
+    whole = np.frombuffer(data, np.uint8, len(data) // BLOCK * BLOCK)
+    marks = whole.reshape(-1, BLOCK)[:, 257:262]
+    return np.flatnonzero((marks == np.frombuffer(b"ustar", np.uint8)).all(axis=1))
 
 
 def corrupt_reason(header: bytes) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from transforms.archives.tar.walk import TarMember
+from transforms.archives.tar.members import TarMember
 
 HARD: Final = "hard link"
 SYMBOLIC: Final = "symbolic link"

@@ -1,81 +1,28 @@
-"""Where the members of a tar lie, read from its headers alone.
+"""Where the members of tars lie, read from their headers alone.
 
 ``tarfile`` reads an archive front to back and keeps an object of 30 attributes for
 each member. Here a million members are walked by offset: one 512-byte read each, the
 bodies skipped, and nothing but name, offset and size kept. Each read needs the one
-before it, so many tars are walked at once, a header of each at a time.
-
-Understood: old V7 and ustar headers, GNU long names and base-256 sizes, PAX ``path``,
-``linkpath`` and ``size`` records. Header checksums are verified. What readers of tars
-do not agree on is refused, so that nobody else sees other members than these: global
-headers that name members, two long names for one member, extended headers without a
-member, links and devices with a size, anything but zeros after the end. This module
-does no I/O of its own; the caller passes functions that read ranges.
+before it, so many tars are walked at once, a header of each at a time; of a single
+long one, many parts. This module does no I/O of its own; the caller passes functions
+that read ranges.
 """
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from itertools import islice
 from typing import Final, NamedTuple
 
+from transforms.archives.tar.chains import find_headers, walk_chains
 from transforms.archives.tar.end import NextData, ReadMany, TarEnd, check_end
-from transforms.archives.tar.header import (
-    BLOCK,
-    RECORD,
-    ZERO_BLOCK,
-    Range,
-    TarFormatError,
-    checksum_matches,
-    corrupt_reason,
-    decode,
-    name_of,
-    own_name,
-    padded,
-    pax_records,
-    size_of,
-    target_of,
-)
-from transforms.errors import printable
+from transforms.archives.tar.header import BLOCK, Range, padded
+from transforms.archives.tar.members import TarMember, Walked, walk_members
 
-_LONGEST_EXTENSION: Final = 1 << 20  # bytes; real long names need a few hundred
-_MOST_EXTENSIONS: Final = 16  # headers before one member; real archives have up to four
-_LONGEST_NUMBER: Final = 19  # decimal digits; more do not fit 64 bits
+Read = Callable[[int, int], bytes]
 
-_NUL: Final = 0
-_REGULAR: Final = frozenset(b"0\x007")
-_DIRECTORY: Final = ord("5")
-_LONG_NAME: Final = ord("L")
-_LONG_LINK: Final = ord("K")
-_PAX: Final = frozenset(b"xX")
-_GLOBAL_PAX: Final = ord("g")
-_EXTENDED: Final = _PAX | {_LONG_NAME, _LONG_LINK, _GLOBAL_PAX}
-_UNSUPPORTED: Final = {ord("S"): "a GNU sparse file", ord("M"): "a multi-volume part"}
-_WITHOUT_BODY: Final = {
-    ord("1"): "a hard link",
-    ord("2"): "a symbolic link",
-    ord("3"): "a character device",
-    ord("4"): "a block device",
-    ord("6"): "a FIFO",
-    ord("V"): "a volume's label",
-}
-_KINDS: Final = {ord("1"): "hard link", ord("2"): "symbolic link"}
-
-
-class TarMember(NamedTuple):
-    """One member; a tuple, because a million are made.
-
-    Attributes:
-        name: Path as the archive has it.
-        offset: Where its bytes begin, in the file that holds the archive.
-        size: Its length in bytes.
-        kind: ``file``, ``directory``, ``hard link``, ``symbolic link`` or ``special``.
-        target: What a link leads to, as the archive has it.
-    """
-
-    name: str
-    offset: int
-    size: int
-    kind: str
-    target: str = ""
+_SAMPLED: Final = 16  # first members, whose mean length is taken for that of all
+_FEWEST: Final = 4096  # members of a tar for which more chains than one are worth it
+_LARGEST_READ: Final = 16 << 30  # bytes of a tar that is read along with its headers
 
 
 class TarWalk(NamedTuple):
@@ -95,7 +42,12 @@ def _everywhere(offset: int) -> int:
 
 
 def walk_tars(
-    read_many: ReadMany, tars: Sequence[Range], next_data: NextData = _everywhere
+    read_many: ReadMany,
+    tars: Sequence[Range],
+    next_data: NextData = _everywhere,
+    *,
+    at_once: int = 1,
+    read_on: int = 0,
 ) -> list[TarWalk]:
     """Returns what tars hold that lie in ranges of one file.
 
@@ -105,24 +57,18 @@ def walk_tars(
         tars: Offset and size of each tar.
         next_data: Returns an offset at or after the given one, before which there are
             only zeros.
+        at_once: Places of a single tar that are worth reading at a time.
+        read_on: Bytes that take no longer to get than a request.
 
     Raises:
         TarFormatError: A header is corrupt, a member or the end-of-archive block is
             cut off, a kind of member is met that can't be read in place, or something
             follows the end.
     """
-    walks = [_walk(offset, offset + size, []) for offset, size in tars]
-    ended = [_Walked([], offset + size, b"") for offset, size in tars]
-    waiting = [(i, walk, next(walk)) for i, walk in enumerate(walks)]
-    while waiting:
-        blocks = read_many([wanted for _, _, wanted in waiting])
-        advanced = []
-        for (i, walk, _), block in zip(waiting, blocks, strict=True):
-            try:
-                advanced.append((i, walk, walk.send(block)))
-            except StopIteration as stop:
-                ended[i] = stop.value
-        waiting = advanced
+    if len(tars) == 1:
+        ended = [_walk_one(read_many, tars[0], at_once, read_on)]
+    else:
+        ended = _walk_many(read_many, tars)
     found = []
     for tar, (members, mark, known) in zip(tars, ended, strict=True):
         last = members[-1].name if members else ""
@@ -131,9 +77,7 @@ def walk_tars(
     return found
 
 
-def first_files(
-    read: Callable[[int, int], bytes], tar: Range, count: int
-) -> list[TarMember]:
+def first_files(read: Read, tar: Range, count: int) -> list[TarMember]:
     """Returns a tar's first files, links not counted.
 
     Args:
@@ -144,178 +88,52 @@ def first_files(
     Raises:
         TarFormatError: A header before them is corrupt.
     """
+    files = (member for member in _each_member(read, tar) if member.kind == "file")
+    return list(islice(files, count))
+
+
+def _walk_many(read_many: ReadMany, tars: Sequence[Range]) -> list[Walked]:
+    walks = [walk_members(offset, offset + size, []) for offset, size in tars]
+    ended = [Walked([], offset + size, b"") for offset, size in tars]
+    waiting = [(i, walk, next(walk)) for i, walk in enumerate(walks)]
+    while waiting:
+        blocks = read_many([wanted for _, _, wanted in waiting])
+        advanced = []
+        for (i, walk, _), block in zip(waiting, blocks, strict=True):
+            try:
+                advanced.append((i, walk, walk.send(block)))
+            except StopIteration as stop:
+                ended[i] = stop.value
+        waiting = advanced
+    return ended
+
+
+def _walk_one(read_many: ReadMany, tar: Range, at_once: int, read_on: int) -> Walked:
+    """Walks a tar along one chain of headers, or along many if it is long."""
+    size = tar[1]
+    starts: list[int] = []
+    if at_once > 1 and size >= _FEWEST * BLOCK:
+
+        def read(offset: int, length: int) -> bytes:
+            return read_many([(offset, length)])[0]
+
+        sampled = list(islice(_each_member(read, tar), _SAMPLED))
+        mean = sum(BLOCK + padded(member.size) for member in sampled) // _SAMPLED
+        if len(sampled) == _SAMPLED and size >= _FEWEST * mean:
+            starts = find_headers(read_many, tar, at_once, mean)
+    return walk_chains(read_many, tar, starts, read_on if size <= _LARGEST_READ else 0)
+
+
+def _each_member(read: Read, tar: Range) -> Iterator[TarMember]:
+    """Yields the members of a tar, one request after another."""
     start, size = tar
     members: list[TarMember] = []
-    files: list[TarMember] = []
-    walk = _walk(start, start + size, members)
+    walk = walk_members(start, start + size, members)
+    given = 0
     with suppress(StopIteration):
         wanted = next(walk)
-        while len(files) < count:
+        while True:
             wanted = walk.send(read(*wanted))
-            files = [member for member in members if member.kind == "file"]
-    return files
-
-
-class _Walked(NamedTuple):
-    """The members, where the end-of-archive block is, and what was read from there."""
-
-    members: list[TarMember]
-    mark: int
-    known: bytes
-
-
-def _walk(
-    start: int, end: int, members: list[TarMember]
-) -> Generator[Range, bytes, _Walked]:
-    """Yields the ranges to read, is sent their bytes, and lists the members."""
-    position = start
-    previous = ""
-    extension = _NO_EXTENSION
-    while True:
-        left = end - position
-        if left < BLOCK:
-            if not left and members and not extension.headers:
-                return _Walked(members, end, b"")
-            raise TarFormatError(
-                min(position, end), "it ends without an end-of-archive block", previous
-            )
-        # The last header is most often the end-of-archive block; all that follows it
-        # is read along, and needs no request of its own.
-        block = yield position, BLOCK if left > RECORD else left
-        header = block[:BLOCK]
-        if not header[0] and header == ZERO_BLOCK:
-            if extension.headers:
-                raise TarFormatError(
-                    position, "an extended header without a member", previous
-                )
-            return _Walked(members, position, block)
-        body = position + BLOCK
-        try:
-            if not checksum_matches(header):
-                raise ValueError(corrupt_reason(header))
-            size = size_of(header)
-            if header[156] in _EXTENDED:
-                if size > _LONGEST_EXTENSION or body + padded(size) > end:
-                    raise ValueError(f"an extended header of {size:,} bytes")
-                # With a byte of what fills the block: some read on to the first NUL.
-                data = yield body, min(size + 1, padded(size))
-                if data[size:] not in (b"", b"\0") and b"\0" not in data:
-                    raise ValueError("an extended header that does not end")
-                extension = _extend(extension, header[156], data[:size])
-                position = body + padded(size)
-                continue
-            member = _member(header, body, end, size, extension)
-        except ValueError as error:
-            raise TarFormatError(position, str(error), previous) from None
-        members.append(member)
-        previous = member.name
-        extension = _NO_EXTENSION
-        position = body + padded(member.size)
-
-
-class _Extension(NamedTuple):
-    """What extended headers say of the member that follows them, and their number."""
-
-    name: str
-    target: str
-    size: int | None
-    headers: int
-
-
-_NO_EXTENSION: Final = _Extension("", "", None, 0)
-
-
-def _member(
-    header: bytes, body: int, end: int, size: int, extension: _Extension
-) -> TarMember:
-    """Returns a header's member; ValueError says what is wrong with it."""
-    kind = header[156]
-    if extension.size is not None:
-        size = extension.size
-    if kind in _REGULAR:
-        name = extension.name or name_of(header)
-        if body + size > end:
-            raise ValueError(
-                f"{printable(name)} needs {size:,} bytes and only "
-                f"{max(end - body, 0):,} are there"
-            )
-        if kind == _NUL and _is_directory(header, name):
-            return TarMember(name, body, 0, "directory")
-        return TarMember(name, body, size, "file")
-    if kind == _DIRECTORY:  # a size is what to reserve for it, and no body follows
-        return TarMember(extension.name or name_of(header), body, 0, "directory")
-    what = _WITHOUT_BODY.get(kind)
-    if what is None:
-        unknown = _UNSUPPORTED.get(kind, f"a member of unknown type {chr(kind)!r}")
-        raise ValueError(f"{unknown}, which is not supported")
-    name = extension.name or name_of(header)
-    if size:
-        raise ValueError(
-            f"{printable(name)} is {what} and states a size of {size:,} bytes: readers "
-            "of tars do not agree whether they follow"
-        )
-    kind_name = _KINDS.get(kind, "special")
-    target = extension.target or target_of(header) if kind in _KINDS else ""
-    return TarMember(name, body, 0, kind_name, target)
-
-
-def _is_directory(header: bytes, name: str) -> bool:
-    """Returns whether a V7 header is of a directory, which it marks by a slash."""
-    directory = name.endswith("/")
-    if directory != own_name(header).endswith(b"/"):
-        raise ValueError("a file by one of its names, a directory by the other")
-    return directory
-
-
-def _extend(extension: _Extension, kind: int, data: bytes) -> _Extension:
-    """Returns what is known with one more header; ValueError says what is wrong."""
-    extension = extension._replace(headers=extension.headers + 1)
-    if extension.headers > _MOST_EXTENSIONS:
-        raise ValueError(f"more than {_MOST_EXTENSIONS} extended headers in a row")
-    if kind == _LONG_LINK:
-        return _with_target(extension, data.partition(b"\0")[0])
-    if kind == _LONG_NAME:
-        return _with_name(extension, data.partition(b"\0")[0])
-    records = pax_records(data)
-    if any(key.startswith("GNU.sparse.") for key in records):
-        raise ValueError("a sparse file, which is not supported")
-    if kind == _GLOBAL_PAX:
-        if not records.keys().isdisjoint({"path", "linkpath", "size"}):
-            raise ValueError("a global header that names members, or gives their size")
-        return extension  # a comment
-    if "path" in records:
-        extension = _with_name(extension, records["path"])
-    if "linkpath" in records:
-        extension = _with_target(extension, records["linkpath"])
-    if "size" in records:
-        extension = _with_size(extension, records["size"])
-    return extension
-
-
-def _with_name(extension: _Extension, name: bytes) -> _Extension:
-    decoded = _long(name)
-    if extension.name not in ("", decoded):
-        raise ValueError("two long names for one member")
-    return extension._replace(name=decoded)
-
-
-def _with_target(extension: _Extension, target: bytes) -> _Extension:
-    decoded = _long(target)
-    if extension.target not in ("", decoded):
-        raise ValueError("two targets for one link")
-    return extension._replace(target=decoded)
-
-
-def _long(name: bytes) -> str:
-    decoded = decode(name)
-    if not name or b"\0" in name:
-        raise ValueError(f"the long name {decoded[:40]!r}, which no file can have")
-    return decoded
-
-
-def _with_size(extension: _Extension, digits: bytes) -> _Extension:
-    if not digits.isdigit() or len(digits) > _LONGEST_NUMBER:
-        raise ValueError(f"a PAX size of {digits[:40]!r}")
-    if extension.size not in (None, int(digits)):
-        raise ValueError("two PAX sizes for one member")
-    return extension._replace(size=int(digits))
+            yield from members[given:]
+            given = len(members)
+    yield from members[given:]
