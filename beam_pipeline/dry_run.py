@@ -1,20 +1,20 @@
 """``--dry_run``: what a build would do, from headers and a few images alone."""
 
-import os
 import time
 from typing import Final
 
-from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
+from apache_beam.options.pipeline_options import PipelineOptions
 from rich.filesize import decimal
 from rich.table import Table
 
 from beam_pipeline.config import BuildConfig
 from beam_pipeline.console import Counters, print_table, silenced_workers
-from beam_pipeline.engines.runners import counters, make_pipeline
+from beam_pipeline.engines.runners import counters, make_pipeline, shards_at_once
 from beam_pipeline.inputs import BuildInputs
 from beam_pipeline.pipeline import estimate_build
 from transforms import storage
 from transforms.archives import index_path, open_index
+from transforms.cores import available_cores
 from transforms.counters import (
     MEMBERS,
     MISSING,
@@ -102,8 +102,7 @@ def _remarks(
     sizes = {archive.file.uri: archive.file.size for archive in inputs.archives}
     known = f"Of {decimal(sum(sizes.values()))} of archives " * all(sizes.values())
     to_read = _total(splits, counts, PLANNED_BYTES)
-    workers = options.view_as(DirectOptions).direct_num_workers
-    at_once = max(1, min(workers, os.cpu_count() or 1))
+    at_once = min(shards_at_once(options), available_cores())
     seconds = sum(
         counts[split, SAMPLED_US]
         / 1e6

@@ -34,6 +34,7 @@ ROOMS = {
 GROUND = (
     *("transforms.errors", "transforms.fields", "transforms.counters"),
     *("transforms.doors", "transforms.extras"),
+    "transforms.cores",
 )
 # What the order alone would allow.
 FORBIDDEN = {

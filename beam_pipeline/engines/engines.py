@@ -4,16 +4,16 @@ An engine is a runner of Beam's with the flags that suit this pipeline, and thos
 only the user can know. ``docs/running.md`` says why each flag has its value.
 """
 
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
 
+from transforms.cores import available_cores
 from transforms.errors import ConfigError
 
-_CORES: Final = os.cpu_count() or 1
+_CORES: Final = available_cores()
 
 # Masters of Flink and of Spark that run in the job server, without a cluster.
 _EMBEDDED: Final = re.compile(r"\[(local|auto)\]|local(\[.+\])?")

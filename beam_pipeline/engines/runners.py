@@ -1,21 +1,16 @@
 """Pipelines and the runners they run on.
 
-Locally that is Beam's FnApiRunner (``local_runner``), with threads, not processes: what
-takes time releases the GIL. The flags of other engines are in ``engines``.
+Locally that is Beam's FnApiRunner (``local_runner``) with the workers that ``workers``
+chooses. The flags of other engines are in ``engines``.
 """
 
 import argparse
-import os
 from collections.abc import Callable, Collection
 from importlib.util import find_spec
 from typing import Any, Final
 
 import apache_beam as beam
-from apache_beam.options.pipeline_options import (
-    DirectOptions,
-    PipelineOptions,
-    StandardOptions,
-)
+from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 from apache_beam.portability.api import beam_job_api_pb2
 from apache_beam.runners.portability.portable_runner import (
     JobServiceHandle,
@@ -25,6 +20,8 @@ from apache_beam.runners.runner import PipelineResult, create_runner
 
 from beam_pipeline.engines.job_servers import require_job_server
 from beam_pipeline.engines.local_runner import LocalRunner
+from beam_pipeline.engines.workers import choose_workers, local_workers
+from transforms.cores import available_cores
 from transforms.errors import ConfigError
 from transforms.extras import install_line
 from transforms.fields import nearest
@@ -49,11 +46,7 @@ def make_options(flags: list[str]) -> PipelineOptions:
         )
     if is_local(options):
         given = {flag.partition("=")[0].lstrip("-") for flag in flags}
-        direct = options.view_as(DirectOptions)
-        if "direct_running_mode" not in given:
-            direct.direct_running_mode = "multi_threading"
-        if "direct_num_workers" not in given:
-            direct.direct_num_workers = _workers(direct.direct_running_mode)
+        choose_workers(options, given, available_cores())
     return options
 
 
@@ -62,10 +55,6 @@ def _require_known_runner(options: PipelineOptions) -> None:
     name = options.view_as(StandardOptions).runner or known[0]
     if name not in known and "." not in name:
         raise ConfigError(f"Unknown runner {name}. {nearest(name, known)}")
-
-
-def _workers(mode: str) -> int:
-    return 1 if mode == "in_memory" else os.cpu_count() or 1
 
 
 def is_local(options: PipelineOptions) -> bool:
@@ -77,6 +66,12 @@ def is_dataflow(options: PipelineOptions) -> bool:
     """Returns whether a pipeline with these options becomes a job on Dataflow."""
     runner = options.view_as(StandardOptions).runner or ""
     return str(runner).rpartition(".")[2] == "DataflowRunner"
+
+
+def shards_at_once(options: PipelineOptions) -> int:
+    """Returns how many shards a local run with these options works on at a time."""
+    workers = local_workers(options)
+    return max(1, workers.processes) * workers.threads
 
 
 def make_pipeline(

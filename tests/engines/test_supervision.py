@@ -113,15 +113,14 @@ def test_a_run_whose_worker_process_died_ends() -> None:
 
 def test_a_worker_process_dies_with_its_run() -> None:
     # The run starts a worker that waits, and is killed.
+    waits = (
+        "import os, sys, threading; from beam_pipeline.engines import worker;"
+        "wait = lambda _: (print(os.getpid(), flush=True), threading.Event().wait());"
+        "worker.main(['', sys.argv[1], '1'], wait)"
+    )
     script = (
-        "import subprocess, sys, os, threading\n"
-        "child = subprocess.Popen([sys.executable, '-c', "
-        "'import threading, os, sys; from beam_pipeline.engines import worker;"
-        'sys.modules["apache_beam.runners.worker"] = type(sys)("w");'
-        'w = type(sys)("s"); w.main = lambda _: (print(os.getpid(), flush=True), '
-        "threading.Event().wait());"
-        'sys.modules["apache_beam.runners.worker"].sdk_worker_main = w;'
-        'worker.main(["", sys.argv[1]])\', str(os.getpid())])\n'
+        "import os, subprocess, sys, threading\n"
+        f"subprocess.Popen([sys.executable, '-c', {waits!r}, str(os.getpid())])\n"
         "threading.Event().wait()\n"
     )
     run = subprocess.Popen(
@@ -139,13 +138,12 @@ def test_a_worker_process_dies_with_its_run() -> None:
 def test_a_worker_whose_run_is_dead_does_not_begin(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    began = []
-    monkeypatch.setattr("apache_beam.runners.worker.sdk_worker_main.main", began.append)
+    began: list[int] = []
     monkeypatch.setattr("ctypes.CDLL", lambda _: _Prctl())
-    worker.main(["", "1" if os.getppid() != 1 else "2"])
+    worker.main(["", "1" if os.getppid() != 1 else "2", "3"], began.append)
     assert began == []
-    worker.main(["", str(os.getppid())])
-    assert began == [[""]]
+    worker.main(["", str(os.getppid()), "3"], began.append)
+    assert began == [3]
 
 
 class _Prctl:

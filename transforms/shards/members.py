@@ -5,7 +5,6 @@ however many shards it works on, and a window of a few batches for each shard, s
 memory does not grow with the shard.
 """
 
-import os
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,6 +14,7 @@ from itertools import islice
 from typing import Final
 
 from transforms.archives import open_members
+from transforms.cores import available_cores
 from transforms.formats import Example, Source
 from transforms.images import (
     ImagePolicy,
@@ -24,8 +24,6 @@ from transforms.images import (
 from transforms.planning import ShardSpec
 from transforms.statistics import Observation, content_hash, sample_pixels
 
-_CORES: Final = os.cpu_count() or 1
-_WINDOW: Final = _CORES + 1  # batches of a shard that are read and not yet written
 _BATCH: Final = 4  # images; fewer wake threads too often (docs/performance.md)
 
 
@@ -76,11 +74,12 @@ def treated_members(
         for source, data in members:
             yield _treat(source, data, policy, with_pixels)
         return
+    longest = available_cores() + 1  # batches that are read and not yet written
     window: deque[Future[list[Accepted | Rejected]]] = deque()
     try:
         while batch := list(islice(members, _BATCH)):
             window.append(_pool().submit(_treat_all, batch, policy, with_pixels))
-            if len(window) == _WINDOW:
+            if len(window) == longest:
                 yield from window.popleft().result()
         while window:
             yield from window.popleft().result()
@@ -126,4 +125,4 @@ def _treat(
 
 @cache
 def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(_CORES, thread_name_prefix="images")
+    return ThreadPoolExecutor(available_cores(), thread_name_prefix="images")

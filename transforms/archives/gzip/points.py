@@ -13,13 +13,13 @@ byte before a block is filled up with blocks that hold nothing.
 """
 
 import io
-import os
 import struct
 import zlib
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from transforms.archives.gzip.inflate import MAGIC, left_of
+from transforms.cores import available_cores
 from transforms.errors import ArchiveError, StorageError
 from transforms.storage import FileInfo, RangeReader
 
@@ -70,7 +70,7 @@ def find_points(
 
     source = _Source(reader, end)
     saved = io.BytesIO()
-    threads = min(_THREADS, os.cpu_count() or 1)
+    threads = min(_THREADS, available_cores())
     try:
         with rapidgzip.RapidgzipFile(
             source, parallelization=threads, chunk_size=spacing

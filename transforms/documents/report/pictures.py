@@ -5,7 +5,6 @@ written. Images that stand out, and those that are duplicates or were rejected, 
 read from the archives, where their statistics say they lie.
 """
 
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +13,7 @@ from itertools import chain, islice
 from typing import Any, Final
 
 from transforms import storage
+from transforms.cores import available_cores
 from transforms.documents.facts import DatasetFacts, class_text, config_facts
 from transforms.documents.pages import CARDS
 from transforms.documents.report.plots import number_text
@@ -105,7 +105,7 @@ def review_dataset(
         read: Reads an image where it lies in the archives.
     """
     names = facts.shown_classes
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(available_cores()) as pool:
         artist = _Artist(read, names, pool)
         splits = [
             SplitReport(
