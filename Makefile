@@ -23,7 +23,7 @@ FUZZ_RUNS_zip := 100000
 FUZZ_RUNS_example := 1000000
 FUZZ_RUNS_image := 100000
 
-.PHONY: help demo test pytest lint test-parity test-loaders test-report test-faults test-storage \
+.PHONY: help docs demo test pytest lint test-parity test-loaders test-report test-faults test-storage \
 	test-engines test-dataflow test-container test-platforms wheels constraints fuzz bench clean
 
 help:  ## these lines
@@ -56,6 +56,9 @@ test-report: $(VENV)/ready-report  ## the report in Chromium, which must be inst
 
 test-dataflow: $(VENV)/ready .venv-dataflow/ready  ## submission to Dataflow, without Google
 	$(BIN)/python -m pytest -q -rs tests/suites/dataflow
+
+docs: $(VENV)/ready  ## docs/datasets.md, from the configurations
+	$(BIN)/python -m beam_pipeline.catalogue > docs/datasets.md
 
 fuzz: .venv-fuzz/ready  ## hostile bytes, guided by coverage; findings go to build/fuzz
 ifdef FUZZ_SECONDS

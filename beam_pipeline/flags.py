@@ -9,6 +9,16 @@ from transforms.formats import FORMATS
 from transforms.storage import CHECKSUM, CHECKSUMS
 
 
+class _ListAction(argparse.Action):
+    """Prints what can be built, and ends the program, as ``--help`` does."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any, **__: Any) -> None:
+        from beam_pipeline.catalogue import print_catalogue
+
+        print_catalogue()
+        parser.exit()
+
+
 def _parse_switch(text: str) -> bool:
     if text not in ("true", "false"):
         raise argparse.ArgumentTypeError(f"{text} is neither true nor false")
@@ -40,6 +50,12 @@ def make_parser() -> argparse.ArgumentParser:
         required=True,
         metavar="NAME|PATH.yaml",
         help=f"{', '.join(shipped_configs())}, or a file of your own",
+    )
+    what.add_argument(
+        "--list",
+        nargs=0,
+        action=_ListAction,
+        help="print the datasets that are shipped, with what each takes, and exit",
     )
     what.add_argument(
         "--version",

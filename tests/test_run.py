@@ -739,6 +739,7 @@ def test_help_is_in_groups() -> None:
     what, where, how = flags[2:]
     assert what == [
         "--config",
+        "--list",
         "--version",
         "--max_examples_per_split",
         "--allow_missing",
@@ -748,8 +749,15 @@ def test_help_is_in_groups() -> None:
     ]
     assert where == ["--manual_dir", "--data_dir", "--index_dir", "--verify_archives"]
     assert how == [
-        *("--format", "--num_shards", "--engine", "--overwrite", "--repair"),
-        *("--ignore_free_space", "--set", "--dry_run", "--quiet", "--verbose"),
+        *("--format", "--num_shards", "--checksum", "--engine", "--overwrite"),
+        *(
+            "--repair",
+            "--ignore_free_space",
+            "--set",
+            "--dry_run",
+            "--quiet",
+            "--verbose",
+        ),
     ]
     assert "10pct, 1pct, demo, or a file of your own" in outcome.out
     assert "--runner" in outcome.out
