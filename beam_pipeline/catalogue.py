@@ -99,7 +99,7 @@ def print_catalogue() -> None:
     table.add_column("licence")
     for entry in entries:
         config = entry.config
-        row = [entry.name, f"{config.name}/{config.config}:{config.version}"]
+        row = [entry.name, f"{config.full_name}:{config.version}"]
         end = [entry.size, config.about.license.name]
         for split, examples in entry.splits:
             table.add_row(*row, split, examples, *end)
@@ -160,7 +160,7 @@ def _row(entry: CatalogueEntry) -> str:
     config = entry.config
     cells = [
         f"`{entry.name}`",
-        f"`{config.name}/{config.config}:{config.version}`",
+        f"`{config.full_name}:{config.version}`",
         ", ".join(f"{split} {examples}" for split, examples in entry.splits),
         config.about.config_description.strip(),
     ]

@@ -62,7 +62,7 @@ def print_estimate(
 
 
 def _print_table(config: BuildConfig, inputs: BuildInputs, counts: Counters) -> None:
-    table = Table(title=f"{config.name}/{config.config} {config.version}, not built")
+    table = Table(title=f"{config.full_name} {config.version}, not built")
     table.add_column("split")
     for column in ("members", "selected", "to read", "shards"):
         table.add_column(column, justify="right")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from beam_pipeline.config.shipped import (
         class_list,
         shipped_class_lists,
+        shipped_config_of,
         shipped_configs,
     )
     from beam_pipeline.config.subsets import HELD_FROM, HeldOutConfig, SubsetConfig
@@ -38,5 +39,6 @@ __all__ = [
     "load_config",
     "parse_assignment",
     "shipped_class_lists",
+    "shipped_config_of",
     "shipped_configs",
 ]

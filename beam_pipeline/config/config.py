@@ -12,13 +12,14 @@ from beam_pipeline.config.checks import (
     require_positive,
     require_splits,
 )
+from beam_pipeline.config.features import FeatureConfig, make_features
 from beam_pipeline.config.limits import file_limits
 from beam_pipeline.config.subsets import HELD_FROM, HeldOutConfig, SubsetConfig
 from transforms import storage
 from transforms.documents import Description
 from transforms.errors import ConfigError, printable
 from transforms.fields import BESIDE, require_known
-from transforms.formats import FORMATS
+from transforms.formats import FORMATS, Feature, full_name
 from transforms.images import ImagePolicy
 from transforms.planning import LabelFile, LabelFormat
 from transforms.storage import CHECKSUM, Checksum, absolute
@@ -129,7 +130,7 @@ class BuildConfig:
     Attributes:
         name: Name of the dataset.
         about: Its description; its keys stand beside the others.
-        config: Name of the configuration.
+        config: Name of the configuration; empty where the dataset has but one.
         version: Version to build, a key of ``versions``.
         versions: The splits of each version, in order.
         splits: The splits there can be.
@@ -146,6 +147,11 @@ class BuildConfig:
         index_dir: Directory of saved indexes; below ``<data_dir>/downloads`` if unset.
         known_archives: Published archives by name, and those mistaken for them.
         images: What is done to images.
+        features: The features of records by name, in order; empty for those of
+            ImageNet, ``file_name``, ``image`` and ``label``.
+        supervised: Those that loaders give as input and target.
+        download_size: Bytes that TFDS says it downloads; None for those of the subset
+            lists.
         max_rejects: Most images that may be left out as bad; below 1, a share of them.
         statistics: ``full`` covers the pixels too, which takes decoding every image.
         formats: Formats to write, keys of ``FORMATS``.
@@ -180,6 +186,9 @@ class BuildConfig:
     index_dir: str = ""
     known_archives: Mapping[str, KnownArchive] = field(default_factory=dict)
     images: ImagePolicy = field(default_factory=ImagePolicy)
+    features: Mapping[str, str | FeatureConfig] = field(default_factory=dict)
+    supervised: tuple[str, ...] = ("image", "label")
+    download_size: int | None = None
     max_rejects: float = 0
     statistics: Literal["cheap", "full"] = "cheap"
     formats: tuple[str, ...] = ("tfrecord",)
@@ -201,6 +210,8 @@ class BuildConfig:
         if self.val_from_train is not None:
             _hold_out(self, self.val_from_train)
         names = {key: getattr(self, key) for key in ("name", "config", "version")}
+        if not self.config:
+            del names["config"]
         require_names(names | {f"splits.{split}": split for split in self.splits})
         data_dir = absolute(self.data_dir)
         downloads = storage.join(data_dir, "downloads")
@@ -214,6 +225,7 @@ class BuildConfig:
         limits = file_limits(self.formats, self.dimensions, self.max_file_bytes)
         object.__setattr__(self, "max_file_bytes", limits)
         _check_splits(self)
+        make_features(self.features, self.supervised)
         for split, number in self.num_shards.items():
             if number < 1:
                 raise ConfigError(f"num_shards {split}={number}: expected 1 or more.")
@@ -226,6 +238,16 @@ class BuildConfig:
     def image_policy(self, split: str) -> ImagePolicy:
         """Returns what is done to a split's images."""
         return self.splits[split].images or self.images
+
+    @property
+    def full_name(self) -> str:
+        """What TFDS calls it."""
+        return full_name(self.name, self.config)
+
+    @property
+    def record_features(self) -> tuple[Feature, ...]:
+        """What records have."""
+        return make_features(self.features, self.supervised)
 
     @property
     def image_extension(self) -> str:

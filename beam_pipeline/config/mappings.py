@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from beam_pipeline.config.plain_yaml import read_yaml
 from beam_pipeline.config.subsets import CUTS, HELD_FROM
@@ -41,12 +41,16 @@ def _lies_in(directory: Path, name: Any) -> bool:
     return isinstance(name, str) and "\0" not in name and (directory / name).is_file()
 
 
+# Mappings that a config gives as a whole, whatever its base says.
+_WHOLE: Final = frozenset({"versions", "release_notes", "features"})
+
+
 def merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     """Returns a config's mapping with another one's values, key by key."""
     merged = dict(base)
     for key, value in changes.items():
         below = merged.get(key)
-        if isinstance(below, dict) and isinstance(value, dict):
+        if isinstance(below, dict) and isinstance(value, dict) and key not in _WHOLE:
             value = merge(below, value)
         merged[key] = value
     return merged

@@ -38,15 +38,30 @@ def class_list(name: str) -> str | None:
 def shipped_configs() -> list[str]:
     """Returns the names of the configurations that come with the package."""
     return sorted(
-        path.stem for path in _SHIPPED.glob("*.yaml") if "config" in read_mapping(path)
+        path.relative_to(_SHIPPED).with_suffix("").as_posix()
+        for path in _SHIPPED.rglob("*.yaml")
+        if "config" in read_mapping(path)
     )
+
+
+def shipped_config_of(dataset: str, config: str) -> str | None:
+    """Returns the name of the shipped configuration that may be that of a dataset.
+
+    Args:
+        dataset: The dataset's name.
+        config: The configuration's name; empty where the dataset has but one.
+    """
+    names = (f"{dataset}/{config}", config) if config else (dataset,)
+    known = shipped_configs()
+    return next((name for name in names if name in known), None)
 
 
 def find_config(name: str, directory: Path) -> Path:
     """Returns the file of a configuration.
 
     Args:
-        name: A shipped configuration's name, or the path of a YAML file.
+        name: A shipped configuration's name, perhaps after that of its dataset, or the
+            path of a YAML file.
         directory: What a relative path is relative to.
 
     Raises:
@@ -60,6 +75,11 @@ def find_config(name: str, directory: Path) -> Path:
     for path in candidates:
         if os.path.isfile(path):  # the method raises for a name that is too long
             return path
+    dataset, _, config = name.partition("/")
+    own = _SHIPPED / f"{config}.yaml"
+    # As TFDS calls it: imagenet2012_subset/1pct.
+    if os.path.isfile(own) and read_mapping(own).get("base") == dataset:
+        return own
     raise ConfigError(
         f"There is no configuration {printable(name)}: it is neither a file nor one of "
         f"those shipped. {nearest(name, shipped_configs())}"

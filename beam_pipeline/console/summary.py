@@ -41,7 +41,7 @@ def print_summary(
         counts: The pipeline's counters, by namespace and name.
         seconds: How long it took.
     """
-    table = Table(title=f"{config.name}/{config.config} {config.version}")
+    table = Table(title=f"{config.full_name} {config.version}")
     table.add_column("split")
     for column in ("examples", "bytes of records"):
         table.add_column(column, justify="right")

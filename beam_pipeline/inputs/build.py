@@ -77,6 +77,8 @@ def find_output(config: BuildConfig) -> ShardOutput:
             dataset_classes(config),
             config.dimensions,
             config.image_extension,
+            config.record_features,
+            config.supervised,
         ),
         images={split: config.image_policy(split) for split in config.splits},
         pixels=config.statistics == "full",
@@ -112,7 +114,7 @@ def find_inputs(config: BuildConfig, output: ShardOutput) -> BuildInputs:
         index_dir=config.index_dir,
         selections=selections,
         options={
-            split: _plan_options(config, split, selection)
+            split: _plan_options(config, split, selection, output.schema)
             for split, selection in selections.items()
         },
         output=output,
@@ -127,7 +129,7 @@ def find_inputs(config: BuildConfig, output: ShardOutput) -> BuildInputs:
 
 
 def _plan_options(
-    config: BuildConfig, split: str, selection: Selection
+    config: BuildConfig, split: str, selection: Selection, schema: Schema
 ) -> SplitOptions:
     return SplitOptions(
         subset=selection.subset,
@@ -139,6 +141,8 @@ def _plan_options(
         allow_missing=config.allow_missing,
         max_file_bytes=config.max_file_bytes,
         excluded=selection.excluded,
+        features=schema.features,
+        order=schema.order,
     )
 
 
@@ -160,11 +164,9 @@ def _find_facts(
         ),
         citation=storage.read_bytes(config.citation).decode("utf-8").strip(),
         schema=schema,
-        download_size=sum(
-            selection.subset.size
-            for selection in selections.values()
-            if selection.subset
-        ),
+        download_size=config.download_size
+        if config.download_size is not None
+        else sum(each.subset.size for each in selections.values() if each.subset),
         splits=tuple(selections),
         settings=settings,
         class_titles=read_class_titles(config.class_titles),

@@ -32,10 +32,8 @@ def sweep_leftovers(output: ShardOutput, index_dir: str) -> None:
     sweep_own(output)
     shared = {index_dir}
     for name in output.formats:
-        shared |= {
-            output.places.root(name),
-            storage.join(output.places.directory(name).rsplit("/", 2)[0], ".config"),
-        }
+        places = (output.places.root(name), output.places.beside(name))
+        shared |= {place for place in places if place}
     for directory in sorted(shared):
         with suppress(StorageError):  # it may be none of ours
             sweep(directory)

@@ -47,12 +47,12 @@ def check_numbers(
             findings.add(split.source, "count", message)
         if counts.missing:
             remarks.append(
-                f"{holding.config}: {split.name} lacks {counts.missing:,} of "
+                f"{holding.title}: {split.name} lacks {counts.missing:,} of "
                 f"{stated.expected_examples:,} images, which its build was allowed."
             )
         if counts.limit is not None and counts.limit < stated.expected_examples:
             remarks.append(
-                f"{holding.config}: {split.name} was limited to {counts.limit:,} of "
+                f"{holding.title}: {split.name} was limited to {counts.limit:,} of "
                 f"{stated.expected_examples:,} images."
             )
     return list(dict.fromkeys(remarks))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from beam_pipeline.config import (
     BuildConfig,
     load_config,
-    shipped_configs,
+    shipped_config_of,
 )
 from beam_pipeline.inputs.build import (
     BuildInputs,
@@ -21,7 +21,7 @@ from beam_pipeline.inputs.numbers import check_numbers
 from beam_pipeline.inputs.options import VerifyOptions
 from beam_pipeline.inputs.selections import expected_labeller
 from transforms.errors import ConfigError
-from transforms.formats import find_data_dir
+from transforms.formats import find_data_dir, full_name
 from transforms.images import ImagePolicy
 from transforms.planning import Labeller, StatedNumbers
 from transforms.shards import ShardOutput
@@ -92,7 +92,7 @@ def find_demands(options: VerifyOptions) -> VerifyInputs:
         config = _find_config(holding, options)
         if config is None:
             remarks.append(
-                f"{holding.config}: labels are held against file names alone, for no "
+                f"{holding.title}: labels are held against file names alone, for no "
                 "configuration of the dataset is known; --config names it."
             )
             demands[holding.config] = Expectations({}, {}, archived=False)
@@ -123,12 +123,12 @@ def _unhashed(holding: Holding) -> list[str]:
     """Returns a sentence where the hash of some of a dataset's files is not known."""
     if not holding.hashed:
         return [
-            f"{holding.config}: there is no manifest.json, so no hash of a file is "
+            f"{holding.title}: there is no manifest.json, so no hash of a file is "
             "known."
         ]
     if not holding.documented:
         return [
-            f"{holding.config}: manifest.json is of an earlier version, so no hash of "
+            f"{holding.title}: manifest.json is of an earlier version, so no hash of "
             "a document is known."
         ]
     return []
@@ -136,16 +136,14 @@ def _unhashed(holding: Holding) -> list[str]:
 
 def _find_config(holding: Holding, options: VerifyOptions) -> BuildConfig | None:
     """Returns the configuration of a dataset, if it is known."""
-    name = options.config
+    name = options.config or shipped_config_of(holding.dataset, holding.config)
     if name is None:
-        if holding.config not in shipped_configs():
-            if options.with_archives:
-                raise ConfigError(
-                    f"There is no shipped configuration {holding.config}: name with "
-                    "--config the one that the dataset was built with."
-                )
-            return None
-        name = holding.config
+        if options.with_archives:
+            raise ConfigError(
+                f"There is no shipped configuration {holding.title}: name with "
+                "--config the one that the dataset was built with."
+            )
+        return None
     flags = {
         **options.flags,
         "version": holding.version,
@@ -164,9 +162,9 @@ def _find_config(holding: Holding, options: VerifyOptions) -> BuildConfig | None
         if options.config is None and not options.with_archives:
             return None
         raise ConfigError(
-            f"{name} describes {config.name}/{config.config}, and "
-            f"{options.directory} holds {holding.dataset}/{holding.config}. Name with "
-            "--config the configuration that it was built with."
+            f"{name} describes {config.full_name}, and "
+            f"{options.directory} holds {full_name(holding.dataset, holding.config)}. "
+            "Name with --config the configuration that it was built with."
         )
     return config
 

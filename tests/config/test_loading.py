@@ -209,7 +209,7 @@ def test_demo_has_a_list_of_its_own_and_several_shards(
 
 def test_shipped_configs_are_those_that_can_be_built() -> None:
     # imagenet2012_subset.yaml is only a base: it names no configuration.
-    assert shipped_configs() == ["10pct", "1pct", "demo"]
+    assert shipped_configs() == ["10pct", "1pct", "demo", "imagenet2012"]
 
 
 def test_a_config_overrides_its_base_key_by_key(
@@ -588,7 +588,7 @@ def test_an_override_of_no_key_is_refused(key: str, message: str) -> None:
     [
         ("2pct", "Did you mean 1pct?"),
         ("dmeo", "Did you mean demo?"),
-        ("imagenet", "Known are: 10pct, 1pct, demo."),
+        ("imagenet", "Did you mean imagenet2012?"),
     ],
 )
 def test_an_unknown_config_is_refused_with_the_nearest(

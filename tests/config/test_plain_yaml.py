@@ -309,7 +309,7 @@ def test_any_text_is_a_value_or_refused(text: str) -> None:
                 ("config: ../../../x", "config", "../../../x"),
                 ("name: /etc", "name", "/etc"),
                 ("name: .hidden", "name", ".hidden"),
-                ("config: ''", "config", ""),
+                ("name: ''", "name", ""),
                 (r'config: "a\0b"', "config", r"a\x00b"),
                 (r'name: "a\ud800"', "name", r"a\ud800"),
                 ("version: ..\nversions: {..: [train]}", "version", ".."),

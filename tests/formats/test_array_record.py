@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 
 from transforms.errors import FormatError, StorageError
 from transforms.formats.array_record import ArrayRecordWriter, read_array_record
-from transforms.formats.records import Example
+from transforms.formats.records import Example, Schema
 from transforms.formats.tf_example import encode_example
+
+SCHEMA = Schema(())
 
 RECORDS = [
     Example(f"n{label}_ü.JPEG", random.Random(label).randbytes(9_000), label)
@@ -29,7 +31,7 @@ EXAMPLES = st.lists(
 
 
 def write(path: Path, records: list[Example]) -> bytes:
-    writer = ArrayRecordWriter(str(path))
+    writer = ArrayRecordWriter(str(path), SCHEMA)
     for record in records:
         writer.write(record)
     writer.close()
@@ -124,13 +126,13 @@ def test_what_the_system_refuses_is_no_matter_of_format(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="Is a directory"):
         list(read_array_record(str(tmp_path)))
     with pytest.raises(IsADirectoryError):
-        ArrayRecordWriter(str(tmp_path))
+        ArrayRecordWriter(str(tmp_path), SCHEMA)
     with pytest.raises(FileNotFoundError):
-        ArrayRecordWriter(str(tmp_path / "missing" / "file"))
+        ArrayRecordWriter(str(tmp_path / "missing" / "file"), SCHEMA)
 
 
 def test_a_closed_writer_can_be_closed_again(path: Path) -> None:
-    writer = ArrayRecordWriter(str(path))
+    writer = ArrayRecordWriter(str(path), SCHEMA)
     writer.write(RECORDS[0])
     writer.close()
     data = path.read_bytes()
@@ -139,7 +141,7 @@ def test_a_closed_writer_can_be_closed_again(path: Path) -> None:
 
 
 def test_a_full_disk_is_told_at_the_end() -> None:
-    writer = ArrayRecordWriter("/dev/full")
+    writer = ArrayRecordWriter("/dev/full", SCHEMA)
     writer.write(RECORDS[0])
     with pytest.raises(OSError, match="No space left on device") as caught:
         writer.close()
@@ -160,7 +162,7 @@ def small_files() -> Iterator[None]:
 
 @pytest.mark.usefixtures("small_files")
 def test_a_failed_write_is_the_systems_error_and_ends_the_file(path: Path) -> None:
-    writer = ArrayRecordWriter(str(path))
+    writer = ArrayRecordWriter(str(path), SCHEMA)
 
     def write_many() -> None:
         for record in RECORDS * 100:

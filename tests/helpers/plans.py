@@ -193,7 +193,7 @@ def plan_plainly(
     members = [row for row in kept.values() if (row[0], row[2], row[3]) in first]
     total = sum(
         len(b"".join(encode_example(Example(name, bytes(size), label))))
-        for _, name, _, _, size, _, label in members
+        for _, name, _, _, size, _, label, _ in members
     )
     count = options.num_shards or shard_count(total, len(members))
     if count > len(members):
@@ -323,9 +323,9 @@ def _check_labels(
     if subset is None or subset.labels is None:
         return
     wrong = [
-        f"{name} {label} instead of {kept[name][-1]}"
+        f"{name} {label} instead of {kept[name][-2]}"
         for name, label in zip(subset.names, subset.labels, strict=True)
-        if name in kept and label not in (None, kept[name][-1])
+        if name in kept and label not in (None, kept[name][-2])
     ]
     if wrong:
         raise SubsetError(

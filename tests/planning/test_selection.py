@@ -309,7 +309,8 @@ def selected(table: MemberTable, rows: Rows, labels: list[int]) -> SelectedTable
     names, offsets, sizes = zip(*rows, strict=True) if rows else ((), (), ())
     keys = order_keys(names, table.archive.split)
     empty = [""] * len(names)
-    columns = [names, empty, offsets, sizes, empty, labels, keys]
+    several = [()] * len(names)
+    columns = [names, empty, offsets, sizes, empty, labels, several, keys]
     members = pa.table(columns, schema=SELECTED_SCHEMA)
     example = table.members["name"].to_pylist()[:1] or [""]
     return SelectedTable(

@@ -181,7 +181,7 @@ def names_of(shards: Sequence[ShardSpec]) -> list[str]:
 def test_shards_hold_every_member_in_order() -> None:
     plan = plan_split("train", TABLES, SplitOptions(num_shards=4))
     places = {
-        name: ("", offset, size, "", WNIDS.index(wnid))
+        name: ("", offset, size, "", WNIDS.index(wnid), [])
         for wnid, rows in ROWS.items()
         for name, offset, size in rows
     }
@@ -326,9 +326,9 @@ def test_images_of_a_higher_layer_replace_those_of_their_name() -> None:
     (shard,) = plans[0].shards
     assert shard.archives == (base, patch)
     assert sorted(tuple(row.values()) for row in shard.members.to_pylist()) == [
-        (0, "a", "", 512, 1, "", 0),
-        (0, "c", "", 9512, 3, "", 1),
-        (1, "b", "", 77, 20, "", 1),
+        (0, "a", "", 512, 1, "", 0, []),
+        (0, "c", "", 9512, 3, "", 1, []),
+        (1, "b", "", 77, 20, "", 1, []),
     ]
 
 

@@ -69,6 +69,7 @@ def make_spec(tmp_path: Path) -> MakeSpec:
                 "size": places[position].size,
                 "detail": "",
                 "label": label,
+                "labels": [],
             }
             for position, label in rows
         ]
@@ -217,7 +218,7 @@ def test_members_may_lie_in_several_archives(
     patch = tmp_path / "patch.tar"
     patch.write_bytes(tar([("other.JPEG", image(9))]))
     row = {"archive": 1, "name": "other.JPEG", "offset": 512, "label": -1}
-    row |= {"size": len(image(9)), "file": "", "detail": ""}
+    row |= {"size": len(image(9)), "file": "", "detail": "", "labels": []}
     other = pa.Table.from_pylist([row], SHARD_SCHEMA)
     build_shard(
         replace(

@@ -320,7 +320,7 @@ def test_equal_extremes_are_in_the_order_of_names() -> None:
 def test_the_builder_summarises_by_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     lengths: list[int] = []
 
-    def recorded(observations: Sequence[Observation]) -> Statistics:
+    def recorded(observations: Sequence[Observation], *features: object) -> Statistics:
         lengths.append(len(observations))
         return summarize(observations)
 

@@ -92,6 +92,7 @@ def test_an_untouched_file_is_whole(name: str, tmp_path: Path) -> None:
             "record": number,
             "name": record.file_name,
             "label": record.label,
+            "labels": [],
             "image_bytes": len(record.image),
             "digest": content_hash(record.image),
         }

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from transforms.documents.facts import DatasetFacts, License
 from transforms.documents.pages import REPORT
-from transforms.formats import KINDS, ConfigFacts, Schema
+from transforms.formats import KINDS, ConfigFacts, Schema, full_name, shape_text
 
 # TFDS keeps a dataset up to this size in memory once it is read
 # (``core/dataset_builder.py``), in bytes.
@@ -96,10 +96,10 @@ def card_markdown(
         for title in titles
         if len({each.get(title) for each in sections.values()}) == 1
     ]
-    one = f"/{configs[0].name}" if len(configs) == 1 else ""
+    one = facts.config and configs[0].name if len(configs) == 1 else ""
     blocks = [
         f"# {_line(facts.about.title)}",
-        f"`{facts.name}{one}`, version `{facts.version}`"
+        f"`{full_name(facts.name, one)}`, version `{facts.version}`"
         + (f". [The report](<{report}>) shows what is in it." if report else ""),
     ]
     if facts.about.manual_download and not for_hub:
@@ -211,14 +211,14 @@ def _sections(
             (
                 (
                     f"`{feature.name}`",
-                    *(kind.tfds_name, kind.shape, kind.dtype),
+                    *(kind.tfds_name, shape_text(feature), kind.dtype),
                     _line(feature.documentation),
                 )
-                for feature in facts.schema.columns
+                for feature in facts.schema.features
                 for kind in [KINDS[feature.kind]]
             ),
         ),
-        "Supervised keys": "`('image', 'label')`",
+        "Supervised keys": f"`{facts.schema.supervised}`",
         "Figure": f"![{_FIGURE_ALT}](<{figure}>)" if figure else "",
         "License": _license(facts.about.license),
         "Citation": _code("bibtex", facts.citation.strip()),
@@ -318,10 +318,10 @@ def _autocached(config: ConfigFacts) -> str:
 
 def _feature_structure(schema: Schema) -> str:
     lines = []
-    for feature in schema.columns:
+    for feature in schema.features:
         kind = KINDS[feature.kind]
         lines.append(
-            f"    '{feature.name}': {kind.tfds_name}(shape={kind.shape}, "
+            f"    '{feature.name}': {kind.tfds_name}(shape={shape_text(feature)}, "
             f"dtype={kind.dtype}{kind.arguments(schema.class_names)}),\n"
         )
     return f"FeaturesDict({{\n{''.join(lines)}}})"

@@ -192,5 +192,6 @@ def _field(config: ConfigFacts, feature: Feature) -> dict[str, Any]:
         "name": feature.name,
         "description": feature.documentation,
         "dataType": kind.croissant,
+        **({"repeated": True} if kind.repeated else {}),
         "source": source,
     }

@@ -93,13 +93,13 @@ def write_tfds_documents(
     directory = output.places.directory(next(iter(built)))
     ours = {file.name for of in formats.values() for s in of for file in s.files}
     _remove_strangers(output.places, next(iter(built)), ours)
-    beside = storage.join(directory.rsplit("/", 2)[0], ".config")
-    storage.make_directory(beside)
-    storage.publish_bytes(
-        storage.join(beside, "metadata.json"), tfds.default_config_document(facts)
-    )
+    if beside := output.places.beside(next(iter(built))):
+        storage.make_directory(beside)
+        storage.publish_bytes(
+            storage.join(beside, "metadata.json"), tfds.default_config_document(facts)
+        )
     described = {
-        "label.labels.txt": tfds.labels_document(facts),
+        **tfds.labels_documents(facts),
         "features.json": tfds.features_document(facts),
         "card.html": _card(facts, formats, figure),
         **documents,
@@ -178,7 +178,7 @@ def _card(
     """Returns ``card.html``, of a directory that has these splits in these formats."""
     config = config_facts(facts, next(iter(formats.values())))
     return card_html(
-        replace(facts, schema=replace(facts.schema, dimensions=False)),
+        facts,
         [config],
         {config.name: _loader_lines(facts, config, list(formats), _ANY_DATA_DIR)},
         {config.name: _as_data_uri(figure)} if figure else {},
@@ -222,6 +222,8 @@ def _manifest(
                 name: document_facts(data, output.checksum)
                 for name, data in documents.items()
             },
+            features=facts.schema.features,
+            order=facts.schema.order,
         )
     )
 
@@ -266,7 +268,7 @@ def write_hub_documents(
     figures = {
         config.name: f"{config.name}/{_FIGURE}"
         for config in configs
-        if (figure and config.name == facts.config)
+        if (figure and config.name == ours.name)
         or storage.exists(storage.join(root, config.name, _FIGURE))
     }
     shared = _shared_documents(facts, format_name, configs, figures)
@@ -333,7 +335,7 @@ def _loader_lines(
             format_name,
             root=root,
             name=facts.name,
-            config=config.name,
+            config=facts.config and config.name,
             version=facts.version,
             split=config.splits[0].name,
         )

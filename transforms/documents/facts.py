@@ -9,7 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from transforms import storage
-from transforms.formats import ConfigFacts, DocumentFacts, Schema, SplitFacts
+from transforms.formats import (
+    ONLY_CONFIG,
+    ConfigFacts,
+    DocumentFacts,
+    Schema,
+    SplitFacts,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +73,13 @@ class DatasetFacts:
 
     Attributes:
         name: The dataset's name.
-        config: The configuration's name.
+        config: The configuration's name; empty where the dataset has but one.
         version: ``major.minor.patch``.
         about: Its description.
         citation: BibTeX entries.
         schema: What its records have.
-        download_size: Bytes downloaded, which is the subset list's length.
+        download_size: Bytes that TFDS would download: lists, and archives that are
+            free for all.
         splits: The splits in the order they are listed.
         settings: What else the build was given that decides what is in the dataset,
             by key, as text.
@@ -108,7 +115,7 @@ class DatasetFacts:
     @property
     def default_config(self) -> str:
         """The configuration that the dataset's bare name stands for."""
-        return self.about.default_config or self.config
+        return self.about.default_config or self.config or ONLY_CONFIG
 
 
 def document_facts(data: bytes, checksum: storage.Checksum) -> DocumentFacts:
@@ -119,7 +126,10 @@ def document_facts(data: bytes, checksum: storage.Checksum) -> DocumentFacts:
 def config_facts(facts: DatasetFacts, splits: tuple[SplitFacts, ...]) -> ConfigFacts:
     """Returns the facts of the configuration that was built."""
     return ConfigFacts(
-        facts.config, facts.about.config_description, facts.download_size, splits
+        facts.config or ONLY_CONFIG,
+        facts.about.config_description,
+        facts.download_size,
+        splits,
     )
 
 

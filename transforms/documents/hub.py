@@ -117,7 +117,7 @@ def _dataset_info(facts: DatasetFacts, config: ConfigFacts) -> dict[str, Any]:
         "features": [
             {
                 "name": feature.name,
-                "dtype": KINDS[feature.kind].hub_dtype(facts.schema.class_names),
+                **KINDS[feature.kind].hub(facts.schema.class_names),
             }
             for feature in facts.schema.columns
         ],

@@ -15,8 +15,12 @@ from transforms import storage
 from transforms.errors import ConfigError, StorageError
 from transforms.fields import convert
 from transforms.formats import (
+    FEATURES,
+    ONLY_CONFIG,
     ConfigFacts,
     DocumentFacts,
+    Feature,
+    Schema,
     SplitCounts,
     SplitFacts,
     read_older_digest,
@@ -34,7 +38,7 @@ class Manifest:
 
     Attributes:
         dataset: The dataset's name.
-        config: The configuration's name.
+        config: The configuration's name; empty where the dataset has but one.
         version: ``major.minor.patch``.
         description: A sentence on the configuration.
         download_size: Bytes downloaded to build it.
@@ -48,6 +52,9 @@ class Manifest:
         documents: All other documents, by path from the manifest's directory; empty
             likewise. Those above it, ``../README.md``, are shared with the folder's
             other configurations, and are as the one that was built last has them.
+        features: What its records have. Not written where it is ``FEATURES``.
+        order: How the key that records are ordered by is made of a name. Not written
+            where it is the name itself.
     """
 
     dataset: str
@@ -61,11 +68,21 @@ class Manifest:
     counts: Mapping[str, SplitCounts] = field(default_factory=dict)
     settings: Mapping[str, str] = field(default_factory=dict)
     documents: Mapping[str, DocumentFacts] = field(default_factory=dict)
+    features: tuple[Feature, ...] = FEATURES
+    order: str = Schema(()).order
+
+    @property
+    def schema(self) -> Schema:
+        """What its records have."""
+        return Schema(self.class_names, features=self.features, order=self.order)
 
     def config_facts(self, format_name: str) -> ConfigFacts:
         """Returns the facts of the configuration in a format."""
         return ConfigFacts(
-            self.config, self.description, self.download_size, self.formats[format_name]
+            self.config or ONLY_CONFIG,
+            self.description,
+            self.download_size,
+            self.formats[format_name],
         )
 
     def digests(self) -> Iterator[str]:
@@ -78,7 +95,12 @@ class Manifest:
 
 def encode_manifest(manifest: Manifest) -> bytes:
     """Returns the content of ``manifest.json``."""
-    return f"{json.dumps(asdict(manifest), indent=2, ensure_ascii=False)}\n".encode()
+    document = asdict(manifest)
+    if manifest.features == FEATURES:
+        del document["features"]
+    if manifest.order == Schema(()).order:
+        del document["order"]
+    return f"{json.dumps(document, indent=2, ensure_ascii=False)}\n".encode()
 
 
 def decode_manifest(data: bytes, source: str) -> Manifest:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from transforms.documents.facts import DatasetFacts
-from transforms.formats import FEATURES, KINDS, SplitFacts
+from transforms.formats import SplitFacts, tfds_feature
 
 _FEATURES_MODULE: Final = "tensorflow_datasets.core.features"
 _FILE_TEMPLATE: Final = "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}"
@@ -20,9 +20,10 @@ def default_config_document(facts: DatasetFacts) -> bytes:
     return json.dumps({"default_config_name": facts.default_config}).encode()
 
 
-def labels_document(facts: DatasetFacts) -> bytes:
-    """Returns what ``label.labels.txt`` holds."""
-    return "".join(f"{name}\n" for name in facts.schema.class_names).encode()
+def labels_documents(facts: DatasetFacts) -> dict[str, bytes]:
+    """Returns ``label.labels.txt``, or one of each feature whose values are classes."""
+    names = "".join(f"{name}\n" for name in facts.schema.class_names).encode()
+    return {f"{each.name}.labels.txt": names for each in facts.schema.labelled}
 
 
 def features_document(facts: DatasetFacts) -> bytes:
@@ -31,12 +32,8 @@ def features_document(facts: DatasetFacts) -> bytes:
         "pythonClassName": f"{_FEATURES_MODULE}.features_dict.FeaturesDict",
         "featuresDict": {
             "features": {
-                feature.name: {
-                    "pythonClassName": f"{_FEATURES_MODULE}.{kind.tfds_class}",
-                    **kind.tfds(facts.schema.class_names),
-                }
-                for feature in FEATURES
-                for kind in [KINDS[feature.kind]]
+                each.name: tfds_feature(each, each.kind, facts.schema.class_names)
+                for each in facts.schema.features
             }
         },
     }
@@ -59,7 +56,7 @@ def info_document(
         "configDescription": facts.about.config_description,
         "configName": facts.config,
         "description": facts.about.description,
-        "downloadSize": str(facts.download_size),
+        "downloadSize": str(facts.download_size or ""),
         "fileFormat": main_format,
         "alternativeFileFormats": others,
         "location": {"urls": [facts.about.homepage]},
@@ -68,7 +65,7 @@ def info_document(
         "releaseNotes": dict(facts.about.release_notes),
         "splits": split_documents(splits),
         "supervisedKeys": {
-            "tuple": {"items": [{"featureKey": "image"}, {"featureKey": "label"}]}
+            "tuple": {"items": [{"featureKey": key} for key in facts.schema.supervised]}
         },
         "version": facts.version,
     }

@@ -6,7 +6,12 @@ from transforms.doors import lazy
 
 if TYPE_CHECKING:
     from transforms.formats.format import Layout, OpenFile
-    from transforms.formats.kinds import KINDS
+    from transforms.formats.kinds import (
+        KINDS,
+        features_of_tfds,
+        shape_text,
+        tfds_feature,
+    )
     from transforms.formats.listing import (
         ConfigFacts,
         DocumentFacts,
@@ -17,24 +22,28 @@ if TYPE_CHECKING:
     )
     from transforms.formats.places import MANIFEST, MARKS, Places, find_data_dir
     from transforms.formats.records import (
+        DOCUMENTATION,
         FEATURES,
         DamagedRecords,
         Example,
         Feature,
         Schema,
         Source,
+        feature_of,
     )
-    from transforms.formats.table import FORMATS, loader_line
-    from transforms.formats.tf_example import example_sizes
+    from transforms.formats.table import FORMATS, ONLY_CONFIG, full_name, loader_line
+    from transforms.formats.tf_example import example_sizes, list_sizes
 else:
     __getattr__ = lazy(__name__)
 
 __all__ = [
+    "DOCUMENTATION",
     "FEATURES",
     "FORMATS",
     "KINDS",
     "MANIFEST",
     "MARKS",
+    "ONLY_CONFIG",
     "ConfigFacts",
     "DamagedRecords",
     "DocumentFacts",
@@ -49,7 +58,13 @@ __all__ = [
     "SplitCounts",
     "SplitFacts",
     "example_sizes",
+    "feature_of",
+    "features_of_tfds",
     "find_data_dir",
+    "full_name",
+    "list_sizes",
     "loader_line",
     "read_older_digest",
+    "shape_text",
+    "tfds_feature",
 ]

@@ -15,9 +15,15 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from transforms.errors import FormatError, StorageError
-from transforms.formats.format import from_path, in_tfds_style, to_path
-from transforms.formats.records import DamagedRecords, Example, undamaged
-from transforms.formats.tf_example import decode_example, encode_example
+from transforms.formats.format import Features, from_path, in_tfds_style, to_path
+from transforms.formats.records import (
+    FEATURES,
+    DamagedRecords,
+    Example,
+    Schema,
+    undamaged,
+)
+from transforms.formats.tf_example import codec_of
 
 # Other options give other bytes (source: TFDS's ``core/file_adapters.py``).
 _WRITER_OPTIONS: Final = "group_size:1"
@@ -30,11 +36,12 @@ _CODES: Final = {os.strerror(code): code for code in errno.errorcode}
 class ArrayRecordWriter:
     """Writes Examples to an ArrayRecord file."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, schema: Schema) -> None:
         """Creates the file, or empties the one that is there.
 
         Args:
             path: A local path.
+            schema: What its records have.
 
         Raises:
             OSError: It can't be created.
@@ -42,6 +49,7 @@ class ArrayRecordWriter:
         from array_record.python import array_record_module
 
         self._path = path
+        self._encode = codec_of(schema.features).encode
         self._writer: Any = array_record_module.ArrayRecordWriter(path, _WRITER_OPTIONS)
         if not self._writer.ok():
             self.close()
@@ -53,7 +61,7 @@ class ArrayRecordWriter:
             OSError: It, or one before it, can't be written.
         """
         try:
-            self._writer.write(b"".join(encode_example(example)))
+            self._writer.write(b"".join(self._encode(example)))
         except RuntimeError as error:
             self._writer = None
             raise _os_error(error, self._path) from error
@@ -73,7 +81,7 @@ class ArrayRecordWriter:
             raise _os_error(error, self._path) from error
 
 
-def read_array_record(path: str) -> Iterator[Example]:
+def read_array_record(path: str, features: Features = FEATURES) -> Iterator[Example]:
     """Yields the Examples of an ArrayRecord file; one is in memory at a time.
 
     Raises:
@@ -81,10 +89,12 @@ def read_array_record(path: str) -> Iterator[Example]:
             Example.
         StorageError: The system can't read it.
     """
-    return undamaged(scan_array_record(path))
+    return undamaged(scan_array_record(path, features))
 
 
-def scan_array_record(path: str) -> Iterator[Example | DamagedRecords]:
+def scan_array_record(
+    path: str, features: Features = FEATURES
+) -> Iterator[Example | DamagedRecords]:
     """Yields the Examples of an ArrayRecord file, and goes on after damaged ones.
 
     Raises:
@@ -93,13 +103,14 @@ def scan_array_record(path: str) -> Iterator[Example | DamagedRecords]:
     """
     from array_record.python import array_record_module
 
+    decode = codec_of(features).decode
     reader = array_record_module.ArrayRecordReader(path, _READER_OPTIONS)
     try:
         for number in range(reader.num_records()):
             try:
                 # By its number: read front to back, the first damaged one is the last.
                 (record,) = reader.read([number])
-                yield decode_example(record)
+                yield decode(record)
             except RuntimeError as error:
                 yield DamagedRecords(1, str(_format_error(error, path)))
             except FormatError as error:

@@ -10,7 +10,13 @@ from typing import Any, BinaryIO, Literal, Protocol, TypeVar
 
 from transforms import storage
 from transforms.formats.listing import ConfigFacts
-from transforms.formats.records import DamagedRecords, Example, Schema
+from transforms.formats.records import (
+    FEATURES,
+    DamagedRecords,
+    Example,
+    Feature,
+    Schema,
+)
 from transforms.storage import CHECKSUM, Checksum, Publication
 
 # Where the files of a format lie, and which documents go with them: a directory as
@@ -18,7 +24,8 @@ from transforms.storage import CHECKSUM, Checksum, Publication
 # one for each format, the configurations side by side.
 Layout = Literal["tfds", "hub"]
 
-Item = TypeVar("Item")
+Item = TypeVar("Item", covariant=True)
+Features = tuple[Feature, ...]
 
 # Names a file, from dataset, split, index and count.
 FileName = Callable[[str, str, int, int], str]
@@ -65,8 +72,14 @@ class Publisher(Protocol):
         ...
 
 
-Reader = Callable[[str], Iterator[Example]]
-Scanner = Callable[[str], Iterator[Example | DamagedRecords]]
+class Reader(Protocol[Item]):
+    """Reads the records of a published file."""
+
+    def __call__(self, uri: str, features: Features = FEATURES) -> Iterator[Item]:
+        """Yields them, with the features that they have."""
+        ...
+
+
 Companions = Callable[
     [str, ConfigFacts, Sequence[str]], Mapping[str, Mapping[str, object]]
 ]
@@ -87,8 +100,8 @@ class Codec(Protocol):
 
     file_name: FileName
     publish: Publisher
-    read: Reader
-    scan: Scanner
+    read: Reader[Example]
+    scan: Reader[Example | DamagedRecords]
     companions: Companions
 
 
@@ -167,7 +180,7 @@ def to_stream(make: Callable[[Publication, Schema], ExampleWriter]) -> Publisher
     return publish
 
 
-def to_path(make: Callable[[str], ExampleWriter]) -> Publisher:
+def to_path(make: Callable[[str, Schema], ExampleWriter]) -> Publisher:
     """Returns a publisher for a writer that opens its local file itself."""
 
     @contextmanager
@@ -175,7 +188,7 @@ def to_path(make: Callable[[str], ExampleWriter]) -> Publisher:
         uri: str, schema: Schema, checksum: Checksum = CHECKSUM
     ) -> Iterator[OpenFile]:
         with storage.publish_staged(uri, checksum) as (path, file):
-            writer = make(path)
+            writer = make(path, schema)
             try:
                 yield OpenFile(writer, file)
             finally:
@@ -185,24 +198,24 @@ def to_path(make: Callable[[str], ExampleWriter]) -> Publisher:
 
 
 def from_stream(
-    read: Callable[[BinaryIO], Iterator[Item]],
-) -> Callable[[str], Iterator[Item]]:
+    read: Callable[[BinaryIO, Features], Iterator[Item]],
+) -> Reader[Item]:
     """Returns a reader of published files from one of open files."""
 
-    def examples(uri: str) -> Iterator[Item]:
+    def examples(uri: str, features: Features = FEATURES) -> Iterator[Item]:
         with storage.open_file(uri) as file:
-            yield from read(file)
+            yield from read(file, features)
 
     return examples
 
 
 def from_path(
-    read: Callable[[str], Iterator[Item]],
-) -> Callable[[str], Iterator[Item]]:
+    read: Callable[[str, Features], Iterator[Item]],
+) -> Reader[Item]:
     """Returns a reader of published files from one that opens a local path."""
 
-    def examples(uri: str) -> Iterator[Item]:
+    def examples(uri: str, features: Features = FEATURES) -> Iterator[Item]:
         with storage.local_copy(uri) as path:
-            yield from read(path)
+            yield from read(path, features)
 
     return examples

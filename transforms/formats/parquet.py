@@ -13,17 +13,23 @@ have checksums: nothing else would show damage to an image.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from transforms.errors import FormatError
-from transforms.formats.format import from_stream, to_stream
+from transforms.formats.format import Features, from_stream, to_stream
 from transforms.formats.kinds import KINDS
-from transforms.formats.records import DamagedRecords, Example, Schema, undamaged
+from transforms.formats.records import (
+    FEATURES,
+    DamagedRecords,
+    Example,
+    Schema,
+    undamaged,
+)
 from transforms.images import read_header
 from transforms.storage import Pieces, Sink
 
@@ -32,7 +38,7 @@ _GROUP_BYTES: Final = 5_000_000  # of images; more do not fit into the caches
 
 # What pyarrow raises for bytes that are not what they should be.
 _DAMAGE: Final = (pa.ArrowException, UnicodeDecodeError, OSError)
-_IMAGE_LEAVES: Final = ("image.bytes", "image.path")
+_IMAGE_LEAVES: Final = ("bytes", "path")
 
 
 class ParquetWriter:
@@ -50,17 +56,23 @@ class ParquetWriter:
         """
         self._group_bytes = group_bytes
         self._file = file
+        self._columns = {each.name: each.kind for each in schema.columns}
         self._schema = arrow_schema(schema)
         self._examples: list[Example] = []
         self._image_bytes = 0
         self._pieces = Pieces()
-        others = [name for name in self._schema.names if name != "image"]
+        (image,) = [n for n, kind in self._columns.items() if kind == "image"]
+        images = [f"{image}.{leaf}" for leaf in _IMAGE_LEAVES]
+        others = [
+            f"{name}.list.element" if KINDS[kind].repeated else name
+            for name, kind in self._columns.items()
+            if kind != "image"
+        ]
         self._writer = pq.ParquetWriter(
             self._pieces,
             self._schema,
-            compression=dict.fromkeys(_IMAGE_LEAVES, "none")
-            | dict.fromkeys(others, "snappy"),
-            column_encoding=dict.fromkeys(_IMAGE_LEAVES, "PLAIN"),
+            compression=dict.fromkeys(images, "none") | dict.fromkeys(others, "snappy"),
+            column_encoding=dict.fromkeys(images, "PLAIN"),
             use_dictionary=others,
             write_statistics=others,
             write_batch_size=1,  # a page's length is looked at after so many rows
@@ -85,7 +97,11 @@ class ParquetWriter:
     def _write_group(self) -> None:
         if not self._examples:
             return
-        batch = _record_batch(self._examples, self._schema)
+        columns = [
+            _COLUMNS[name if kind == "pixels" else kind](self._examples)
+            for name, kind in self._columns.items()
+        ]
+        batch = pa.record_batch(columns, schema=self._schema)
         self._examples.clear()
         self._image_bytes = 0
         self._writer.write_batch(batch)
@@ -107,16 +123,18 @@ def arrow_schema(schema: Schema) -> pa.Schema:
     )
 
 
-def read_parquet(file: BinaryIO) -> Iterator[Example]:
+def read_parquet(file: BinaryIO, features: Features = FEATURES) -> Iterator[Example]:
     """Yields the Examples of a Parquet file; one row group is in memory at a time.
 
     Raises:
         FormatError: It is cut off, damaged, or has other columns than ours.
     """
-    return undamaged(scan_parquet(file))
+    return undamaged(scan_parquet(file, features))
 
 
-def scan_parquet(file: BinaryIO) -> Iterator[Example | DamagedRecords]:
+def scan_parquet(
+    file: BinaryIO, features: Features = FEATURES
+) -> Iterator[Example | DamagedRecords]:
     """Yields the Examples of a Parquet file, and goes on after damaged row groups.
 
     Raises:
@@ -124,26 +142,40 @@ def scan_parquet(file: BinaryIO) -> Iterator[Example | DamagedRecords]:
     """
     try:
         parquet = pq.ParquetFile(file, page_checksum_verification=True)
-        _check_columns(parquet.schema_arrow)
+        _check_columns(parquet.schema_arrow, features)
         groups = range(parquet.num_row_groups)
     except _DAMAGE as error:
         raise _format_error(error) from error
+    columns = {each.kind: each.name for each in Schema((), features=features).columns}
+    kinds = [
+        kind for kind in ("text", "image", "label", "label_list") if kind in columns
+    ]
     for group in groups:
         done = 0
         try:
             table = parquet.read_row_group(group, use_threads=False)
-            columns = (table[name] for name in ("file_name", "image", "label"))
-            for name, image, label in zip(*columns, strict=True):
-                values = name.as_py(), image["bytes"].as_py(), label.as_py()
-                if None in values:
+            rows = zip(*(table[columns[kind]] for kind in kinds), strict=True)
+            for row in rows:
+                example = _example(dict(zip(kinds, row, strict=True)))
+                if example is None:
                     reason = f"Row {done} of row group {group} has a null."
                     yield DamagedRecords(1, reason)
                 else:
-                    yield Example(*values)
+                    yield example
                 done += 1
         except _DAMAGE as error:
-            rows = parquet.metadata.row_group(group).num_rows
-            yield DamagedRecords(rows - done, str(_format_error(error)))
+            whole = parquet.metadata.row_group(group).num_rows
+            yield DamagedRecords(whole - done, str(_format_error(error)))
+
+
+def _example(row: Mapping[str, Any]) -> Example | None:
+    """Returns the record of a row's scalars by kind; None where one is null."""
+    image = row["image"]["bytes"].as_py()
+    values = {kind: row[kind].as_py() for kind in row if kind != "image"}
+    labels = values.pop("label_list", ())
+    if image is None or labels is None or None in (*values.values(), *labels):
+        return None
+    return Example(values["text"], image, values.get("label", -1), tuple(labels))
 
 
 def _format_error(error: Exception) -> FormatError:
@@ -158,24 +190,38 @@ def file_name(dataset: str, split: str, index: int, count: int) -> str:
     return f"{split}-{index:05d}-of-{count:05d}.parquet"
 
 
-def _record_batch(examples: list[Example], schema: pa.Schema) -> pa.RecordBatch:
-    names = pa.array([example.file_name for example in examples], pa.string())
+def _names(examples: Sequence[Example]) -> pa.Array:
+    return pa.array([example.file_name for example in examples], pa.string())
+
+
+def _images(examples: Sequence[Example]) -> pa.Array:
     images = _binary_array([example.image for example in examples])
-    labels = pa.array([example.label for example in examples], pa.int64())
-    fields = list(schema.field("image").type)
-    columns = {
-        "file_name": names,
-        "image": pa.StructArray.from_arrays([images, names], fields=fields),
-        "label": labels,
-    }
-    if "width" in schema.names:
+    fields = list(KINDS["image"].arrow)
+    return pa.StructArray.from_arrays([images, _names(examples)], fields=fields)
+
+
+def _pixels(side: str) -> Callable[[Sequence[Example]], pa.Array]:
+    def column(examples: Sequence[Example]) -> pa.Array:
         headers = [each.header or read_header(each.image) for each in examples]
-        columns["width"] = pa.array([each.width for each in headers], pa.int32())
-        columns["height"] = pa.array([each.height for each in headers], pa.int32())
-    return pa.record_batch([columns[name] for name in schema.names], schema=schema)
+        return pa.array([getattr(each, side) for each in headers], pa.int32())
+
+    return column
 
 
-def _binary_array(values: list[bytes]) -> pa.Array:
+# The columns of records, by kind; of pixels by name.
+_COLUMNS: Final[Mapping[str, Callable[[Sequence[Example]], pa.Array]]] = {
+    "text": _names,
+    "image": _images,
+    "label": lambda examples: pa.array([e.label for e in examples], pa.int64()),
+    "label_list": lambda examples: pa.array(
+        [e.labels for e in examples], KINDS["label_list"].arrow
+    ),
+    "width": _pixels("width"),
+    "height": _pixels("height"),
+}
+
+
+def _binary_array(values: Sequence[bytes]) -> pa.Array:
     """Returns what ``pa.array`` would, without growing its memory step by step.
 
     Raises:
@@ -186,15 +232,20 @@ def _binary_array(values: list[bytes]) -> pa.Array:
     return pa.Array.from_buffers(pa.binary(), len(values), buffers)
 
 
-def _check_columns(found: pa.Schema) -> None:
-    ours = [arrow_schema(Schema((), dimensions)) for dimensions in (False, True)]
-    if not any(found.equals(columns) for columns in ours):
-        columns = ", ".join(f"{field.name}: {field.type}" for field in found)
+def _check_columns(found: pa.Schema, features: Features) -> None:
+    plain, sized = (
+        arrow_schema(Schema((), dimensions, features=features))
+        for dimensions in (False, True)
+    )
+    if not found.equals(plain) and not found.equals(sized):
         raise FormatError(
-            f"Its columns are [{columns}], expected file_name: string, image: "
-            "struct<bytes: binary, path: string>, label: int64, and perhaps width: "
-            "int32, height: int32, all nullable."
+            f"Its columns are [{_in_words(found)}], expected {_in_words(plain)}, and "
+            f"perhaps {_in_words(list(sized)[len(plain) :])}, all nullable."
         )
+
+
+def _in_words(fields: Iterable[pa.Field]) -> str:
+    return ", ".join(f"{field.name}: {field.type}" for field in fields)
 
 
 publish = to_stream(ParquetWriter)

@@ -6,7 +6,7 @@ from typing import Final
 from transforms import storage
 from transforms.errors import StorageError
 from transforms.formats.format import Layout
-from transforms.formats.table import FORMATS
+from transforms.formats.table import FORMATS, ONLY_CONFIG
 
 MANIFEST: Final = "manifest.json"
 
@@ -24,7 +24,7 @@ class Places:
     Attributes:
         data_dir: The directory of datasets.
         dataset: The dataset's name.
-        config: The configuration's name.
+        config: The configuration's name; empty where the dataset has but one.
         version: ``major.minor.patch``.
     """
 
@@ -43,8 +43,8 @@ class Places:
         """Returns the directory of the format's files."""
         root = self.root(format_name)
         if FORMATS[format_name].layout == "tfds":
-            return storage.join(root, self.dataset, self.config, self.version)
-        return storage.join(root, self.config)
+            return storage.join(root, *self._parts())
+        return storage.join(root, self.config or ONLY_CONFIG)
 
     def mark(self, format_name: str) -> str:
         """Returns the document whose presence says that the directory is complete."""
@@ -58,9 +58,16 @@ class Places:
 
     def quarantine(self) -> str:
         """Returns the directory of what was rejected, whatever the format."""
-        return storage.join(
-            self.data_dir, "quarantine", self.dataset, self.config, self.version
-        )
+        return storage.join(self.data_dir, "quarantine", *self._parts())
+
+    def beside(self, format_name: str) -> str | None:
+        """Returns TFDS's directory beside the configurations, where it has one."""
+        if not self.config or FORMATS[format_name].layout != "tfds":
+            return None
+        return storage.join(self.root(format_name), self.dataset, ".config")
+
+    def _parts(self) -> tuple[str, ...]:
+        return tuple(filter(None, (self.dataset, self.config, self.version)))
 
     def reports(self, format_name: str) -> str:
         """Returns the directory of reports, which is there until the end."""

@@ -16,11 +16,15 @@ class Feature:
         name: Its name in every format.
         kind: What it holds, a key of ``KINDS``.
         documentation: One sentence on it.
+        encoding: What TFDS is told that images are encoded as; empty for nothing.
+        shape: Height, width and channels of all images; empty for any.
     """
 
     name: str
     kind: str
     documentation: str
+    encoding: str = ""
+    shape: tuple[int, ...] = ()
 
 
 FEATURES: Final = (
@@ -40,6 +44,14 @@ FEATURES: Final = (
         "Position of the class's WordNet id in the sorted list of ids; -1 for none.",
     ),
 )
+
+# What features say of themselves whose documentation is not given, by kind.
+DOCUMENTATION: Final = {
+    "text": "Name of the image's file; unique within a split.",
+    "image": "The encoded image.",
+    "label": "Position of the class in the list of classes; -1 for none.",
+    "label_list": "Positions of all classes of the image in the list of classes.",
+}
 
 # Only in formats with columns, and only where asked for: TFDS's records lack them.
 DIMENSIONS: Final = (
@@ -64,16 +76,36 @@ class Schema:
         class_names: The name of class ``i`` at position ``i``.
         dimensions: Whether formats with columns have the images' width and height.
         extension: What the files of images are named, where each is a file.
+        features: The features of its records, at most one of each kind.
+        supervised: Those that loaders give as input and target.
+        order: How the key that records are ordered by is made of a name; see
+            ``planning.order``.
     """
 
     class_names: tuple[str, ...]
     dimensions: bool = False
     extension: str = "jpg"
+    features: tuple[Feature, ...] = FEATURES
+    supervised: tuple[str, ...] = ("image", "label")
+    order: str = "name"
 
     @property
     def columns(self) -> tuple[Feature, ...]:
-        """The features that formats with columns have."""
-        return FEATURES + DIMENSIONS if self.dimensions else FEATURES
+        """The features that formats with columns have: always a name, too."""
+        named = () if feature_of(self.features, "text") else FEATURES[:1]
+        return (*named, *self.features, *(DIMENSIONS if self.dimensions else ()))
+
+    @property
+    def labelled(self) -> tuple[Feature, ...]:
+        """The features whose values are classes."""
+        return tuple(
+            each for each in self.features if each.kind in ("label", "label_list")
+        )
+
+
+def feature_of(features: Iterable[Feature], kind: str) -> Feature | None:
+    """Returns the feature of a kind; None for none."""
+    return next((feature for feature in features if feature.kind == kind), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +113,17 @@ class Example:
     """One record of a dataset.
 
     Attributes:
-        file_name: Name of the image's file.
+        file_name: What the image is called; empty where records do not say it.
         image: The encoded image.
         label: Number of its class, or -1.
+        labels: Numbers of all its classes, where records have them.
         header: The image's header, where it has been read; no part of the record.
     """
 
     file_name: str
     image: bytes
     label: int
+    labels: tuple[int, ...] = ()
     header: Header | None = field(default=None, compare=False, repr=False)
 
 
@@ -145,10 +179,6 @@ class Source:
         """Where its bytes lie, in words."""
         path = f"{self.archive}/{self.file}" if self.file else self.archive
         return f"at byte {self.offset:,} of {printable(path)}"
-
-    def example(self, image: bytes, header: Header) -> Example:
-        """Returns its record, with the image as it is written and its header."""
-        return Example(self.name, image, self.label, header)
 
     def renamed(self, names: Mapping[str, str]) -> "Source":
         """Returns the same image with the archive's name that ``names`` has for it."""

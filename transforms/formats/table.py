@@ -16,14 +16,14 @@ FORMATS: Final[Mapping[str, Format]] = {
         module="transforms.formats.tfrecord",
         layout="tfds",
         pattern="{dataset}-*",
-        loader='tfds.load("{name}/{config}:{version}", data_dir="{root}")',
+        loader='tfds.load("{full_name}:{version}", data_dir="{root}")',
         imports=("import tensorflow_datasets as tfds",),
     ),
     "array_record": Format(
         module="transforms.formats.array_record",
         layout="tfds",
         pattern="{dataset}-*",
-        loader='tfds.data_source("{name}/{config}:{version}", data_dir="{root}")',
+        loader='tfds.data_source("{full_name}:{version}", data_dir="{root}")',
         imports=("import tensorflow_datasets as tfds",),
         needs="array_record",
     ),
@@ -53,6 +53,15 @@ FORMATS: Final[Mapping[str, Format]] = {
 }
 
 
+# What the hub calls the configuration of a dataset that has none.
+ONLY_CONFIG: Final = "default"
+
+
+def full_name(dataset: str, config: str) -> str:
+    """Returns what TFDS calls a configuration of a dataset."""
+    return f"{dataset}/{config}" if config else dataset
+
+
 def loader_line(
     format_name: str, /, *, root: str, name: str, config: str, version: str, split: str
 ) -> str:
@@ -63,10 +72,14 @@ def loader_line(
         root: What the loader is given: the directory of datasets for TFDS, the folder
             for the hub.
         name: The dataset's name.
-        config: The configuration's name.
+        config: The configuration's name; empty where the dataset has but one.
         version: ``major.minor.patch``.
         split: The split to load, where the line names one.
     """
     return FORMATS[format_name].loader.format(
-        root=root, name=name, config=config, version=version, split=split
+        root=root,
+        full_name=full_name(name, config),
+        config=config or ONLY_CONFIG,
+        version=version,
+        split=split,
     )

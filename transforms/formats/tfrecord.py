@@ -16,9 +16,15 @@ from typing import BinaryIO, Final
 import google_crc32c
 
 from transforms.errors import FormatError
-from transforms.formats.format import from_stream, in_tfds_style, to_stream
-from transforms.formats.records import DamagedRecords, Example, Schema, undamaged
-from transforms.formats.tf_example import decode_example, encode_example
+from transforms.formats.format import Features, from_stream, in_tfds_style, to_stream
+from transforms.formats.records import (
+    FEATURES,
+    DamagedRecords,
+    Example,
+    Schema,
+    undamaged,
+)
+from transforms.formats.tf_example import codec_of
 from transforms.storage import Sink
 
 _LENGTH: Final = struct.Struct("<Q")
@@ -31,12 +37,13 @@ class TFRecordWriter:
     """Writes Examples to a TFRecord file."""
 
     def __init__(self, file: Sink, schema: Schema) -> None:
-        """Writes to ``file``, which stays open; the schema makes no difference."""
+        """Writes to ``file``, which stays open, records with the schema's features."""
         self._file = file
+        self._encode = codec_of(schema.features).encode
 
     def write(self, example: Example) -> None:
         """Appends an Example."""
-        parts = encode_example(example)
+        parts = self._encode(example)
         size = sum(map(len, parts))
         check = 0
         for part in parts:
@@ -50,21 +57,24 @@ class TFRecordWriter:
         """Does nothing: a TFRecord file has no end mark."""
 
 
-def read_tfrecord(file: BinaryIO) -> Iterator[Example]:
+def read_tfrecord(file: BinaryIO, features: Features = FEATURES) -> Iterator[Example]:
     """Yields the Examples of a TFRecord file.
 
     Raises:
         FormatError: A record is cut off, fails its checksum or is no Example.
     """
-    return undamaged(scan_tfrecord(file))
+    return undamaged(scan_tfrecord(file, features))
 
 
-def scan_tfrecord(file: BinaryIO) -> Iterator[Example | DamagedRecords]:
+def scan_tfrecord(
+    file: BinaryIO, features: Features = FEATURES
+) -> Iterator[Example | DamagedRecords]:
     """Yields the Examples of a TFRecord file, and goes on after damaged ones.
 
     Raises:
         FormatError: A record is cut off, or its length fails its checksum.
     """
+    decode = codec_of(features).decode
     while head := file.read(_HEAD_SIZE):
         offset = file.tell() - len(head)
         if len(head) < _HEAD_SIZE:
@@ -85,7 +95,7 @@ def scan_tfrecord(file: BinaryIO) -> Iterator[Example | DamagedRecords]:
             yield DamagedRecords(1, reason)
             continue
         try:
-            yield decode_example(record)
+            yield decode(record)
         except FormatError as error:
             yield DamagedRecords(1, str(error))
 

@@ -2,7 +2,8 @@
 
     <key>.jpg    the image; .webp or .png where all are encoded so
     <key>.cls    the label in ASCII digits; -1 for none
-    <key>.json   the file's name, the label and the class's name, empty for none
+    <key>.json   the file's name, the label and the class's name, empty for none, and
+                 all labels where records have several; by the names of their features
 
 The key is the file's name without its extension. WebDataset ends a key at its first
 dot, so dots become underscores. Every record has all three members, labels or not:
@@ -18,9 +19,15 @@ from itertools import groupby, islice
 from typing import BinaryIO, Final
 
 from transforms.errors import FormatError, printable, sample
-from transforms.formats.format import from_stream, to_stream
+from transforms.formats.format import Features, from_stream, to_stream
 from transforms.formats.listing import ConfigFacts, SplitFacts
-from transforms.formats.records import DamagedRecords, Example, Schema, undamaged
+from transforms.formats.records import (
+    FEATURES,
+    DamagedRecords,
+    Example,
+    Schema,
+    undamaged,
+)
 from transforms.images import read_header
 from transforms.storage import Publication
 
@@ -46,6 +53,7 @@ class WebDatasetWriter:
         """
         self._file = file
         self._schema = schema
+        self._keys = _json_keys(schema.features)
         self._names: dict[str, str] = {}  # of the files, by key
 
     def write(self, example: Example) -> None:
@@ -64,7 +72,7 @@ class WebDatasetWriter:
         self._names[key] = example.file_name
         self._add(f"{key}.{self._schema.extension}", example.image)
         self._add(f"{key}.cls", b"%d" % example.label)
-        self._add(f"{key}.json", _description(example, self._schema))
+        self._add(f"{key}.json", _description(example, self._schema, self._keys))
 
     def close(self) -> None:
         """Writes the end of the tar: two empty blocks, then up to a whole record."""
@@ -80,22 +88,25 @@ class WebDatasetWriter:
         self._file.write(bytes(-len(data) % tarfile.BLOCKSIZE))
 
 
-def read_webdataset(file: BinaryIO) -> Iterator[Example]:
+def read_webdataset(file: BinaryIO, features: Features = FEATURES) -> Iterator[Example]:
     """Yields the Examples of a tar; one is in memory at a time.
 
     Raises:
         FormatError: It is no tar or is cut off, or a record lacks a member, has
             another, or contradicts itself.
     """
-    return undamaged(scan_webdataset(file))
+    return undamaged(scan_webdataset(file, features))
 
 
-def scan_webdataset(file: BinaryIO) -> Iterator[Example | DamagedRecords]:
+def scan_webdataset(
+    file: BinaryIO, features: Features = FEATURES
+) -> Iterator[Example | DamagedRecords]:
     """Yields the Examples of a tar, and goes on after damaged ones.
 
     Raises:
         FormatError: It is no tar or is cut off.
     """
+    keys = _json_keys(features)
     try:
         with tarfile.open(fileobj=file, mode="r|") as tar:
             records = groupby(_members(tar), lambda member: member[0].partition(".")[0])
@@ -103,7 +114,7 @@ def scan_webdataset(file: BinaryIO) -> Iterator[Example | DamagedRecords]:
                 # One more than a record can have shows that there are too many.
                 members = list(islice(group, _MEMBERS + 1))
                 try:
-                    yield _example(key, members)
+                    yield _example(key, members, keys)
                 except FormatError as error:
                     yield DamagedRecords(1, str(error))
     except tarfile.TarError as error:
@@ -143,14 +154,22 @@ def companions(
     }
 
 
-def _description(example: Example, schema: Schema) -> bytes:
+def _json_keys(features: Features) -> dict[str, str]:
+    """Returns what the JSON calls a record's values, by kind."""
+    columns = Schema((), features=features).columns
+    return {each.kind: each.name for each in columns if each.kind != "image"}
+
+
+def _description(example: Example, schema: Schema, keys: Mapping[str, str]) -> bytes:
     # A null for none would be a type of its own to datasets: splits would clash.
     name = schema.class_names[example.label] if example.label >= 0 else ""
-    description = {
-        "file_name": example.file_name,
-        "label": example.label,
+    description: dict[str, object] = {
+        keys["text"]: example.file_name,
+        keys["label"]: example.label,
         "class_name": name,
     }
+    if "label_list" in keys:
+        description[keys["label_list"]] = example.labels
     if schema.dimensions:
         header = read_header(example.image)
         description |= {"width": header.width, "height": header.height}
@@ -171,7 +190,9 @@ def _members(tar: tarfile.TarFile) -> Iterator[tuple[str, bytes]]:
         raise FormatError(f"The tar is damaged or cut off at byte {tar.offset:,}.")
 
 
-def _example(key: str, members: list[tuple[str, bytes]]) -> Example:
+def _example(
+    key: str, members: list[tuple[str, bytes]], keys: Mapping[str, str]
+) -> Example:
     shown = printable(key)
     found = [name.removeprefix(f"{key}.") for name, _ in members]
     if found[:1] not in [[image] for image in _IMAGES] or found[1:] != _OTHERS:
@@ -179,15 +200,16 @@ def _example(key: str, members: list[tuple[str, bytes]]) -> Example:
     (_, image), (_, digits), (_, description) = members
     try:
         values = json.loads(description)
-        file_name, label = values["file_name"], values["label"]
+        file_name, label = values[keys["text"]], values[keys["label"]]
+        labels = tuple(values[keys["label_list"]]) if "label_list" in keys else ()
         file_name.encode()  # JSON can hold halves of characters
     except _JSON_ERRORS as error:
         raise FormatError(f"{shown} has no label, or no JSON with one.") from error
-    if type(label) is not int or not -1 <= label < 1 << 63:
+    if any(type(n) is not int or not -1 <= n < 1 << 63 for n in (label, *labels)):
         raise FormatError(f"{shown}.json has a label that is no class.")
     if record_key(file_name) != key or digits != b"%d" % label:
         raise FormatError(f"{shown}.json is of another file or label.")
-    return Example(file_name, image, label)
+    return Example(file_name, image, label, labels)
 
 
 def _timm_split(split: SplitFacts) -> dict[str, object]:

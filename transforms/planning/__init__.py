@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from transforms.planning.recipes.draws import Draw
     from transforms.planning.recipes.lists import ListCuts, cut_list, keep_listed
     from transforms.planning.selection import NOT_KEPT, Selection
-    from transforms.planning.spec import ShardSpec
+    from transforms.planning.spec import PlannedImage, ShardSpec
 else:
     __getattr__ = lazy(__name__)
 
@@ -41,6 +41,7 @@ __all__ = [
     "LabelFormat",
     "Labeller",
     "ListCuts",
+    "PlannedImage",
     "Selection",
     "ShardSpec",
     "SplitOptions",

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from transforms.archives import Archive
 from transforms.errors import ConfigError, require_whole
-from transforms.formats import SplitCounts
+from transforms.formats import FEATURES, Feature, SplitCounts
 from transforms.planning.completeness import (
     StatedNumbers,
     check_arrived,
@@ -25,7 +25,13 @@ from transforms.planning.completeness import (
 )
 from transforms.planning.counts import shard_count, shard_ends
 from transforms.planning.lists import SubsetList
-from transforms.planning.order import ImagePlace, archive_order, lies_up_to, place_of
+from transforms.planning.order import (
+    BY_NAME,
+    ImagePlace,
+    archive_order,
+    lies_up_to,
+    place_of,
+)
 from transforms.planning.partitions import (
     ARRIVAL_SCHEMA,
     RUN_ROWS,
@@ -48,6 +54,8 @@ class SplitOptions:
         allow_missing: Go on where the archives have fewer images than they should.
         max_file_bytes: Most bytes of a file, by format, where there is a limit.
         excluded: The images that are left out, and should be there; None for none.
+        features: What its records have.
+        order: How keys are made of names, a key of ``ORDERS``.
     """
 
     subset: SubsetList | None = None
@@ -57,6 +65,8 @@ class SplitOptions:
     allow_missing: bool = False
     max_file_bytes: Mapping[str, int] = field(default_factory=dict)
     excluded: SubsetList | None = None
+    features: tuple[Feature, ...] = FEATURES
+    order: str = BY_NAME
 
 
 @dataclass(frozen=True, slots=True)

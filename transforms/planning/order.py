@@ -3,34 +3,46 @@
 An image's place follows from its name alone: the MD5 of the split's name and the
 file's name, ascending. It is the order TFDS writes (``core/hashing.py`` and
 ``core/shuffle.py``), so a change here changes every shard of every dataset and ends
-the equality with TFDS. MD5 spreads well and need not be secure; neither Python's
+the equality with TFDS. Some of its datasets hash another spelling of the name
+(``ORDERS``). MD5 spreads well and need not be secure; neither Python's
 ``hash`` nor ``random`` may be used instead, they differ between processes.
 
 The order of the archives decides which images a limit keeps, as in TFDS: the first.
 """
 
 import hashlib
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+BY_NAME: Final = "name"
 
-def order_keys(names: Sequence[str], split: str) -> pa.Array:
+# What is hashed of a name.
+ORDERS: Final[Mapping[str, Callable[[str], str]]] = {
+    BY_NAME: lambda name: name,
+    "underscored": lambda name: name.replace("/", "_"),
+}
+
+
+def order_keys(names: Sequence[str], split: str, order: str = BY_NAME) -> pa.Array:
     """Returns the key that each image of a split is sorted by.
 
     Args:
         names: File names.
         split: The split they belong to, which salts the hash.
+        order: What is hashed of a name, a key of ``ORDERS``.
 
     Returns:
         An array of 16-byte binaries, to be compared as big-endian numbers.
     """
     salted = hashlib.md5(split.encode(), usedforsecurity=False)
     digests = bytearray()
+    if order != BY_NAME:
+        names = list(map(ORDERS[order], names))
     for name in names:
         digest = salted.copy()
         digest.update(name.replace("\\", "/").encode())

@@ -15,9 +15,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from transforms.archives import Archive
-from transforms.formats import example_sizes
+from transforms.formats import FEATURES, Feature, example_sizes, list_sizes
 from transforms.planning.lists import SubsetList
-from transforms.planning.order import archive_order, key_halves, order_keys, sort_by_key
+from transforms.planning.order import (
+    BY_NAME,
+    archive_order,
+    key_halves,
+    order_keys,
+    sort_by_key,
+)
 from transforms.planning.partition_faults import (
     SHOWN,
     ImagePlaces,
@@ -198,7 +204,9 @@ def split_by_key(
     return _take_parts(rows, _partition_of(rows["key"], partitions), partitions)
 
 
-def split_list(subset: SubsetList, split: str, partitions: int) -> list[pa.Table]:
+def split_list(
+    subset: SubsetList, split: str, partitions: int, order: str = BY_NAME
+) -> list[pa.Table]:
     """Returns the names of a subset by partition, as ``LISTED_SCHEMA`` has them."""
     count = len(subset.names)
     labels = pa.nulls(count, pa.int64()) if subset.labels is None else subset.labels
@@ -208,7 +216,7 @@ def split_list(subset: SubsetList, split: str, partitions: int) -> list[pa.Table
     )
     if partitions == 1:
         return [rows]  # keys take a microsecond each
-    keys = pa.chunked_array([order_keys(subset.names, split)])
+    keys = pa.chunked_array([order_keys(subset.names, split, order)])
     return _take_parts(rows, _partition_of(keys, partitions), partitions)
 
 
@@ -218,6 +226,7 @@ def sort_partition(
     archives: Sequence[Archive],
     listed: pa.Table | None,
     limit: int | None,
+    features: tuple[Feature, ...] = FEATURES,
 ) -> tuple[pa.Table, PartitionSummary]:
     """Puts a partition into order and drops what is overlaid.
 
@@ -227,6 +236,7 @@ def sort_partition(
         archives: The archives of the split.
         listed: The partition's names of the subset as ``LISTED_SCHEMA`` has them.
         limit: Most images that will be kept of the split; None for all.
+        features: What its records have.
 
     Returns:
         The rows in order, without their keys, and what the other partitions need to
@@ -243,7 +253,7 @@ def sort_partition(
     kept = rows.filter(pa.array(first_of_name)).drop_columns("key").combine_chunks()
     missing = find_missing(listed, kept)
     relabelled, first_relabelled = find_relabelled(listed, kept)
-    sizes = _example_sizes(kept)
+    sizes = _example_sizes(kept, features)
     summary = PartitionSummary(
         partition=number,
         arrived=rows.num_rows,
@@ -307,6 +317,10 @@ def _first_places(kept: pa.Table, sizes: npt.NDArray[np.int64], limit: int) -> p
     )
 
 
-def _example_sizes(rows: pa.Table) -> npt.NDArray[np.int64]:
+def _example_sizes(
+    rows: pa.Table, features: tuple[Feature, ...]
+) -> npt.NDArray[np.int64]:
     names = pc.binary_length(rows["name"]).to_numpy().astype(np.int64)
-    return example_sizes(names, rows["size"].to_numpy(), rows["label"].to_numpy())
+    lists = list_sizes(rows["labels"].combine_chunks())
+    sizes, labels = rows["size"].to_numpy(), rows["label"].to_numpy()
+    return example_sizes(names, sizes, labels, features, lists)

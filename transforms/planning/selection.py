@@ -10,9 +10,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from transforms.archives import MEMBER_SCHEMA, Archive, Container, MemberTable
-from transforms.planning.labels import LabelByContainer, Labeller, labels_by_name
+from transforms.planning.labels import (
+    LABELS_FIELD,
+    LabelByContainer,
+    Labeller,
+    LabelLists,
+    labels_by_name,
+    no_labels,
+)
 from transforms.planning.lists import SubsetList
-from transforms.planning.order import order_keys
+from transforms.planning.order import BY_NAME, order_keys
 from transforms.planning.recipes.drawing import Drawing
 
 SELECTED_SCHEMA: Final = pa.schema(
@@ -20,6 +27,7 @@ SELECTED_SCHEMA: Final = pa.schema(
         pa.field("name", pa.string(), nullable=False),
         *(MEMBER_SCHEMA.field(name) for name in ("file", "offset", "size", "detail")),
         pa.field("label", pa.int64(), nullable=False),
+        LABELS_FIELD,
         pa.field("key", pa.binary(16), nullable=False),  # see ``order``
     ]
 )
@@ -40,6 +48,8 @@ class Selection:
             gets, or ``NOT_KEPT``; None to keep all as they are.
         excluded: The images that are not wanted whatever else is said; None for none.
         drawing: What is drawn of the images that are left; None for all of them.
+        lists: Gives them all their labels, where records have several; else None.
+        order: How the key that they are ordered by is made of their names.
     """
 
     labeller: Labeller
@@ -48,6 +58,8 @@ class Selection:
     kept_classes: tuple[int, ...] | None = None
     excluded: SubsetList | None = None
     drawing: Drawing | None = None
+    lists: LabelLists | None = None
+    order: str = BY_NAME
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +89,8 @@ def select_members(
     labeller: Labeller,
     kept_classes: Sequence[int] | None = None,
     excluded: frozenset[str] = frozenset(),
+    lists: LabelLists | None = None,
+    order: str = BY_NAME,
 ) -> SelectedTable:
     """Returns a container's wanted members with their labels and order keys.
 
@@ -87,6 +101,8 @@ def select_members(
         kept_classes: For each of its labels the one to give, or ``NOT_KEPT``; None to
             keep all.
         excluded: Names not to keep.
+        lists: Gives them all their labels, where records have several.
+        order: How keys are made of names, a key of ``ORDERS``.
 
     Raises:
         LabelError: The class of a member that is wanted can't be told.
@@ -110,16 +126,28 @@ def select_members(
         labels = np.array([*kept_classes, NOT_KEPT], np.int64)[labels]
         kept = labels != NOT_KEPT
         members, labels = members.filter(pa.array(kept)), labels[kept]
-    keys = order_keys(members["name"].to_pylist(), table.archive.split)
+    several = lists.labels(members) if lists else no_labels(len(labels))
+    if lists and kept_classes is not None:
+        several = _keep_listed(several, kept_classes)
+    keys = order_keys(members["name"].to_pylist(), table.archive.split, order)
     columns = members.select(["name", "file", "offset", "size", "detail"]).columns
     return SelectedTable(
         table.archive,
         table.container,
-        pa.table([*columns, pa.array(labels), keys], schema=SELECTED_SCHEMA),
+        pa.table([*columns, pa.array(labels), several, keys], schema=SELECTED_SCHEMA),
         table.members.num_rows,
         example,
         tuple(name for name in names if name in excluded) if excluded else (),
     )
+
+
+def _keep_listed(lists: pa.ListArray, kept_classes: Sequence[int]) -> pa.ListArray:
+    """Returns lists with the labels that classes get, without those not kept."""
+    kept = [
+        [kept_classes[label] for label in each if kept_classes[label] != NOT_KEPT]
+        for each in lists.to_pylist()
+    ]
+    return pa.array(kept, lists.type)
 
 
 def _is_of_no_class(selected: SelectedTable, labeller: Labeller) -> int:

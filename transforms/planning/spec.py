@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 import pyarrow as pa
 
 from transforms.archives import MEMBER_SCHEMA, Archive, Place
 from transforms.formats import Source, SplitCounts
+from transforms.planning.labels import LABELS_FIELD
 
 SHARD_SCHEMA: Final = pa.schema(
     [
@@ -15,8 +16,23 @@ SHARD_SCHEMA: Final = pa.schema(
         pa.field("name", pa.string(), nullable=False),
         *(MEMBER_SCHEMA.field(name) for name in ("file", "offset", "size", "detail")),
         pa.field("label", pa.int64(), nullable=False),
+        LABELS_FIELD,
     ]
 )
+
+
+class PlannedImage(NamedTuple):
+    """An image of a shard.
+
+    Attributes:
+        source: Which it is, and where its bytes lie.
+        place: The same as a reader of the shard's archives takes it.
+        labels: Numbers of all its classes, where records have them.
+    """
+
+    source: Source
+    place: Place
+    labels: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +59,14 @@ class ShardSpec:
     counts: SplitCounts = field(default_factory=SplitCounts)
     split_members: int = 0
 
-    def sources(self) -> Iterator[tuple[Source, Place]]:
-        """Yields the images in order, and where each lies among the archives."""
+    def images(self) -> Iterator[PlannedImage]:
+        """Yields the images in order."""
         columns = self.members.to_pydict()
         places = map(Place, *(columns[field] for field in Place._fields))
         uris = [archive.file.uri for archive in self.archives]
-        for name, label, place in zip(
-            columns["name"], columns["label"], places, strict=True
+        for name, label, labels, place in zip(
+            columns["name"], columns["label"], columns["labels"], places, strict=True
         ):
             archive, file, offset, size, detail = place
-            yield Source(name, label, uris[archive], offset, size, file, detail), place
+            source = Source(name, label, uris[archive], offset, size, file, detail)
+            yield PlannedImage(source, place, tuple(labels))

@@ -77,6 +77,8 @@ class _SelectFn(beam.DoFn):  # type: ignore[misc]
             selection.labeller,
             selection.kept_classes,
             self._excluded.get(split, frozenset()),
+            selection.lists,
+            selection.order,
         )
         _count(
             split,
@@ -154,6 +156,7 @@ class _SortFn(beam.DoFn):  # type: ignore[misc]
             self._archives[split],
             self._listed_names(split, number),
             self._options[split].max_examples,
+            self._options[split].features,
         )
         yield split, summary
         for run in cut_into_runs(number, rows):
@@ -165,7 +168,8 @@ class _SortFn(beam.DoFn):  # type: ignore[misc]
             return None
         if split not in self._listed:
             count = self._partitions[split]
-            self._listed[split] = split_list(subset, split, count)
+            order = self._options[split].order
+            self._listed[split] = split_list(subset, split, count, order)
         return self._listed[split][number]
 
 

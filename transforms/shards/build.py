@@ -102,7 +102,7 @@ def _write_shard(
         )
         for name in formats
     ]
-    counted = StatisticsBuilder()
+    counted = StatisticsBuilder(features=output.schema.features)
     rejected = []
     with ExitStack() as stack:
         for shard in shards:

@@ -21,7 +21,7 @@ from transforms.images import (
     RejectedImage,
     treat_image,
 )
-from transforms.planning import ShardSpec
+from transforms.planning import PlannedImage, ShardSpec
 from transforms.statistics import Observation, content_hash, sample_pixels
 
 _BATCH: Final = 4  # images; fewer wake threads too often (docs/performance.md)
@@ -71,8 +71,8 @@ def treated_members(
     """
     members = _read_members(spec)
     if not with_pixels and not policy.decodes:
-        for source, data in members:
-            yield _treat(source, data, policy, with_pixels)
+        for image, data in members:
+            yield _treat(image, data, policy, with_pixels)
         return
     longest = available_cores() + 1  # batches that are read and not yet written
     window: deque[Future[list[Accepted | Rejected]]] = deque()
@@ -88,24 +88,24 @@ def treated_members(
             future.cancel()
 
 
-def _read_members(spec: ShardSpec) -> Iterator[tuple[Source, bytes]]:
+def _read_members(spec: ShardSpec) -> Iterator[tuple[PlannedImage, bytes]]:
     """Yields the shard's members in order."""
-    images = list(spec.sources())
+    images = list(spec.images())
     with open_members(spec.archives) as members:
-        everything = members.read_all([place for _, place in images])
-        for (source, _), data in zip(images, everything, strict=True):
-            yield source, data
+        everything = members.read_all([image.place for image in images])
+        yield from zip(images, everything, strict=True)
 
 
 def _treat_all(
-    members: list[tuple[Source, bytes]], policy: ImagePolicy, with_pixels: bool
+    members: list[tuple[PlannedImage, bytes]], policy: ImagePolicy, with_pixels: bool
 ) -> list[Accepted | Rejected]:
-    return [_treat(source, data, policy, with_pixels) for source, data in members]
+    return [_treat(image, data, policy, with_pixels) for image, data in members]
 
 
 def _treat(
-    source: Source, data: bytes, policy: ImagePolicy, with_pixels: bool
+    planned: PlannedImage, data: bytes, policy: ImagePolicy, with_pixels: bool
 ) -> Accepted | Rejected:
+    source = planned.source
     try:
         treated = treat_image(data, policy)
     except RejectedImage as error:
@@ -119,8 +119,10 @@ def _treat(
         repaired=treated.repaired or "",
         warnings=treated.warnings,
         pixels=sample_pixels(image) if with_pixels else None,
+        labels=planned.labels,
     )
-    return Accepted(source.example(image, treated.header), observation)
+    example = Example(source.name, image, source.label, planned.labels, treated.header)
+    return Accepted(example, observation)
 
 
 @cache

@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
-from transforms.formats import Source, example_sizes
+from transforms.formats import FEATURES, Feature, Source, example_sizes, list_sizes
 from transforms.images import Header
 from transforms.statistics import duplicates
 from transforms.statistics.duplicates import (
@@ -64,6 +64,7 @@ class Observation:
         repaired: What it was repaired for, or empty.
         warnings: What was noticed of it, each a short, constant phrase.
         pixels: Sums over its pixels where they were asked for.
+        labels: Numbers of all its classes, where records have them.
     """
 
     source: Source
@@ -73,6 +74,7 @@ class Observation:
     repaired: str = ""
     warnings: tuple[str, ...] = ()
     pixels: Pixels | None = None
+    labels: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +112,17 @@ class Statistics:
 class StatisticsBuilder:
     """Collects the observations of a shard; for one thread at a time."""
 
-    def __init__(self, batch: int = _BATCH) -> None:
+    def __init__(
+        self, batch: int = _BATCH, features: tuple[Feature, ...] = FEATURES
+    ) -> None:
         """Begins with no image.
 
         Args:
             batch: Most observations that are kept to be summarised at once.
+            features: What the records have.
         """
         self._batch = batch
+        self._features = features
         self._observations: list[Observation] = []
         self._parts: list[Statistics] = []
 
@@ -124,16 +130,19 @@ class StatisticsBuilder:
         """Counts an image."""
         self._observations.append(observation)
         if len(self._observations) == self._batch:
-            self._parts.append(summarize(self._observations))
+            self._parts.append(summarize(self._observations, self._features))
             self._observations.clear()
 
     def result(self) -> Statistics:
         """Returns the statistics of all images so far."""
-        return merge([*self._parts, summarize(self._observations)])
+        last = summarize(self._observations, self._features)
+        return merge([*self._parts, last])
 
 
-def summarize(observations: Sequence[Observation]) -> Statistics:
-    """Returns the statistics of images."""
+def summarize(
+    observations: Sequence[Observation], features: tuple[Feature, ...] = FEATURES
+) -> Statistics:
+    """Returns the statistics of images whose records have features."""
     sources = [observation.source for observation in observations]
     headers = [observation.header for observation in observations]
     labels = [source.label for source in sources]
@@ -141,7 +150,10 @@ def summarize(observations: Sequence[Observation]) -> Statistics:
         [observation.image_bytes for observation in observations], np.int64
     )
     names = np.array([len(source.name.encode()) for source in sources], np.int64)
-    records = example_sizes(names, sizes, np.array(labels, np.int64))
+    lists = pa.array([o.labels for o in observations], pa.list_(pa.int64()))
+    records = example_sizes(
+        *(names, sizes, np.array(labels, np.int64), features, list_sizes(lists))
+    )
     shapes = np.array([(h.width or 0, h.height or 0) for h in headers], np.int64)
     width, height = shapes.reshape(-1, 2).T
     known = np.flatnonzero(width * height)

@@ -198,8 +198,9 @@ def _file_of(checked: SplitCheck, name: str) -> str:
     """Returns the path of the file that a record would be in."""
     rows = checked.rows
     starts = np.flatnonzero(np.diff(rows["file"].to_numpy(), prepend=-1))
-    firsts = order_keys(rows["name"].take(starts).to_pylist(), checked.split.name)
-    (key,) = order_keys([name], checked.split.name).to_pylist()
+    split, order = checked.split.name, checked.split.schema.order
+    firsts = order_keys(rows["name"].take(starts).to_pylist(), split, order)
+    (key,) = order_keys([name], split, order).to_pylist()
     place = max(bisect_right(firsts.to_pylist(), key) - 1, 0)
     file = rows["file"][int(starts[place])].as_py() if len(starts) else 0
     return checked.split.files[file].path

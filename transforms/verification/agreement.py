@@ -14,10 +14,20 @@ from transforms.documents import (
     decode_manifest,
 )
 from transforms.errors import StorageError
-from transforms.formats import MANIFEST, ConfigFacts
+from transforms.formats import (
+    FEATURES,
+    MANIFEST,
+    ConfigFacts,
+    Schema,
+    features_of_tfds,
+    tfds_feature,
+)
 from transforms.verification.directory import README, Documents
 
+LABELS: Final = ".labels.txt"  # how the names of lists of classes end
+
 _CROISSANT: Final = "croissant.json"
+_FEATURES: Final = "features.json"
 _FENCE: Final = "---\n"
 
 
@@ -60,12 +70,34 @@ def read_neighbours(root: Documents, seen: set[str]) -> list[Manifest | None]:
     return found
 
 
-def check_features(here: Documents, class_names: Sequence[str]) -> None:
-    """Compares TFDS's ``features.json`` with the class names."""
-    if (found := here.read_json("features.json")) is not None:
-        number = {"classLabel": {"numClasses": str(len(class_names))}}
-        expected = {"featuresDict": {"features": {"label": number}}}
-        here.compare("features.json", expected, found)
+def check_features(here: Documents, schema: Schema) -> None:
+    """Compares TFDS's ``features.json`` with what records have."""
+    if (found := here.read_json(_FEATURES)) is not None:
+        features = {
+            each.name: tfds_feature(each, each.kind, schema.class_names)
+            for each in schema.features
+        }
+        here.compare(_FEATURES, {"featuresDict": {"features": features}}, found)
+
+
+def read_schema(here: Documents) -> Schema:
+    """Returns what the records of a directory have that TFDS built.
+
+    What is not told by its documents is taken to be as it is of ImageNet.
+    """
+    found = (here.read_json(_FEATURES) or {}).get("featuresDict")
+    try:
+        features = features_of_tfds(dict((found or {})["features"]))
+    except (AttributeError, KeyError, TypeError, ValueError):
+        features = FEATURES
+    names: tuple[str, ...] = ()
+    for feature in Schema((), features=features).labelled:
+        if (labels := here.read_text(f"{feature.name}{LABELS}")) is not None:
+            names = tuple(labels.splitlines())
+    schema = Schema(names, features=features)
+    if names:
+        check_features(here, schema)
+    return schema
 
 
 def check_hub_folder(

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from transforms import storage
 from transforms.errors import FormatError, StorageError
-from transforms.formats import FORMATS, DamagedRecords, Example
+from transforms.formats import FORMATS, DamagedRecords, Example, feature_of
 from transforms.images import (
     ImagePolicy,
     RejectedImage,
@@ -33,6 +33,7 @@ RECORDS: Final = pa.schema(
         pa.field("record", pa.int64(), nullable=False),  # position in the file, from 0
         pa.field("name", pa.string(), nullable=False),
         pa.field("label", pa.int64(), nullable=False),
+        pa.field("labels", pa.list_(pa.int64()), nullable=False),  # where there are
         pa.field("image_bytes", pa.int64(), nullable=False),
         pa.field("digest", pa.binary(16), nullable=False),  # of the image
     ]
@@ -123,6 +124,12 @@ def check_file(
     return FileCheck(file, size, False, empty, {}, findings.result())
 
 
+def names_records(file: ShardFile) -> bool:
+    """Returns whether the records of a file say what their images are called."""
+    named = feature_of(file.schema.features, "text") is not None
+    return named or FORMATS[file.format].max_bytes is not None
+
+
 def image_fault(
     data: bytes, policy: ImagePolicy, images: ImageCheck
 ) -> tuple[str, str | None]:
@@ -194,7 +201,7 @@ def _check_records(
     encodings: Counter[str] = Counter()
     number, whole = 0, True
     try:
-        for item in FORMATS[file.format].codec.scan(path):
+        for item in FORMATS[file.format].codec.scan(path, file.schema.features):
             if isinstance(item, DamagedRecords):
                 _tell_damage(file, item, number, findings)
                 whole = False
@@ -203,6 +210,7 @@ def _check_records(
             columns["record"].append(number)
             columns["name"].append(item.file_name)
             columns["label"].append(item.label)
+            columns["labels"].append(item.labels)
             columns["image_bytes"].append(len(item.image))
             columns["digest"].append(content_hash(item.image))
             if images != "none":
@@ -259,8 +267,10 @@ def _check_image(
 
 
 def _check_order(file: ShardFile, records: pa.Table, findings: FindingsBuilder) -> None:
+    if not names_records(file):
+        return
     names = records["name"].to_pylist()
-    keys = order_keys(names, file.split).to_pylist()
+    keys = order_keys(names, file.split, file.schema.order).to_pylist()
     numbers = records["record"].to_pylist()
     for row in range(1, len(names)):
         if keys[row - 1] >= keys[row]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from transforms.formats import SplitCounts
+from transforms.formats import Schema, SplitCounts
 from transforms.images import ImagePolicy
 from transforms.verification.findings import Findings
 
@@ -27,6 +27,7 @@ class ShardFile:
         size: Its length in bytes; None where no manifest says it.
         digest: Its digest, such as ``blake3:af13…``; None where no manifest says it.
         images: What was done to its images.
+        schema: What its records have.
     """
 
     uri: str
@@ -39,6 +40,7 @@ class ShardFile:
     size: int | None
     digest: str | None
     images: ImagePolicy
+    schema: Schema = field(default_factory=lambda: Schema(()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,11 @@ class HeldSplit:
     source: str
     statistics: Mapping[str, Any]
 
+    @property
+    def schema(self) -> Schema:
+        """What its records have."""
+        return self.files[0].schema if self.files else Schema(())
+
 
 @dataclass(frozen=True, slots=True)
 class Holding:
@@ -72,7 +79,7 @@ class Holding:
 
     Attributes:
         dataset: The dataset's name.
-        config: The configuration's name.
+        config: The configuration's name; empty where the dataset has but one.
         version: ``major.minor.patch``.
         class_names: The name of class ``i`` at position ``i``; empty where no document
             has them.
@@ -91,6 +98,11 @@ class Holding:
     hashed: bool
     counts: Mapping[str, SplitCounts] = field(default_factory=dict)
     documented: bool = False
+
+    @property
+    def title(self) -> str:
+        """The configuration's name, or that of a dataset that has but one."""
+        return self.config or self.dataset
 
 
 @dataclass(frozen=True, slots=True)

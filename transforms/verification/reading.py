@@ -12,21 +12,22 @@ from typing import Any, Final
 from transforms import storage
 from transforms.documents import Manifest, decode_manifest, split_documents
 from transforms.errors import StorageError
-from transforms.formats import FORMATS, MANIFEST, MARKS, ConfigFacts, Layout
+from transforms.formats import FORMATS, MANIFEST, MARKS, ConfigFacts, Layout, Schema
 from transforms.images import ImagePolicy
 from transforms.verification.agreement import (
+    LABELS,
     check_features,
     check_hashes,
     check_hub_folder,
     check_shared_hashes,
     read_neighbours,
+    read_schema,
 )
 from transforms.verification.directory import README, STATISTICS, Documents, differences
 from transforms.verification.findings import FindingsBuilder
 from transforms.verification.inventory import HeldSplit, Holding, Inventory, ShardFile
 
 _INFO: Final = MARKS["tfds"]
-_LABELS: Final = "label.labels.txt"
 
 
 def take_inventory(directory: str) -> Inventory:
@@ -95,16 +96,18 @@ def _take_tfds(here: Documents) -> Holding | None:
     if info is not None:
         expected = {
             "name": manifest.dataset,
-            "configName": manifest.config,
+            "configName": manifest.config or None,
             "version": manifest.version,
             "fileFormat": main,
             "alternativeFileFormats": others or None,
             "splits": by_format[main],
         }
         here.compare(_INFO, expected, info)
-    if (labels := here.read_text(_LABELS)) is not None:
-        here.compare(_LABELS, manifest.class_names, labels.splitlines())
-    check_features(here, manifest.class_names)
+    for feature in manifest.schema.labelled:
+        name = f"{feature.name}{LABELS}"
+        if (labels := here.read_text(name)) is not None:
+            here.compare(name, manifest.class_names, labels.splitlines())
+    check_features(here, manifest.schema)
     here.check_page("card.html")
     holding = _hold(here, manifest)
     check_hashes(here, manifest)
@@ -133,7 +136,7 @@ def _take_hub(
         class_names = manifest.class_names
         (format_name,) = manifest.formats
         facts = manifest.config_facts(format_name)
-        by_format.setdefault(format_name, {})[manifest.config] = facts
+        by_format.setdefault(format_name, {})[facts.name] = facts
         if companions := FORMATS[format_name].companions:
             for name, expected in companions(manifest.dataset, facts, ()).items():
                 if (found := here.read_json(name)) is not None:
@@ -148,9 +151,10 @@ def _take_hub(
         known = [manifest for manifest in manifests if manifest]
         for name, configs in by_format.items():
             configs |= {
-                each.config: each.config_facts(name)
+                facts.name: facts
                 for each in neighbours
                 if each and name in each.formats
+                for facts in [each.config_facts(name)]
             }
             kind = FORMATS[name]
             check_hub_folder(root, configs, class_names, kind.pattern, kind.typed)
@@ -212,6 +216,7 @@ def _hold(here: Documents, manifest: Manifest) -> Holding:
                 (format_name, split.name),
                 [(f.name, f.examples, f.size, f.digest) for f in split.files],
                 manifest.images.get(split.name, ImagePolicy()),
+                manifest.schema,
             ),
             source=here.path(MANIFEST),
             statistics=statistics.get(split.name, {}),
@@ -234,10 +239,7 @@ def _hold(here: Documents, manifest: Manifest) -> Holding:
 
 def _take_unhashed(here: Documents, info: Mapping[str, Any]) -> Holding | None:
     """Returns what ``dataset_info.json`` alone says, as TFDS writes it."""
-    class_names: tuple[str, ...] = ()
-    if (labels := here.read_text(_LABELS)) is not None:
-        class_names = tuple(labels.splitlines())
-        check_features(here, class_names)
+    schema = read_schema(here)
     try:
         dataset, version = str(info["name"]), str(info["version"])
         config = str(info.get("configName", ""))
@@ -276,6 +278,7 @@ def _take_unhashed(here: Documents, info: Mapping[str, Any]) -> Holding | None:
                     for index, length in enumerate(lengths)
                 ],
                 ImagePolicy(),  # what TFDS does
+                schema,
             ),
             source=here.path(_INFO),
             statistics={},
@@ -285,7 +288,7 @@ def _take_unhashed(here: Documents, info: Mapping[str, Any]) -> Holding | None:
         for split, lengths, size in counted
     )
     _report_strangers(here, dataset, formats, splits)
-    return Holding(dataset, config, version, class_names, splits, hashed=False)
+    return Holding(dataset, config, version, schema.class_names, splits, hashed=False)
 
 
 def _shard_files(
@@ -294,6 +297,7 @@ def _shard_files(
     place: tuple[str, str],
     files: Sequence[tuple[str, int, int | None, str | None]],
     images: ImagePolicy,
+    schema: Schema,
 ) -> tuple[ShardFile, ...]:
     """Returns the files of a split.
 
@@ -303,6 +307,7 @@ def _shard_files(
         place: The format and the split.
         files: Name, number of records, size and digest of each, in order.
         images: What was done to the split's images.
+        schema: What its records have.
     """
     format_name, split = place
     return tuple(
@@ -317,6 +322,7 @@ def _shard_files(
             size=size,
             digest=digest,
             images=images,
+            schema=schema,
         )
         for index, (name, examples, size, digest) in enumerate(files)
     )

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from transforms.errors import require_whole
-from transforms.formats import MANIFEST, example_sizes
+from transforms.formats import MANIFEST, example_sizes, list_sizes
 from transforms.planning import (
     UNLABELLED,
     LabelByName,
@@ -21,7 +21,7 @@ from transforms.planning import (
 )
 from transforms.verification.directory import STATISTICS, differences
 from transforms.verification.expectations import ExpectedLabels
-from transforms.verification.files import RECORDS, FileCheck, misplaced
+from transforms.verification.files import RECORDS, FileCheck, misplaced, names_records
 from transforms.verification.findings import Check, FindingsBuilder
 from transforms.verification.inventory import HeldSplit
 
@@ -78,13 +78,13 @@ def gather_checks(
     return SplitCheck(split, tuple(checks), pa.concat_tables([empty, *tables]))
 
 
-def _example_bytes(rows: pa.Table) -> int:
+def _example_bytes(checked: SplitCheck) -> int:
+    rows = checked.rows
     names = pc.binary_length(rows["name"]).to_numpy().astype(np.int64)
-    return int(
-        example_sizes(
-            names, rows["image_bytes"].to_numpy(), rows["label"].to_numpy()
-        ).sum()
-    )
+    lists = list_sizes(rows["labels"].combine_chunks())
+    sizes, labels = rows["image_bytes"].to_numpy(), rows["label"].to_numpy()
+    features = checked.split.schema.features
+    return int(example_sizes(names, sizes, labels, features, lists).sum())
 
 
 def check_totals(checked: SplitCheck, findings: FindingsBuilder) -> None:
@@ -92,7 +92,7 @@ def check_totals(checked: SplitCheck, findings: FindingsBuilder) -> None:
     split = checked.split
     for what, said, found in (
         ("examples", split.examples, checked.rows.num_rows),
-        ("bytes of examples", split.example_bytes, _example_bytes(checked.rows)),
+        ("bytes of examples", split.example_bytes, _example_bytes(checked)),
     ):
         if said != found:
             findings.add(
@@ -116,7 +116,7 @@ def check_statistics(checked: SplitCheck, findings: FindingsBuilder) -> None:
     found: dict[str, Any] = {
         "examples": checked.rows.num_rows,
         "image_bytes": pc.sum(checked.rows["image_bytes"]).as_py() or 0,
-        "example_bytes": _example_bytes(checked.rows),
+        "example_bytes": _example_bytes(checked),
         # A label that the document has and no record is one with no image.
         "labels": dict.fromkeys(counted if isinstance(counted, dict) else (), 0)
         | labels,
@@ -133,10 +133,13 @@ def check_statistics(checked: SplitCheck, findings: FindingsBuilder) -> None:
 
 def check_order(checked: SplitCheck, findings: FindingsBuilder) -> None:
     """Checks the order where one file ends and the next begins."""
+    if not all(map(names_records, checked.split.files)):
+        return
+    order = checked.split.schema.order
     starts = np.flatnonzero(np.diff(checked.rows["file"].to_numpy(), prepend=-1))
     for start in starts[1:].tolist():
         pair = checked.rows["name"].slice(start - 1, 2).to_pylist()
-        before, after = order_keys(pair, checked.split.name).to_pylist()
+        before, after = order_keys(pair, checked.split.name, order).to_pylist()
         if before >= after:
             checked.report(findings, start, "order", misplaced(*pair))
 
@@ -225,7 +228,7 @@ def check_formats(
     for ours, theirs in zip(one.checks, other.checks, strict=False):
         if ours.records == theirs.records or not (ours.whole and theirs.whole):
             continue
-        columns = ["name", "label", "digest"]
+        columns = ["name", "label", "labels", "digest"]
         rows = ours.records.select(columns).to_pylist()
         others = theirs.records.select(columns).to_pylist()
         for record, (row, found) in enumerate(zip(rows, others, strict=False)):

@@ -223,7 +223,8 @@ def tables_of(images: Sequence[tuple[str, int]], cut: Sequence[int]) -> list[obj
         empty, zeros = [""] * len(names), [0] * len(names)
         labels = [label for _, label in images[start:end]]
         keys = order_keys(names, "train")
-        columns = [names, empty, zeros, zeros, empty, labels, keys]
+        several = [()] * len(names)
+        columns = [names, empty, zeros, zeros, empty, labels, several, keys]
         archive = Archive("train", FileInfo("/data/train.tar", 1, "1"), "tar")
         tables.append(
             SelectedTable(

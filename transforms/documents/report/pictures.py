@@ -85,7 +85,8 @@ def first_examples(output: ShardOutput, tally: Tally, split: str) -> Iterator[Ex
     name, splits = next(iter(tally.splits.items()))
     (files,) = (facts.files for facts in splits if facts.name == split)
     uris = (storage.join(output.places.directory(name), file.name) for file in files)
-    return chain.from_iterable(map(FORMATS[name].codec.read, uris))
+    read, features = FORMATS[name].codec.read, output.schema.features
+    return chain.from_iterable(read(uri, features) for uri in uris)
 
 
 def review_dataset(
