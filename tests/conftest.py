@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from beam_pipeline.console import progress
 from beam_pipeline.demo import DemoShape, make_archives
 from tests.helpers.datasets import build_all
 
@@ -24,7 +23,7 @@ SMALL = DemoShape(
 def _no_progress() -> Iterator[None]:
     """Keeps lines that come with time out of what commands say."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(progress, "LINE_EVERY", 3600.0)
+        patch.setenv("IMAGENET_PROGRESS_SECONDS", "3600")
         yield
 
 

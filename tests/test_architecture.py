@@ -294,6 +294,62 @@ RULES: tuple[Callable[[Modules], list[str]], ...] = (
 )
 
 
+_CONSTANT = re.compile(r"_?[A-Z][A-Z0-9_]*")
+
+
+def patched_constants(name: str, text: str) -> list[str]:
+    """Returns where a test sets a constant of ours that it should pass."""
+    tree = ast.parse(text)
+    ours = {
+        alias.asname or alias.name.rpartition(".")[2]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+        if (getattr(node, "module", None) or alias.name).partition(".")[0] in ROOMS
+    }
+    found = []
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+            continue
+        if node.func.attr not in ("setattr", "object", "patch") or not node.args:
+            continue
+        target = ast.unparse(node.args[0]).strip("\"'")
+        owner, _, constant = target.rpartition(".")
+        if node.func.attr != "patch" and not isinstance(node.args[0], ast.Constant):
+            owner, constant = target, ast.unparse(node.args[1]).strip("\"'")
+        is_ours = owner.partition(".")[0] in {*ROOMS, *ours}
+        if is_ours and _CONSTANT.fullmatch(constant):
+            found.append(f"{name} sets {owner}.{constant}")
+    return found
+
+
+@pytest.mark.parametrize(
+    ("call", "found"),
+    [
+        ('patch.setattr(progress, "LINE_EVERY", 0)', "progress.LINE_EVERY"),
+        ('patch.setattr(b.gcs, "_RETRY", 0)', "b.gcs._RETRY"),
+        ('mock.patch.object(progress, "LINE_EVERY", 0)', "progress.LINE_EVERY"),
+        ('patch.setattr("transforms.x.MOST_2", 0)', "transforms.x.MOST_2"),
+        ('mock.patch("transforms.x.MOST", 0)', "transforms.x.MOST"),
+        ('patch.setattr(progress, "add_up", 0)', ""),
+        ('patch.setattr("ctypes.CDLL", 0)', ""),
+        ('patch.setattr(os, "O_DIRECT", 0)', ""),
+    ],
+)
+def test_a_patched_constant_is_seen(call: str, found: str) -> None:
+    imports = "import os\nfrom beam_pipeline.console import progress\n"
+    text = f"{imports}import transforms.storage as b\n{call}\n"
+    assert patched_constants("t", text) == ([f"t sets {found}"] if found else [])
+
+
+def test_no_test_sets_a_constant_that_it_could_pass() -> None:
+    assert [
+        each
+        for path in sorted((ROOT / "tests").rglob("*.py"))
+        for each in patched_constants(path.name, path.read_text(encoding="utf-8"))
+    ] == []
+
+
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 def test_the_code_keeps_the_rules(rule: Callable[[Modules], list[str]]) -> None:
     assert rule(MODULES) == []

@@ -5,6 +5,7 @@ not, but what they have published can be counted.
 """
 
 import json
+import os
 import secrets
 import select
 import socket
@@ -22,7 +23,8 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from transforms.errors import BuildError
 from transforms.shards import ShardProgress
 
-LINE_EVERY: Final = 5.0  # seconds between two lines where there is no terminal
+_LINE_EVERY: Final = 5.0  # seconds between two lines where there is no terminal
+_LINE_VARIABLE: Final = "IMAGENET_PROGRESS_SECONDS"  # another number of them
 _DRAW_EVERY: Final = 0.25  # seconds
 _COUNT_EVERY: Final = 15.0  # seconds between two looks at what a cluster published
 _WINDOW: Final = 10.0  # seconds over which a rate is taken
@@ -281,6 +283,10 @@ class _Lines:
         self._console = console
         self._words = words
         self._printed = time.monotonic()
+        try:
+            self._every = float(os.environ.get(_LINE_VARIABLE) or _LINE_EVERY)
+        except ValueError:
+            self._every = _LINE_EVERY
 
     def __enter__(self) -> None:
         pass
@@ -291,7 +297,7 @@ class _Lines:
     def show(self, splits: list[SplitProgress], pace: Pace) -> None:
         """Prints how far the work is, if it is time."""
         now = time.monotonic()
-        if now - self._printed >= LINE_EVERY:
+        if now - self._printed >= self._every:
             self._printed = now
             self._console.print(in_words(splits, pace, self._words))
 

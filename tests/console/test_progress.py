@@ -114,7 +114,7 @@ def test_progress_in_words() -> None:
 
 def watch(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
     """Shows the progress of a build of two shards."""
-    monkeypatch.setattr(progress, "LINE_EVERY", 0)
+    monkeypatch.setenv("IMAGENET_PROGRESS_SECONDS", "0")
     drawn = threading.Event()
     draw = progress.add_up
 

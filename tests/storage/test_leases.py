@@ -6,12 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests.suites.storage.leases import *  # noqa: F403
-from transforms.storage.remote import arrow as arrow_fs
 
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     # Commands of other tests leave handlers on streams that are closed since.
     monkeypatch.setattr(logging.getLogger(), "handlers", [])
-    monkeypatch.setattr(arrow_fs, "_SETTLING_SECONDS", 0.1)
     return f"file://{tmp_path}/place"

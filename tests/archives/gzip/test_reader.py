@@ -5,6 +5,7 @@ import random
 import zlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,12 +42,9 @@ def make(tmp_path_factory: pytest.TempPathFactory) -> MakeFile:
     return make_file
 
 
-def points_of(file: FileInfo, piece: int = PIECE) -> GzipPoints:
-    reader = storage.open_reader(file)
-    try:
-        return make_points(file, reader, piece)
-    finally:
-        reader.close()
+def points_of(file: FileInfo, piece: int = PIECE, **options: int) -> GzipPoints:
+    with closing(storage.open_reader(file)) as reader:
+        return make_points(file, reader, piece, **options)
 
 
 @pytest.fixture(scope="module")
@@ -150,14 +148,11 @@ def test_a_wrong_window_is_found(make: MakeFile) -> None:
         reader.read(row * PIECE, 10)
 
 
-def test_too_many_windows_are_thinned(
-    make: MakeFile, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_too_many_windows_are_thinned(make: MakeFile) -> None:
     file = make(gzip.compress(TEXT))
     before = points_of(file)
     most = sum(map(len, before.rows["window"].to_pylist())) // 3
-    monkeypatch.setattr("transforms.archives.gzip.saved._MOST_WINDOWS", most)
-    after = points_of(file)
+    after = points_of(file, most_windows=most)
     assert 0 < sum(map(len, after.rows["window"].to_pylist())) <= most
     kept = np.unique(after.rows["start"].to_numpy())
     assert len(kept) < len(np.unique(before.rows["start"].to_numpy()))

@@ -11,6 +11,7 @@ import pytest
 from tests.suites.storage import servers
 from transforms.storage.remote import arrow as arrow_fs
 from transforms.storage.remote import gcs
+from transforms.storage.remote.patience import patience
 
 
 @contextmanager
@@ -27,8 +28,8 @@ def reached_at(scheme: str, address: str) -> Iterator[str]:
 
 def forget_clients() -> None:
     for made in (
-        *(gcs._client, gcs._credentials, gcs._require_bucket),
-        *(arrow_fs._filesystem, arrow_fs._require_s3_bucket),
+        *(gcs._client, gcs._credentials, gcs._require_bucket, gcs._tries),
+        *(arrow_fs._filesystem, arrow_fs._require_s3_bucket, patience),
     ):
         made.cache_clear()
 

@@ -14,7 +14,7 @@ from tests.suites.storage import servers
 from tests.suites.storage.conftest import forget_clients, reached_at
 from transforms import storage
 from transforms.errors import StorageError
-from transforms.storage.remote import gcs, s3
+from transforms.storage.remote import gcs
 
 SERVERS = {"gs": "google", "s3": "amazon"}
 KINDS = pytest.mark.parametrize("scheme", SERVERS)
@@ -29,11 +29,7 @@ def address(scheme: str, request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Lets storage be tried for a few seconds, where it is minutes."""
-    monkeypatch.setattr(gcs, "_RETRY", gcs._RETRY.with_timeout(3))
-    monkeypatch.setattr(gcs, "_RETRY_SECONDS", 3)
-    monkeypatch.setattr(gcs, "_TIMEOUT", (1, 1))
-    monkeypatch.setattr(s3, "_RETRIES", 3)
-    monkeypatch.setattr(s3, "_SILENT_SECONDS", 1)
+    monkeypatch.setenv("IMAGENET_STORAGE_SECONDS", "4")
     forget_clients()
     yield
     forget_clients()
@@ -133,7 +129,7 @@ def test_what_does_not_pass_is_told(
     ):
         for message in told(f"{place}/file"):
             assert re.fullmatch(
-                rf"Can't \w+ {place}/file\. It was tried (for 3 seconds|4 times); the "
+                rf"Can't \w+ {place}/file\. It was tried (for 4 seconds|8 times); the "
                 rf"last answer was: .*({reason}).*\. Rerun when the storage answers\.",
                 message,
             )

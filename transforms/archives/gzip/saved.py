@@ -118,7 +118,10 @@ def open_points(archive: Archive) -> GzipPoints:
 
 
 def make_points(
-    file: FileInfo, reader: RangeReader, piece: int | None = None
+    file: FileInfo,
+    reader: RangeReader,
+    piece: int | None = None,
+    most_windows: int = _MOST_WINDOWS,
 ) -> GzipPoints:
     """Returns the seek points of a gzip file, all of which it checks.
 
@@ -127,6 +130,7 @@ def make_points(
         reader: Reads its bytes.
         piece: Length of a piece in bytes, a multiple of 512; by the file's size if
             it is None.
+        most_windows: Bytes of windows that are kept in all.
 
     Raises:
         ArchiveError: A member is damaged or cut off, or other bytes follow the last.
@@ -142,7 +146,7 @@ def make_points(
         checked.append((zlib.crc32(data), *_headers_of(data)))
         length += len(data)
     found = find_points(file, reader, inflation.end, piece)
-    nearest = _nearest(found, np.arange(len(checked)) * piece)
+    nearest = _nearest(found, np.arange(len(checked)) * piece, most_windows)
     points = [found[number] for number in nearest]
     windows = [
         point.window if first else b""
@@ -162,14 +166,14 @@ def make_points(
 
 
 def _nearest(
-    found: list[SeekPoint], places: npt.NDArray[np.int64]
+    found: list[SeekPoint], places: npt.NDArray[np.int64], most_windows: int
 ) -> npt.NDArray[np.int64]:
     """Returns the number of the point before each place, few enough to be kept."""
     starts = [point.start for point in found]
     lengths = np.array([len(point.window) for point in found])
     nearest = np.searchsorted(starts, places, side="right") - 1
     step = 1
-    while lengths[np.unique(nearest // step * step)].sum() > _MOST_WINDOWS:
+    while lengths[np.unique(nearest // step * step)].sum() > most_windows:
         step *= 2
     return nearest // step * step
 

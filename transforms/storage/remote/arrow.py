@@ -36,7 +36,10 @@ from transforms.storage.remote.reading import RemoteFiles, RemoteReader, buffere
 
 _MODIFIED: Final = "Last-Modified"  # metadata of an open object on S3, ISO 8601
 _S3_LISTED_NS: Final = 10**9  # a listing may have ms, an object's metadata has not
-_SETTLING_SECONDS: Final = 2.0  # between writing a small file and reading it again
+# Seconds between writing a small file and reading it again: as long as another process
+# takes from asking for its generation to writing it.
+_ON_A_DISK: Final = 0.1
+_OVER_A_NETWORK: Final = 2.0
 
 
 def file_info(uri: str) -> FileInfo:
@@ -205,7 +208,8 @@ def swap(uri: str, data: bytes, generation: str) -> str | None:
         return written if tag and _tag(written) == tag else None
     with publish(uri) as file:
         file.write(data)
-    time.sleep(_SETTLING_SECONDS)
+    on_a_disk = _locate(uri)[0].type_name == "local"
+    time.sleep(_ON_A_DISK if on_a_disk else _OVER_A_NETWORK)
     written = _generation(uri)
     with open_file(uri) as file:
         return written if file.read() == data else None

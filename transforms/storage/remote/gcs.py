@@ -1,9 +1,9 @@
 """Google Cloud Storage, ``gs://bucket/name``.
 
 One client a process, made when the first file is looked at. Requests that fail for a
-passing reason are tried again for two minutes, with growing pauses. Reads are pinned
-to the generation of the object that was there when the build began; an upload appears
-when its last byte has arrived and its CRC-32C is right.
+passing reason are tried again, for two minutes or as ``patience`` says. Reads are
+pinned to the generation of the object that was there when the build began; an upload
+appears when its last byte has arrived and its CRC-32C is right.
 """
 
 import os
@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from http import HTTPStatus
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 import google.auth
 from google.api_core.exceptions import (
@@ -33,6 +33,7 @@ from requests.adapters import HTTPAdapter
 from transforms.errors import StorageError
 from transforms.storage.backend import Entry, FileInfo, Part, has_changed
 from transforms.storage.remote.google_errors import THEIRS, reason_of, status_of
+from transforms.storage.remote.patience import patience
 from transforms.storage.remote.reading import (
     REQUESTS,
     RemoteFiles,
@@ -40,11 +41,6 @@ from transforms.storage.remote.reading import (
     buffered_file,
 )
 
-_RETRY_SECONDS: Final = 120
-# Statuses 408, 429 and 5xx, lost connections, time-outs; pauses are drawn at random
-# from up to twice the last one.
-_RETRY: Final = DEFAULT_RETRY.with_delay(0.5, 20, 2).with_timeout(_RETRY_SECONDS)
-_TIMEOUT: Final = (10, 30)  # seconds to connect, and without a byte
 _CHUNK_SIZE: Final = 8 << 20  # bytes that an upload keeps in memory
 _SCOPE: Final = "https://www.googleapis.com/auth/devstorage.read_write"
 
@@ -55,7 +51,7 @@ def file_info(uri: str) -> FileInfo:
     """Returns what identifies the present state of an existing file."""
     blob = _blob(uri)
     with _explained("find", uri):
-        blob.reload(timeout=_TIMEOUT, retry=_RETRY)
+        blob.reload(**_tries())
     return FileInfo(uri, blob.size, str(blob.generation))
 
 
@@ -63,7 +59,7 @@ def exists(uri: str) -> bool:
     """Returns whether there is a file of that name."""
     blob = _blob(uri)
     with _explained("find", uri):
-        if blob.exists(timeout=_TIMEOUT, retry=_RETRY):
+        if blob.exists(**_tries()):
             return True
         _require_bucket(blob.bucket.name)
         return False
@@ -103,8 +99,7 @@ def publish(uri: str) -> Iterator[BlobWriter]:
         upload = _Upload(
             blob,
             chunk_size=_CHUNK_SIZE,
-            retry=_RETRY,
-            timeout=_TIMEOUT,
+            **_tries(),
             checksum="crc32c",
         )
         try:
@@ -142,8 +137,7 @@ def _list(directory: str, fields: str) -> list[Entry]:
             prefix=prefix,
             delimiter="/",
             fields=fields,
-            timeout=_TIMEOUT,
-            retry=_RETRY,
+            **_tries(),
         )
         found = [
             Entry(blob.name.removeprefix(prefix), blob.size, str(blob.generation))
@@ -169,9 +163,7 @@ def remove_tree(uri: str) -> None:
     """Removes every file whose name begins with that of a directory."""
     bucket, name = _split(uri)
     with _explained("remove", uri):
-        for blob in _client().list_blobs(
-            bucket, prefix=f"{name}/", timeout=_TIMEOUT, retry=_RETRY
-        ):
+        for blob in _client().list_blobs(bucket, prefix=f"{name}/", **_tries()):
             _delete(blob)
 
 
@@ -183,8 +175,7 @@ def swap(uri: str, data: bytes, generation: str) -> str | None:
             blob.upload_from_string(
                 data,
                 if_generation_match=int(generation or 0),
-                timeout=_TIMEOUT,
-                retry=_RETRY,
+                **_tries(),
                 checksum="crc32c",
             )
         except PreconditionFailed:
@@ -195,9 +186,7 @@ def swap(uri: str, data: bytes, generation: str) -> str | None:
 def discard(uri: str, generation: str) -> None:
     """Removes a file if it has a generation."""
     with _explained("remove", uri), suppress(NotFound, PreconditionFailed):
-        _blob(uri).delete(
-            if_generation_match=int(generation), timeout=_TIMEOUT, retry=_RETRY
-        )
+        _blob(uri).delete(if_generation_match=int(generation), **_tries())
 
 
 class _Upload(BlobWriter):  # type: ignore[misc]
@@ -212,13 +201,14 @@ def _download(blob: Blob, part: Part) -> bytes:
     file, offset, size = part
     of_all = not file.size  # of which there is no range
     ends = {} if of_all else {"start": offset, "end": offset + size - 1}
+    tries = _tries()
 
     def request() -> bytes:
         data: bytes = blob.download_as_bytes(
             **ends,
             raw_download=True,
             checksum=None,  # a range has none
-            timeout=_TIMEOUT,
+            timeout=tries["timeout"],
             retry=None,
         )
         if len(data) != size:
@@ -227,7 +217,7 @@ def _download(blob: Blob, part: Part) -> bytes:
 
     with _explained("read", file.uri):
         try:
-            data: bytes = _RETRY(request)()
+            data: bytes = tries["retry"](request)()
             return data
         except (NotFound, PreconditionFailed) as error:
             how = "it was replaced or removed"
@@ -236,7 +226,7 @@ def _download(blob: Blob, part: Part) -> bytes:
 
 def _delete(blob: Blob) -> None:
     with suppress(NotFound):
-        blob.delete(timeout=_TIMEOUT, retry=_RETRY)
+        blob.delete(**_tries())
 
 
 def _split(uri: str) -> tuple[str, str]:
@@ -250,6 +240,20 @@ def _blob(uri: str, generation: int | None = None) -> Blob:
     if not bucket or not name:
         raise StorageError(f"{uri} names no file: expected gs://bucket/name.")
     return Blob(name, _client().bucket(bucket), generation=generation)
+
+
+@cache
+def _tries() -> dict[str, Any]:
+    """Returns the arguments of a request that say how long it is tried.
+
+    What is tried again: statuses 408, 429 and 5xx, lost connections, time-outs. Pauses
+    are drawn at random from up to twice the last one.
+    """
+    seconds = patience().seconds
+    return {
+        "timeout": (patience().connect, patience().silent),
+        "retry": DEFAULT_RETRY.with_delay(0.5, 20, 2).with_timeout(seconds),
+    }
 
 
 @cache
@@ -306,9 +310,7 @@ def _has_credentials() -> bool:
 def _require_bucket(name: str) -> None:
     """Raises StorageError if the bucket does not exist; asks once per process."""
     try:
-        objects = _client().list_blobs(
-            name, max_results=1, timeout=_TIMEOUT, retry=_RETRY
-        )
+        objects = _client().list_blobs(name, max_results=1, **_tries())
         next(iter(objects), None)
     except NotFound as error:
         raise StorageError(f"There is no bucket gs://{name}.") from error
@@ -329,7 +331,7 @@ def _explained(action: str, uri: str) -> Iterator[None]:
 def _advice(error: Exception, bucket: str) -> str:
     if isinstance(error, RetryError):
         return (
-            f"It was tried for {_RETRY_SECONDS} seconds; the last answer was: "
+            f"It was tried for {patience().seconds:g} seconds; the last answer was: "
             f"{reason_of(error.cause or error)}. Rerun when the storage answers."
         )
     status = status_of(error)

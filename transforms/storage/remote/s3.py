@@ -15,10 +15,8 @@ from typing import Any, Final
 from pyarrow import fs
 
 from transforms.errors import StorageError
+from transforms.storage.remote.patience import patience
 
-_RETRIES: Final = 12
-_CONNECT_SECONDS: Final = 10
-_SILENT_SECONDS: Final = 30  # without a byte
 _NOT_AS_WANTED: Final = (404, 409, 412)  # statuses if a condition does not hold
 
 # S3's errors by cause. The names are those of the AWS SDK (``CoreErrors.h``).
@@ -61,11 +59,11 @@ def connect(bucket: str) -> fs.S3FileSystem:
         where["region"] = region
     return fs.S3FileSystem(
         anonymous=not has_credentials(),
-        connect_timeout=_CONNECT_SECONDS,
-        request_timeout=_SILENT_SECONDS,
+        connect_timeout=patience().connect,
+        request_timeout=patience().silent,
         # Amazon's newer strategy stops after about a hundred retries of all requests
         # together.
-        retry_strategy=fs.AwsDefaultS3RetryStrategy(max_attempts=_RETRIES),
+        retry_strategy=fs.AwsDefaultS3RetryStrategy(max_attempts=patience().retries),
         background_writes=False,  # else the bytes not sent yet have no limit
         allow_delayed_open=True,  # a small file takes one request
         **where,
@@ -160,7 +158,7 @@ def advice(error: OSError) -> str | None:
         )
     if name in _PASSING:
         return (
-            f"It was tried {_RETRIES + 1} times; the last answer was: {reason}. "
-            "Rerun when the storage answers."
+            f"It was tried {patience().retries + 1} times; the last answer was: "
+            f"{reason}. Rerun when the storage answers."
         )
     return f"The storage says: {reason}."
