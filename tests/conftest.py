@@ -1,6 +1,7 @@
 """Archives that tests share: small drawn ones, and real photos where they are."""
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from hypothesis import settings
 
 from beam_pipeline.demo import DemoShape, make_archives
 from tests.helpers.datasets import build_all
+from transforms.images import resizing
 
 # A busy machine takes its time, and a test is not about that.
 settings.register_profile("busy", deadline=None)
@@ -41,6 +43,15 @@ def every_format(
 ) -> Path:
     """A directory of datasets: the small archives in all formats, not to be changed."""
     return build_all(small_archives, tmp_path_factory.mktemp("every_format"))
+
+
+@pytest.fixture
+def no_resizer(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine that cykooz-resizer has no wheel for."""
+    monkeypatch.setitem(sys.modules, "cykooz_resizer", None)
+    resizing._library.cache_clear()
+    yield
+    resizing._library.cache_clear()
 
 
 @pytest.fixture(scope="session")

@@ -50,6 +50,24 @@ def opened(data: bytes) -> Image.Image:
     return Image.open(io.BytesIO(data))
 
 
+@pytest.mark.usefixtures("no_resizer")
+def test_a_machine_that_cannot_resize_builds_what_needs_no_resizing(
+    every_format: Path, small_archives: Path, tmp_path: Path
+) -> None:
+    outcome = build(small_archives, tmp_path)
+    assert outcome.code == 0, outcome.err
+    found, others = dataset_dir(tmp_path), dataset_dir(every_format)
+    shards = [path.name for path in found.glob("*.tfrecord-*")]
+    assert len(shards) == 6
+    for name in (*shards, "statistics.json"):
+        assert (found / name).read_bytes() == (others / name).read_bytes()
+    assert (found / "report.html").read_text().count("<img") == 2 * (12 + 2 * 6)
+    resize = ("--set", "images.policy=resize", "images.shortest_side=9", "--overwrite")
+    outcome = build(small_archives, tmp_path, *resize)
+    assert outcome.code == 2
+    assert "images.policy=resize needs the package cykooz-resizer" in outcome.err
+
+
 # --- Bad images -----------------------------------------------------------------------
 
 

@@ -496,6 +496,14 @@ def assert_halves(image: Image.Image, *, upright: bool = True) -> None:
     assert (image.width > image.height) == upright
 
 
+@pytest.fixture(params=["resizer", "no resizer"])
+def _machine(request: pytest.FixtureRequest) -> None:
+    """A machine that can resize, and one that has no wheel for it."""
+    if request.param == "no resizer":
+        request.getfixturevalue("no_resizer")
+
+
+@pytest.mark.usefixtures("_machine")
 @pytest.mark.parametrize(
     ("size", "side", "small"),
     [
@@ -514,12 +522,14 @@ def test_a_thumbnail_fits_its_side(
     assert drawn(encoded(Image.new("RGB", size), "WEBP"), side).size == small
 
 
+@pytest.mark.usefixtures("_machine")
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP"])
 def test_every_kind_of_image_has_a_thumbnail(kind: str) -> None:
     options = {"lossless": True} if kind == "WEBP" else {}
     assert_halves(drawn(encoded(halves(), kind, **options)))
 
 
+@pytest.mark.usefixtures("_machine")
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
 def test_a_thumbnail_is_upright(kind: str) -> None:
     exif = Image.Exif()
@@ -530,6 +540,7 @@ def test_a_thumbnail_is_upright(kind: str) -> None:
     assert_halves(turned, upright=False)
 
 
+@pytest.mark.usefixtures("_machine")
 @pytest.mark.parametrize(
     "convert",
     [
@@ -547,6 +558,7 @@ def test_colours_become_rgb(convert: Callable[[Image.Image], bytes]) -> None:
     assert all(high < 12 for _, high in difference)
 
 
+@pytest.mark.usefixtures("_machine")
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "I;16"])
 def test_grey_becomes_rgb(mode: str) -> None:
     grey = Image.new("L", (40, 40), 255)
@@ -563,6 +575,7 @@ def test_a_thumbnail_is_small_and_always_the_same() -> None:
     assert thumbnail == draw_thumbnail(data)
 
 
+@pytest.mark.usefixtures("_machine")
 def test_what_cannot_be_decoded_has_no_thumbnail() -> None:
     for kind in ("JPEG", "PNG", "WEBP", "BMP"):
         whole = encoded(Image.effect_noise((300, 300), 90).convert("RGB"), kind)
@@ -573,6 +586,7 @@ def test_what_cannot_be_decoded_has_no_thumbnail() -> None:
     assert draw_thumbnail(b"<html>") is None
 
 
+@pytest.mark.usefixtures("_machine")
 def test_an_image_too_large_to_decode_has_no_thumbnail() -> None:
     header = encoded(Image.new("1", (1, 1)), "BMP")
     large = header[:18] + (20_000).to_bytes(4, "little") * 2 + header[26:]

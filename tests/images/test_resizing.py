@@ -3,7 +3,6 @@
 That the pixels are right is tested with the codecs, against Pillow's.
 """
 
-import sys
 from typing import Any
 
 import cykooz_resizer
@@ -69,11 +68,8 @@ def test_every_processor_resizes_to_the_same_pixels(
     assert np.array_equal(resizing.resize_image(pixels, (301, 187), fit, policy), usual)
 
 
-def test_without_a_resizer_resizing_is_refused_and_nothing_else(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setitem(sys.modules, "cykooz_resizer", None)
-    resizing._library.cache_clear()
+@pytest.mark.usefixtures("no_resizer")
+def test_without_a_resizer_resizing_is_refused_and_nothing_else() -> None:
     resizing.require_resizer(ImagePolicy(policy="reencode"))
     with pytest.raises(ConfigError) as refusal:
         resizing.require_resizer(ImagePolicy(policy="resize", shortest_side=9))

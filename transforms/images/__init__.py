@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from transforms.images.codecs import to_pillow
     from transforms.images.header import Header, read_header
     from transforms.images.policy import ImagePolicy, RejectedImage
-    from transforms.images.resizing import require_resizer, turn_image
+    from transforms.images.resizing import can_resize, require_resizer, turn_image
     from transforms.images.small import PILLOW_ERRORS, decode_small
     from transforms.images.treatment import treat_image
 else:
@@ -19,6 +19,7 @@ __all__ = [
     "Header",
     "ImagePolicy",
     "RejectedImage",
+    "can_resize",
     "decode_small",
     "read_header",
     "require_resizer",

@@ -130,6 +130,15 @@ def require_resizer(policy: ImagePolicy) -> None:
         _library()
 
 
+def can_resize() -> bool:
+    """Returns whether this machine has what ``resize_image`` resizes with."""
+    try:
+        _library()
+    except ConfigError:
+        return False
+    return True
+
+
 @cache
 def _library() -> Any:
     try:

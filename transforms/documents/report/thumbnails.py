@@ -1,7 +1,8 @@
 """Draws thumbnails: small JPEGs of whatever an image is, for people to look at.
 
 JPEGs and PNGs go the way of the policy ``resize``, with its bounds; what a dataset may
-hold besides, and what is rejected as of the wrong kind, is left to Pillow.
+hold besides, and what is rejected as of the wrong kind, is left to Pillow. So is all of
+it on a machine that cannot resize, and thumbnails have other bytes there.
 """
 
 import io
@@ -14,6 +15,7 @@ from transforms.images import (
     Header,
     ImagePolicy,
     RejectedImage,
+    can_resize,
     decode_small,
     read_header,
     to_pillow,
@@ -22,8 +24,9 @@ from transforms.images import (
 )
 
 _QUALITY: Final = 75
+_OWN_ENCODINGS: Final = ("jpeg", "png")
 _OTHER_ENCODINGS: Final = ("webp", "bmp")  # a GIF may outgrow what its header says
-_MOST_PIXELS: Final = 50_000_000  # of other encodings, which are decoded whole
+_MOST_PIXELS: Final = 50_000_000  # of what Pillow decodes, most of it whole
 _BOUNDS: Final = ImagePolicy()
 
 
@@ -40,11 +43,12 @@ def draw_thumbnail(data: bytes, side: int = 160) -> bytes | None:
     if len(data) > _BOUNDS.max_bytes:
         return None
     header = read_header(data)
-    if header.encoding in _OTHER_ENCODINGS:
+    own = () if can_resize() else _OWN_ENCODINGS
+    if header.encoding in (*_OTHER_ENCODINGS, *own):
         pixels = (header.width or 0) * (header.height or 0)
         if not 0 < pixels <= _MOST_PIXELS:
             return None
-        return _draw_whole(data, side, header)
+        return _draw_with_pillow(data, side, header)
     policy = ImagePolicy(
         policy="resize",
         longest_side=side,
@@ -61,9 +65,11 @@ def draw_thumbnail(data: bytes, side: int = 160) -> bytes | None:
         return None
 
 
-def _draw_whole(data: bytes, side: int, header: Header) -> bytes | None:
+def _draw_with_pillow(data: bytes, side: int, header: Header) -> bytes | None:
+    # A JPEG is decoded at a scale, and is upright then.
+    scale = side if header.encoding == "jpeg" else None
     try:
-        pixels = decode_small(data, (header.encoding,))
+        pixels = decode_small(data, (header.encoding,), shown_at=scale)
         if pixels is None:
             return None
         small = Image.fromarray(pixels)
@@ -71,6 +77,7 @@ def _draw_whole(data: bytes, side: int, header: Header) -> bytes | None:
     except MemoryError:
         return None
     encoded = io.BytesIO()
-    upright = to_pillow(turn_image(np.asarray(small), header.orientation))
+    orientation = 1 if scale else header.orientation
+    upright = to_pillow(turn_image(np.asarray(small), orientation))
     upright.save(encoded, "JPEG", quality=_QUALITY)
     return encoded.getvalue()
