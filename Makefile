@@ -24,7 +24,8 @@ FUZZ_RUNS_example := 1000000
 FUZZ_RUNS_image := 100000
 
 .PHONY: help docs demo test pytest lint test-parity test-loaders test-report test-faults test-storage \
-	test-engines test-dataflow test-container test-platforms wheels constraints fuzz bench clean
+	test-engines test-dataflow test-container test-platforms wheels constraints fuzz bench \
+	bench-quick clean
 
 help:  ## these lines
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -110,10 +111,11 @@ ENGINES := deploy/flink/target/flink-job-server.jar \
 test-engines: $(VENV)/ready .venv-engines/ready $(ENGINES)  ## Flink, Spark, Prism; needs Java, Maven and Go
 	$(BIN)/python -m pytest -q -rs tests/suites/engines
 
-bench: $(VENV)/ready .venv-parity/ready .venv-loaders/ready .venv-bench/ready  ## speed and memory
-	$(BIN)/python -m benchmarks.build
-	$(BIN)/python -m benchmarks.formats
-	$(BIN)/python -m benchmarks.images
+bench: $(VENV)/ready .venv-parity/ready .venv-loaders/ready .venv-bench/ready  ## speed and memory, in one table
+	$(BIN)/python -m benchmarks
+
+bench-quick: $(VENV)/ready  ## the same in two minutes, from our own builds alone
+	$(BIN)/python -m benchmarks --quick
 
 clean:
 	rm -rf .venv .venv-* demo build *.egg-info

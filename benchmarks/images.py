@@ -1,19 +1,14 @@
-"""Times ``resize`` and ``reencode`` against a bare loop of the codecs and img2dataset.
+"""The cases of ``make bench`` that decode images: builds, bare loops, img2dataset.
 
-All images of 1pct, as many as the archives have, with a saved index. The loop has them
-in memory, and does with one thread a core what the policy does, without an archive,
-without a shard, and without waiting for Python to start: its rate is the limit. A
-build's rate, and img2dataset's, are those of the whole command. img2dataset gets the
-images as files.
+A loop has its images in memory, and does with one thread a core what the policy does,
+without an archive, without a shard, and without waiting for Python to start: its rate
+is the limit. A build's, and img2dataset's, are those of the whole command. img2dataset
+gets the images as files.
 """
 
-import argparse
-import os
 import random
 import shutil
-import statistics
 import subprocess
-import sys
 import tarfile
 import time
 from collections.abc import Iterator
@@ -21,21 +16,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
-from rich.console import Console
-from rich.table import Table
-
-from benchmarks.measure import (
-    ROOT,
-    find_archives,
-    make_parser,
-    measure,
-    stated_numbers,
-    tidy,
-)
+from benchmarks.builds import Builder
+from benchmarks.measure import ROOT, Measurement, measure, tidy
+from benchmarks.table import Case
+from transforms.cores import available_cores
 from transforms.images.policy import ImagePolicy
 from transforms.images.treatment import treat_image
 
-_POLICIES: Final = {
+POLICIES: Final = {
     "resize": ImagePolicy(policy="resize", shortest_side=256, quality=90),
     "reencode": ImagePolicy(policy="reencode", quality=90),
 }
@@ -44,27 +32,38 @@ _POLICIES: Final = {
 _IN_MEMORY: Final = 4000
 
 
-def main() -> int:
-    """Runs the benchmark as the command line says; returns the exit code."""
-    arguments = make_parser(__doc__).parse_args()
-    archives = find_archives(arguments)
-    files = _extract(archives, arguments.work / f"files-{arguments.scale}")
-    rates: dict[str, list[float]] = {}
-    _build("resize", archives, arguments)  # saves the index
-    for _ in range(arguments.rounds):
-        for name, policy in _POLICIES.items():
-            loop = _loop(policy, files)
-            rates.setdefault(f"{name}, loop", []).append(loop)
-            build = len(files) / _build(name, archives, arguments)
-            rates.setdefault(f"{name}, build", []).append(build)
-        theirs = len(files) / _img2dataset(files, arguments)
-        rates.setdefault("img2dataset", []).append(theirs)
-    _print(rates, len(files))
-    return 0
+def image_cases(builder: Builder) -> Iterator[Case]:
+    """Yields a loop and a build for each policy that decodes."""
+    files = _extract(builder)
+    for name, policy in POLICIES.items():
+
+        def loop(policy: ImagePolicy = policy) -> Measurement:
+            return _loop(policy, files)
+
+        def build(name: str = name, policy: ImagePolicy = policy) -> Measurement:
+            settings = [f"images.policy={name}", f"images.quality={policy.quality}"]
+            if policy.shortest_side:
+                settings.append(f"images.shortest_side={policy.shortest_side}")
+            return builder.build(settings=settings)
+
+        in_loop = f"{name}, loop"
+        yield Case("Images", in_loop, min(_IN_MEMORY, len(files)), loop)
+        rate_of = (in_loop, "img2dataset") if name == "resize" else (in_loop,)
+        yield Case("Images", f"{name}, build", builder.images, build, rate_of=rate_of)
 
 
-def _extract(archives: Path, directory: Path) -> list[Path]:
+def img2dataset_case(builder: Builder) -> Case:
+    """Returns the job of ``resize``, done by img2dataset."""
+    files = _extract(builder)
+    return Case(
+        "Images", "img2dataset", len(files), lambda: _img2dataset(files, builder)
+    )
+
+
+def _extract(builder: Builder) -> list[Path]:
     """Returns files with the images that a build of 1pct takes; writes them once."""
+    arguments, archives = builder.arguments, builder.archives
+    directory: Path = arguments.work / f"files-{arguments.scale}"
     if not directory.is_dir():
         listed = set((archives / "1percent.txt").read_text().split())
         unfinished = directory.with_suffix(".unfinished")
@@ -94,36 +93,21 @@ def _files(tar: tarfile.TarFile) -> Iterator[tuple[str, bytes]]:
         yield member.name, file.read()
 
 
-def _loop(policy: ImagePolicy, files: list[Path]) -> float:
-    """Returns images per second of the codecs alone."""
+def _loop(policy: ImagePolicy, files: list[Path]) -> Measurement:
+    """Measures the codecs alone."""
     drawn = random.Random(0).sample(files, min(_IN_MEMORY, len(files)))
     images = [path.read_bytes() for path in drawn]
-    start = time.monotonic()
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    start, before = time.monotonic(), time.process_time()
+    with ThreadPoolExecutor(available_cores()) as pool:
         for _ in pool.map(lambda data: treat_image(data, policy), images):
             pass
-    return len(images) / (time.monotonic() - start)
+    return Measurement(time.monotonic() - start, time.process_time() - before)
 
 
-def _build(name: str, archives: Path, arguments: argparse.Namespace) -> float:
-    """Returns the seconds that a build takes."""
-    ours = arguments.work / "ours"
-    tidy(arguments, ours / "imagenet2012_subset")
-    policy = _POLICIES[name]
-    values = [f"images.policy={policy.policy}", f"images.quality={policy.quality}"]
-    if policy.shortest_side:
-        values.append(f"images.shortest_side={policy.shortest_side}")
-    command: list[str | Path] = [sys.executable, "-m", "beam_pipeline.run"]
-    command += ["--config", "1pct", "--manual_dir", archives, "--data_dir", ours]
-    command += stated_numbers(arguments.scale)
-    return measure([*command, "--set", *values], arguments.work / "log.txt").seconds
-
-
-def _img2dataset(files: list[Path], arguments: argparse.Namespace) -> float:
-    """Returns the seconds that img2dataset takes for the same sizes."""
-    theirs = arguments.work / "img2dataset"
-    tidy(arguments, theirs)
-    urls = arguments.work / "urls.txt"
+def _img2dataset(files: list[Path], builder: Builder) -> Measurement:
+    theirs = builder.arguments.work / "img2dataset"
+    tidy(builder.arguments, theirs)
+    urls = builder.arguments.work / "urls.txt"
     urls.write_text("".join(f"file://{path.absolute()}\n" for path in files))
     command: list[str | Path] = [
         ROOT / ".venv-bench" / "bin" / "img2dataset",
@@ -131,10 +115,10 @@ def _img2dataset(files: list[Path], arguments: argparse.Namespace) -> float:
         *("--output_format", "webdataset", "--image_size", "256"),
         *("--resize_mode", "keep_ratio", "--resize_only_if_bigger", "True"),
         *("--encode_quality", "90", "--enable_wandb", "False"),
-        *("--processes_count", str(os.cpu_count()), "--thread_count", "8"),
-        *("--number_sample_per_shard", "1000"),
+        *("--processes_count", str(available_cores())),
+        *("--thread_count", "8", "--number_sample_per_shard", "1000"),
     ]
-    seconds = measure(command, arguments.work / "log.txt").seconds
+    measured = measure(command, builder.log)
     done = subprocess.run(
         f"cat {theirs}/*.tar | tar -tif - | grep -c jpg$",
         shell=True,
@@ -143,26 +127,5 @@ def _img2dataset(files: list[Path], arguments: argparse.Namespace) -> float:
     )
     if int(done.stdout) != len(files):
         raise SystemExit(f"error: img2dataset made {int(done.stdout)} images")
-    return seconds
-
-
-def _print(rates: dict[str, list[float]], images: int) -> None:
-    table = Table(title=f"{images:,} images, median of the rounds")
-    table.add_column("work")
-    for column in ("images/s", "of the loop", "x img2dataset"):
-        table.add_column(column, justify="right")
-    medians = {name: statistics.median(values) for name, values in rates.items()}
-    for name, rate in medians.items():
-        work = name.partition(",")[0]
-        loop = medians.get(f"{work}, loop")
-        table.add_row(
-            name,
-            f"{rate:.0f}",
-            f"{rate / loop:.2f}" if loop else "",
-            f"{rate / medians['img2dataset']:.2f}" if "resize" in name else "",
-        )
-    Console(width=100).print(table)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    shutil.rmtree(theirs)
+    return measured

@@ -3,24 +3,22 @@
 import argparse
 import os
 import shutil
-import statistics
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import psutil
-from rich.console import Console
-from rich.table import Table
 
 ROOT: Final = Path(__file__).parent.parent
 
 _SCALES: Final = {  # train members, validation members; see make_ilsvrc.py
     "small": ("1pct", "2000"),
+    "1pct": ("1pct", "50000"),
     "tenth": ("10pct", "50000"),
     "full": ("full", "50000"),
 }
@@ -35,12 +33,14 @@ class Measurement:
 
     Attributes:
         seconds: Wall-clock time.
+        cpu: Processor time of the command and all its children, in seconds.
         peak_bytes: Largest resident size of the command and all its children at one
-            moment.
+            moment; 0 where it was not looked at.
     """
 
     seconds: float
-    peak_bytes: int
+    cpu: float
+    peak_bytes: int = 0
 
 
 def stated_numbers(scale: str) -> list[str]:
@@ -52,6 +52,12 @@ def stated_numbers(scale: str) -> list[str]:
         "validation.examples": validation,
     }
     return ["--set", *(f"splits.{key}={number}" for key, number in numbers.items())]
+
+
+def images_of_1pct(scale: str) -> int:
+    """Returns the number of images of a 1pct build from the archives of a scale."""
+    _, validation = _SCALES[scale]
+    return _MEMBERS["1pct"] + int(validation)
 
 
 def make_parser(documentation: str) -> argparse.ArgumentParser:
@@ -104,23 +110,17 @@ def tidy(arguments: argparse.Namespace, *paths: Path) -> None:
     subprocess.run(["sync"], check=True)
 
 
-def take_turns(
-    cases: Mapping[str, Callable[[], Measurement]], rounds: int
-) -> dict[str, list[Measurement]]:
-    """Runs each case once a round, so that a slow minute hits them all."""
-    results: dict[str, list[Measurement]] = {name: [] for name in cases}
-    for _ in range(rounds):
-        for name, run in cases.items():
-            results[name].append(run())
-    return results
-
-
-def measure(command: Sequence[str | Path], log: Path) -> Measurement:
+def measure(
+    command: Sequence[str | Path],
+    log: Path,
+    environment: dict[str, str] | None = None,
+) -> Measurement:
     """Runs a command to its end.
 
     Args:
         command: Program and arguments.
         log: Gets what the command prints.
+        environment: Variables that it has besides those of this process.
 
     Raises:
         subprocess.CalledProcessError: The command failed.
@@ -133,61 +133,27 @@ def measure(command: Sequence[str | Path], log: Path) -> Measurement:
         while not done.wait(_SAMPLE_EVERY):
             peak = max(peak, _tree_bytes(root))
 
+    words = [str(word) for word in command]
     with log.open("wb") as output:
         start = time.monotonic()
-        with subprocess.Popen(
-            [str(word) for word in command], stdout=output, stderr=output
-        ) as process:
-            sampler = threading.Thread(
-                target=sample, args=(psutil.Process(process.pid),)
-            )
-            sampler.start()
-            code = process.wait()
-            seconds = time.monotonic() - start
-            done.set()
-            sampler.join()
-    if code:
-        print(log.read_text(errors="replace")[-2000:])
-        raise subprocess.CalledProcessError(code, [str(word) for word in command])
-    return Measurement(seconds, peak)
-
-
-def print_table(
-    title: str,
-    results: Mapping[str, Sequence[Measurement]],
-    *,
-    of: str,
-    faster_than: str,
-) -> None:
-    """Prints what runs took: the median of each, and its ratios to two of them.
-
-    Args:
-        title: What was run, beside how often.
-        results: The runs of each case.
-        of: The case whose time the others take a multiple of.
-        faster_than: The case whose time is a multiple of the others', where it was run.
-    """
-    rounds = max(map(len, results.values()))
-    table = Table(title=f"{title}, median of {rounds}")
-    table.add_column("run")
-    columns = ("seconds", "slowest", f"x {of}", f"faster than {faster_than}", "peak MB")
-    for column in columns:
-        table.add_column(column, justify="right")
-    medians = {
-        name: statistics.median(run.seconds for run in runs)
-        for name, runs in results.items()
-    }
-    for name, runs in results.items():
-        against = medians.get(faster_than)
-        table.add_row(
-            name,
-            f"{medians[name]:.1f}",
-            f"{max(run.seconds for run in runs):.1f}",
-            f"{medians[name] / medians[of]:.2f}",
-            f"{against / medians[name]:.1f}" if against else "",
-            f"{max(run.peak_bytes for run in runs) / 1e6:,.0f}",
+        process = subprocess.Popen(
+            words,
+            stdout=output,
+            stderr=output,
+            env=os.environ | (environment or {}),
         )
-    Console(width=100).print(table)
+        sampler = threading.Thread(target=sample, args=(psutil.Process(process.pid),))
+        sampler.start()
+        # What its children took counts too, once it has waited for them.
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.monotonic() - start
+        process.returncode = os.waitstatus_to_exitcode(status)
+        done.set()
+        sampler.join()
+    if process.returncode:
+        print(log.read_text(errors="replace")[-2000:])
+        raise subprocess.CalledProcessError(process.returncode, words)
+    return Measurement(seconds, usage.ru_utime + usage.ru_stime, peak)
 
 
 def drop_caches() -> bool:
