@@ -34,7 +34,7 @@ from apache_beam.runners.portability.fn_api_runner import (
 )
 from apache_beam.runners.portability.portable_runner import JobServiceHandle
 
-from beam_pipeline.engines.sampling import sample_often
+from beam_pipeline.engines.measuring import measure_little
 from beam_pipeline.engines.workers import local_workers
 
 # Beam 2.77's local runner sends what a worker has written so far once a second, from a
@@ -63,7 +63,7 @@ class LocalRunner(fn_runner.FnApiRunner):  # type: ignore[misc]
     def __init__(self, options: PipelineOptions) -> None:
         """Takes the options, which the runner would not send to workers by itself."""
         worker_handlers.DATA_BUFFER_TIME_LIMIT_MS = _NO_TIMER
-        sample_often()
+        measure_little()
         encoded = JobServiceHandle.encode_pipeline_options(options.get_all_options())
         super().__init__(
             provision_info=fn_runner.ExtendedProvisionInfo(

@@ -10,7 +10,11 @@ from importlib.util import find_spec
 from typing import Any, Final
 
 import apache_beam as beam
-from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
+from apache_beam.options.pipeline_options import (
+    PipelineOptions,
+    StandardOptions,
+    TypeOptions,
+)
 from apache_beam.portability.api import beam_job_api_pb2
 from apache_beam.runners.portability.portable_runner import (
     JobServiceHandle,
@@ -47,6 +51,8 @@ def make_options(flags: list[str]) -> PipelineOptions:
     if is_local(options):
         given = {flag.partition("=")[0].lstrip("-") for flag in flags}
         choose_workers(options, given, available_cores())
+        # Types are the tests' affair; checking them took a tenth of a small build.
+        options.view_as(TypeOptions).pipeline_type_check = False
     return options
 
 

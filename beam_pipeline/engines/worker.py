@@ -16,11 +16,11 @@ def work(cores: int) -> None:
     from apache_beam.runners.worker import sdk_worker_main
 
     from beam_pipeline.engines.memory import spare_memory
-    from beam_pipeline.engines.sampling import sample_often
+    from beam_pipeline.engines.measuring import measure_little
     from transforms.cores import share_cores
 
     share_cores(cores)
-    sample_often()
+    measure_little()
     spare_memory()
     sdk_worker_main.main(sys.argv[:1])
 
