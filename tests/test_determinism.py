@@ -11,6 +11,7 @@ from tests.helpers.archives import run, stated
 from transforms.formats.table import FORMATS
 
 ROOT = Path(__file__).parents[1]
+PROCESSES = ("--direct_running_mode=multi_processing",)
 
 
 def arguments(archives: Path, data_dir: Path) -> list[str]:
@@ -50,7 +51,9 @@ def expected(
         ["--direct_num_workers=1", "--direct_running_mode=in_memory"],
         # More workers than shards of a split, and than cores.
         ["--direct_num_workers=5", "--runner=DirectRunner"],
-        ["--direct_running_mode=multi_processing", "--direct_num_workers=2"],
+        [*PROCESSES, "--direct_num_workers=1", "--direct_worker_threads=3"],
+        [*PROCESSES, "--direct_num_workers=2"],
+        [*PROCESSES, "--direct_num_workers=4"],
         # Every bundle is worked twice.
         ["--direct_runner_bundle_repeat=1", "--runner=FnApiRunner"],
     ],
@@ -60,7 +63,7 @@ def test_the_bytes_do_not_depend_on_how_it_is_run(
     small_archives: Path, tmp_path: Path, expected: dict[str, str], flags: list[str]
 ) -> None:
     argv = [*arguments(small_archives, tmp_path), *flags]
-    if "--direct_running_mode=multi_processing" in flags:
+    if PROCESSES[0] in flags:
         # In processes of their own, with other seeds for hash() than this one has.
         finished = subprocess.run(
             [sys.executable, "-m", "beam_pipeline.run", *argv],

@@ -4,8 +4,7 @@ A thread looks which step a bundle is at: at first every 2 ms, in a bundle that 
 longer every 200 ms. A bundle ends when that thread wakes up.
 
 Of each step's first ten elements, and of some later ones, Beam notes the size. It
-pickles them to know it, and what steps of a plan hand on are few elements with a million
-rows.
+pickles them to know it, and the steps of a plan hand on few elements with many rows.
 """
 
 import pickle

@@ -15,8 +15,8 @@ def work(cores: int) -> None:
     # Importing it takes seconds, in which the run may die.
     from apache_beam.runners.worker import sdk_worker_main
 
-    from beam_pipeline.engines.memory import spare_memory
     from beam_pipeline.engines.measuring import measure_little
+    from beam_pipeline.engines.memory import spare_memory
     from transforms.cores import share_cores
 
     share_cores(cores)

@@ -159,8 +159,8 @@ def _is_of_no_class(selected: SelectedTable, labeller: Labeller) -> int:
     )
 
 
-def _of_other_class(selected: SelectedTable, class_names: Sequence[str]) -> int:
+def _of_other_class(members: pa.Table, class_names: Sequence[str]) -> int:
     """Returns how many images have another label than their names tell of."""
-    told = labels_by_name(selected.members["name"], class_names)
-    labels = selected.members["label"].combine_chunks()
+    told = labels_by_name(members["name"], class_names)
+    labels = members["label"].combine_chunks()
     return pc.sum(pc.not_equal(told, labels)).as_py() or 0

@@ -8,6 +8,7 @@ which tables arrive, or on time.
 """
 
 import logging
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
@@ -85,12 +86,18 @@ class _SelectFn(beam.DoFn):  # type: ignore[misc]
             counters.UNKNOWN_CLASSES,
             _is_of_no_class(selected, selection.labeller),
         )
-        _count(
-            split,
-            counters.OTHER_CLASS,
-            _of_other_class(selected, selection.class_names),
-        )
+        self._named[split].append(selected.members.select(["name", "label"]))
         yield selected
+
+    def start_bundle(self) -> None:
+        self._named: defaultdict[str, list[pa.Table]] = defaultdict(list)
+
+    def finish_bundle(self) -> None:
+        # At once: a class has few images, and a look at a thousand names costs more.
+        for split, tables in self._named.items():
+            class_names = self._selections[split].class_names
+            number = _of_other_class(pa.concat_tables(tables), class_names)
+            _count(split, counters.OTHER_CLASS, number)
 
 
 @dataclass

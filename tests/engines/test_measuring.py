@@ -1,0 +1,40 @@
+"""What Beam measures for nobody is left out, and values stay as they are."""
+
+from fractions import Fraction
+from typing import NoReturn
+
+import apache_beam as beam
+import pytest
+from apache_beam import coders
+
+from beam_pipeline.engines.measuring import PickledCoder
+from beam_pipeline.engines.runners import make_options, make_pipeline
+
+
+class Heavy:
+    """A value that cannot be pickled: whoever wants its size tries."""
+
+    def __reduce__(self) -> NoReturn:
+        raise AssertionError("it was pickled")
+
+
+def make_heavy(_: int) -> Heavy:
+    return Heavy()
+
+
+def forget(_: Heavy) -> None:
+    """Takes a value that no other step gets."""
+
+
+def test_values_within_a_stage_are_not_pickled_for_their_size() -> None:
+    pipeline = make_pipeline(make_options(["--direct_num_workers=1"]))
+    numbers = pipeline | beam.Create([1, 2, 3])
+    _ = numbers | beam.Map(make_heavy) | beam.Map(forget)
+    pipeline.run()
+
+
+@pytest.mark.parametrize("value", [3, "a name", (1, [Fraction(1, 3)]), {"a": None}])
+def test_values_are_encoded_as_beam_encodes_them(value: object) -> None:
+    encoded = PickledCoder().encode(value)
+    assert PickledCoder().decode(encoded) == value
+    assert coders.FastPrimitivesCoder().decode(encoded) == value
