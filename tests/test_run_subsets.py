@@ -169,7 +169,6 @@ def test_excluded_images_are_left_out(tars: Path, tmp_path: Path) -> None:
         f"{bad} excludes 2 images from the train split, and 1 of them are not in its "
         "archives: n01440764_7.JPEG."
     ) in outcome.err
-    assert build(tars, tmp_path / "b", recipe, "allow_missing=true").code == 0
 
 
 @pytest.mark.parametrize(

@@ -104,7 +104,8 @@ def allot(drawing: Drawing, labels: Labels, sizes: Labels) -> Allotment:
             f"The {drawing.split} split would be empty: all of its images are drawn "
             "for another split."
         )
-    return Allotment(np.array(every, np.int64), given, tuple(short))
+    said = tuple(f"{each} What they have is taken." for each in short)
+    return Allotment(np.array(every, np.int64), given, said)
 
 
 def draw_images(

@@ -142,7 +142,7 @@ def _allot(
         np.concatenate([none, *(each.sizes for each in groups)]),
     )
     for sentence in allotment.short:
-        _LOGGER.warning("%s All that they have are taken.", sentence)
+        _LOGGER.warning("%s", sentence)
     return split, allotment
 
 
