@@ -9,6 +9,7 @@ pictures.
 import argparse
 import io
 import random
+import shlex
 import sys
 import tarfile
 from collections.abc import Mapping, Sequence
@@ -208,7 +209,13 @@ def main(argv: Sequence[str]) -> int:
     )
     parser.add_argument("directory", type=Path, help="where to put them")
     shape = DemoShape()
-    parser.add_argument("--seed", type=int, default=shape.seed)
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=shape.seed,
+        metavar="N",
+        help="decides the pictures and their order (default: %(default)s)",
+    )
     parser.add_argument(
         "--train",
         type=_number,
@@ -239,7 +246,7 @@ def main(argv: Sequence[str]) -> int:
         files = [file for file in (path, *path.rglob("*")) if file.is_file()]
         size = sum(file.stat().st_size for file in files)
         print(f"{path}: {size:,} bytes" + (f" in {len(files):,} files" * path.is_dir()))
-    print(f"Build it: {' '.join(build_command(directory, wanted))}")
+    print(f"Build it: {shlex.join(build_command(directory, wanted))}")
     return 0
 
 
@@ -266,7 +273,7 @@ def shape_of(train: int, validation: int, seed: int) -> DemoShape:
 def build_command(directory: Path, shape: DemoShape) -> list[str]:
     """Returns the command that builds from archives of a shape."""
     command = [
-        *("python", "-m", "beam_pipeline.run", "--config", "demo"),
+        *(_interpreter(), "-m", "beam_pipeline.run", "--config", "demo"),
         *("--manual_dir", str(directory)),
     ]
     if replace(shape, seed=0) == DemoShape():
@@ -281,6 +288,13 @@ def build_command(directory: Path, shape: DemoShape) -> list[str]:
         f"splits.validation.members={shape.validation}",
         f"splits.validation.examples={shape.validation}",
     ]
+
+
+def _interpreter() -> str:
+    """Returns what runs this, as a shell here finds it: nobody has to activate."""
+    path = Path(sys.executable)
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """Drawn archives: shaped like the real ones, the same for the same seed."""
 
 import io
+import shlex
+import sys
 import tarfile
 from collections import Counter
 from dataclasses import replace
@@ -177,6 +179,7 @@ def test_the_command_makes_what_the_demo_config_expects(
         make_archives(directory, replace(shape, width=24))
 
     monkeypatch.setattr("beam_pipeline.demo.make_archives", make_smaller)
+    monkeypatch.chdir(tmp_path)
     directory = tmp_path / "new" / "archives"
     assert main([str(directory), "--seed", "3"]) == 0
     assert made == [(directory, DemoShape(seed=3))]
@@ -184,7 +187,7 @@ def test_the_command_makes_what_the_demo_config_expects(
     assert capsys.readouterr().out == "".join(
         f"{directory / name}: {size:,} bytes\n" for name, size in sizes.items()
     ) + (
-        "Build it: python -m beam_pipeline.run --config demo --manual_dir "
+        f"Build it: {sys.executable} -m beam_pipeline.run --config demo --manual_dir "
         f"{directory}\n"
     )
     splits = load_config("demo", {}, {}).splits
@@ -234,14 +237,18 @@ def test_as_many_pictures_are_made_as_are_asked_for(
 
 
 def test_archives_of_any_size_are_built_as_the_command_says(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(sys, "executable", f"{tmp_path}/.venv/bin/python")
+    monkeypatch.chdir(tmp_path)
     archives = tmp_path / "archives"
     assert main([str(archives), "--train", "7", "--validation", "2"]) == 0
     line = capsys.readouterr().out.splitlines()[-1]
-    prefix = "Build it: python -m beam_pipeline.run "
+    prefix = "Build it: .venv/bin/python -m beam_pipeline.run "
     assert line.startswith(prefix)
-    command = line.removeprefix(prefix).split()
+    command = shlex.split(line.removeprefix(prefix))
     assert run(*command, "--data_dir", tmp_path, "--direct_num_workers=1").code == 0
     report = dataset_dir(tmp_path) / "report.html"
     assert "tench (n01440764)" in report.read_text()
