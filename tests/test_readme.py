@@ -145,6 +145,8 @@ def test_links_and_paths_lead_somewhere(page: Path) -> None:
             broken.append(target)
     for path in re.findall(r"`([\w.-]+(?:/[\w.-]+)+/?)`", text):
         top = path.split("/")[0]
+        if top == "..":
+            continue  # beside a clone there may be nothing
         if not (any((base / top).is_dir() for base in BASES)) or top in MADE:
             continue  # a path of the user's, or of a dataset
         if not any((base / path).exists() for base in BASES):

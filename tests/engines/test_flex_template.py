@@ -22,7 +22,7 @@ METADATA = TemplateMetadata.from_json(TEXT)
 PARAMETERS = {parameter.name: parameter for parameter in METADATA.parameters}
 
 # The launcher says itself that the job goes to Dataflow, and has little time to itself.
-NO_PARAMETERS = {"help", "engine", "quiet", "dry_run", "verify_archives"}
+NO_PARAMETERS = {"help", "list", "engine", "quiet", "dry_run", "verify_archives"}
 # A bucket does not say how much room it has.
 NO_PARAMETERS |= {"ignore_free_space"}
 # Directories have defaults on this machine, which a job can't use.
@@ -86,6 +86,7 @@ ACCEPTED = {
     "max_rejects": ["0", "10", "0.001"],
     "verify_images": ["header", "decode"],
     "statistics": ["cheap", "full"],
+    "checksum": ["blake3", "sha256"],
     "overwrite": ["true", "false"],
     "repair": ["true", "false"],
     "set": ["images.policy=resize", "splits.train.subset.file=mine.txt"],
@@ -104,6 +105,7 @@ REFUSED = {
     "max_rejects": ["-1", "1%"],
     "verify_images": ["all"],
     "statistics": ["some"],
+    "checksum": ["md5"],
     "overwrite": ["True"],
     "repair": ["True"],
     "set": ["images.policy"],

@@ -331,7 +331,8 @@ def test_a_member_of_a_negative_size_is_an_error() -> None:
     data[124:136] = b"\xff" * 11 + b"\x00"  # -256
     data[148:156] = b" " * 8
     data[148:156] = b"%06o\0 " % sum(data[:512])
-    with pytest.raises(FormatError, match=r"The tar is damaged or cut off at byte"):
+    # From Python 3.14 on, tarfile says so itself.
+    with pytest.raises(FormatError, match=r"(?i)damaged"):
         read(bytes(data))
 
 
