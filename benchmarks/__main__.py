@@ -24,6 +24,7 @@ from benchmarks.builds import (
     datasets_case,
     format_cases,
     others,
+    process_cases,
 )
 from benchmarks.images import image_cases, img2dataset_case
 from benchmarks.machine import describe_machine
@@ -31,6 +32,7 @@ from benchmarks.measure import find_archives, make_parser
 from benchmarks.steps import print_steps
 from benchmarks.table import Case, Results, median_cpu, print_table, run_cases
 
+_GROUPS: Final = ("builds", "formats", "processes", "images")
 _QUICK_FORMATS: Final = ("tfrecord,parquet",)
 
 
@@ -40,9 +42,9 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="two minutes")
     parser.add_argument(
         "--only",
-        choices=("builds", "formats", "images"),
+        choices=_GROUPS,
         nargs="+",
-        default=("builds", "formats", "images"),
+        default=_GROUPS,
         help="some groups; that of builds is always there",
     )
     parser.add_argument(
@@ -68,7 +70,7 @@ def main() -> int:
 
 
 def _cases(builder: Builder) -> Iterator[Case]:
-    """Yields the cases in the order of the table. A new group has its place here."""
+    """Yields the cases in the order of the table."""
     arguments = builder.arguments
     yield from build_cases(builder)
     if not arguments.ours_alone:
@@ -77,6 +79,8 @@ def _cases(builder: Builder) -> Iterator[Case]:
         yield from format_cases(builder, *([_QUICK_FORMATS] * arguments.quick))
         if not arguments.ours_alone:
             yield datasets_case(builder)
+    if "processes" in arguments.only:
+        yield from process_cases(builder)
     if "images" in arguments.only:
         yield from image_cases(builder)
         if not arguments.ours_alone:

@@ -18,6 +18,7 @@ from benchmarks.measure import (
     tidy,
 )
 from benchmarks.table import Case
+from transforms.cores import available_cores
 
 SAVED: Final = "saved index"
 FEW: Final = "saved index, 1,000 images"
@@ -151,6 +152,23 @@ def format_cases(builder: Builder, formats: Sequence[str] = _FORMATS) -> Iterato
 
         rate_of = ("datasets",) if name == "parquet" else ()
         yield Case("Formats", name, builder.images, run, (SAVED,), rate_of)
+
+
+def process_cases(builder: Builder) -> Iterator[Case]:
+    """Yields builds by worker processes in place of threads, one for each core."""
+    flags = ["--direct_running_mode", "multi_processing"]
+    flags += ["--direct_num_workers", str(available_cores())]
+
+    def run() -> Measurement:
+        return builder.build(flags)
+
+    def array_record() -> Measurement:
+        return builder.build([*flags, "--format", "array_record"])
+
+    yield Case("Processes", "processes", builder.images, run, (SAVED,))
+    name = "processes, array_record"
+    threads = ("array_record",)
+    yield Case("Processes", name, builder.images, array_record, threads)
 
 
 def datasets_case(builder: Builder) -> Case:

@@ -84,12 +84,12 @@ def find_archives(arguments: argparse.Namespace) -> Path:
     Raises:
         SystemExit: What makes them is not there.
     """
-    shared = Path(os.environ.get("SHARED_DIR", ROOT.parent / "shared"))
-    tool = shared / "tools" / "make_ilsvrc.py"
-    if not tool.is_file():
-        raise SystemExit(f"error: needs the photos and make_ilsvrc.py in {shared}")
     archives: Path = arguments.work / f"archives-{arguments.scale}"
     if not (archives / "ILSVRC2012_img_val.tar").is_file():
+        shared = Path(os.environ.get("SHARED_DIR", ROOT.parent / "shared"))
+        tool = shared / "tools" / "make_ilsvrc.py"
+        if not tool.is_file():
+            raise SystemExit(f"error: needs the photos and make_ilsvrc.py in {shared}")
         train, validation = _SCALES[arguments.scale]
         make: list[str | Path] = [sys.executable, tool, archives]
         make += ["--train", train, "--val", validation]
