@@ -20,6 +20,7 @@ from tests.helpers.archives import (
     tar,
 )
 from tests.test_verify import document_of
+from transforms.errors import sample
 
 SHARDS = "*.tfrecord-*"
 
@@ -51,11 +52,55 @@ def parts(tmp_path: Path) -> Path:
 def test_a_folder_of_archives_is_taken_whole_and_once(
     parts: Path, tmp_path: Path
 ) -> None:
-    named = "splits.train.archives=['parts/*',parts]"
+    named = "splits.train.archives=['par*/[0-9]/train_?.tar','parts/*',parts]"
     outcome = build(parts, tmp_path / "data", *SIZES_DECIDE, named)
     assert outcome.code == 0, outcome.err
     (dataset,) = contents(dataset_dir(tmp_path / "data"), "*-train.tfrecord-*").values()
     assert all(dataset.count(name.encode()) == 1 for name in LISTED)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        ("par*/?/train_*.tar", ["parts/0/train_0.tar", "parts/1/train_1.tar"]),
+        ("*/1/train_1.tar", ["parts/1/train_1.tar"]),
+        ("[x]/*.tar", ["[x]/train_2.tar"]),  # a folder of that name comes first
+        ("p*/2/*.tar", []),
+        ("no*/*/*.tar", []),
+    ],
+)
+def test_any_part_of_a_path_may_be_a_pattern(
+    pattern: str, found: list[str], parts: Path, tmp_path: Path
+) -> None:
+    (parts / "[x]").mkdir()
+    shutil.copy(parts / "parts/0/train_0.tar", parts / "[x]/train_2.tar")
+    named = f"splits.train.archives=['{pattern}']"
+    outcome = build(parts, tmp_path / "data", *SIZES_DECIDE, named, "--dry_run")
+    if found:
+        said = sample([f"a tar, {parts / each}" for each in found], 2)
+        assert f"train: {said}\n" in outcome.err
+    else:
+        assert outcome.err.startswith(
+            "error: The archive of the train split is missing: there is no "
+            f"{parts}/{pattern}. "
+        )
+
+
+def test_validation_images_beside_class_folders_are_named_in_the_message(
+    few: Path, tmp_path: Path
+) -> None:
+    for folder in (few / "train").iterdir():
+        folder.rename(few / folder.name)
+    (few / "train").rmdir()
+    outcome = build(few, tmp_path / "data", *SIZES_DECIDE)
+    assert outcome.code == 1
+    assert (
+        f" Beside class folders, and taken with these: {few}/val. If the validation "
+        "split is there, name it: --set splits.validation.archives=[PATH]. "
+    ) in outcome.err
+    named = "splits.validation.archives=[val]"
+    outcome = build(few, tmp_path / "data", *SIZES_DECIDE, named)
+    assert outcome.code == 0, outcome.err
 
 
 @pytest.mark.parametrize(

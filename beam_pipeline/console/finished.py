@@ -1,17 +1,20 @@
 """Finds formats that are finished already, whole or damaged, or of another build."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from beam_pipeline.config import BuildConfig
 from beam_pipeline.console.summary import loader_line_of
 from beam_pipeline.inputs import (
     BuildInputs,
+    archive_changes,
     config_settings,
     find_inputs,
     find_output,
     setting_changes,
 )
 from transforms import storage
+from transforms.archives import Archive
 from transforms.documents import Manifest, decode_manifest, refuted_files
 from transforms.errors import ArchiveError, StorageError, sample
 from transforms.shards import ShardOutput
@@ -52,7 +55,7 @@ def _without_finished(config: BuildConfig, output: ShardOutput) -> ShardOutput:
     there = {name: output.places.finished_formats(name) for name in output.formats}
     if not any(there.values()):
         return output
-    wanted, reason = _wanted_settings(config, output)
+    wanted, archives, reason = _wanted(config, output)
     for name in [name for name in output.formats if there[name]]:
         manifest = _find_manifest(output, name)
         changes = setting_changes(manifest, config, output, wanted) if manifest else []
@@ -82,6 +85,10 @@ def _without_finished(config: BuildConfig, output: ShardOutput) -> ShardOutput:
             print("With which list and which numbers it was built is not known.")
         elif reason:
             print(f"Its list and its archives were not compared: {reason}")
+        else:
+            _tell_of_changes(
+                archive_changes(output.places, name, config.index_dir, archives)
+            )
         print(loader_line_of(config, output, name))
     formats = tuple(
         name for name in output.formats if name not in there[name] or name in damaged
@@ -89,14 +96,24 @@ def _without_finished(config: BuildConfig, output: ShardOutput) -> ShardOutput:
     return replace(output, formats=formats)
 
 
-def _wanted_settings(
+def _tell_of_changes(changes: list[str]) -> None:
+    if changes:
+        print(
+            f"Since it was built, archives have changed: {'; '.join(changes)}. "
+            "verify --manual_dir compares the dataset with them as they are, "
+            "--overwrite builds it from them."
+        )
+
+
+def _wanted(
     config: BuildConfig, output: ShardOutput
-) -> tuple[dict[str, str], str]:
-    """Returns the settings, and why those of files are not among them, if so."""
+) -> tuple[dict[str, str], Sequence[Archive], str]:
+    """Returns the settings, the archives, and why these were not looked at, if so."""
     try:
-        return dict(find_inputs(config, output).facts.settings), ""
+        inputs = find_inputs(config, output)
     except ArchiveError as error:  # a finished dataset needs none
-        return config_settings(config), str(error)
+        return config_settings(config), (), str(error)
+    return dict(inputs.facts.settings), inputs.archives, ""
 
 
 def _find_manifest(output: ShardOutput, format_name: str) -> Manifest | None:

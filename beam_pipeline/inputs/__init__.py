@@ -12,6 +12,7 @@ if TYPE_CHECKING:
         find_output,
         name_places,
     )
+    from beam_pipeline.inputs.built_from import archive_changes
     from beam_pipeline.inputs.checksums import verify_archives
     from beam_pipeline.inputs.earlier_runs import (
         noted_build,
@@ -32,6 +33,7 @@ __all__ = [
     "BuildInputs",
     "VerifyInputs",
     "VerifyOptions",
+    "archive_changes",
     "config_settings",
     "describe_archives",
     "find_demands",

@@ -63,6 +63,35 @@ def describe_archives(archives: Sequence[Archive]) -> list[str]:
     return [f"{split}: {sample(told, 2)}" for split, told in by_split.items()]
 
 
+def _expand(path: str, above: bool = False) -> list[str]:
+    """Returns the files and folders that a path or pattern stands for.
+
+    Args:
+        path: A path, any part of which may be a pattern.
+        above: Whether folders alone are meant.
+    """
+    folder, _, name = path.rpartition("/")
+    folders = [folder] if _PATTERN.isdisjoint(folder) else _expand(folder, above=True)
+    return [each for parent in folders for each in _matching(parent, name, above)]
+
+
+def _matching(folder: str, name: str, above: bool) -> list[str]:
+    """Returns what a folder has of a name, or else of those that a pattern matches.
+
+    Args:
+        folder: The folder.
+        name: The name or pattern.
+        above: Whether folders alone are meant.
+    """
+    entries = storage.list_entries(folder or "/")
+    there = [entry.name for entry in entries if entry.size is None or not above]
+    if name not in there and not _PATTERN.isdisjoint(name):
+        names = [each for each in there if fnmatchcase(each, name)]
+    else:
+        names = [name] if name in there else []
+    return [f"{folder}/{each}" for each in names]
+
+
 class _Finder:
     """Looks for archives where the configuration says, or in manual_dir."""
 
@@ -128,7 +157,7 @@ class _Finder:
         """
         found: dict[str, FoundArchive] = {}
         for name in names:
-            uris = self._expand(self._path(name).rstrip("/"))
+            uris = _expand(self._path(name).rstrip("/"))
             if not uris:
                 raise ArchiveError(
                     f"The archive of the {split} split is missing: there is no "
@@ -137,16 +166,6 @@ class _Finder:
             for uri in uris:
                 found |= {each.file.uri: each for each in self._recognise(split, uri)}
         return list(found.values())
-
-    def _expand(self, path: str) -> list[str]:
-        """Returns the files that a path or pattern stands for."""
-        folder, _, name = path.rpartition("/")
-        there = [entry.name for entry in storage.list_entries(folder or "/")]
-        if name in there:
-            return [path]
-        if _PATTERN.isdisjoint(name):
-            return []
-        return [storage.join(folder, each) for each in there if fnmatchcase(each, name)]
 
     def _recognised(self, split: str, wanted: SplitConfig) -> Sequence[FoundArchive]:
         """Returns what holds images of a split's names in manual_dir."""
@@ -185,6 +204,13 @@ class _Finder:
             for archives in searched.archives
         ]
         there = f" What is there: {sample(seen)}." if seen else ""
+        beside = (
+            f" Beside class folders, and taken with these: "
+            f"{sample(list(map(printable, searched.beside)))}. If the {split} split is "
+            f"there, name it: --set splits.{split}.archives=[PATH]."
+            if searched.beside
+            else ""
+        )
         others = (
             f" Without images, or of another form: {sample(list(searched.others))}."
             if searched.others
@@ -194,7 +220,7 @@ class _Finder:
         return (
             f"The archive of the {split} split is missing: nothing in "
             f"{self._config.manual_dir} has images called {wanted.names}.{there}"
-            f"{others} {self._where_to_get_it()}{without}"
+            f"{beside}{others} {self._where_to_get_it()}{without}"
         )
 
     def _where_to_get_it(self) -> str:

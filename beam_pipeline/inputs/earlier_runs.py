@@ -13,6 +13,7 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from beam_pipeline.inputs.build import BuildInputs
+from beam_pipeline.inputs.built_from import note_archives
 from transforms import storage
 from transforms.errors import StorageError
 from transforms.planning import Drawing
@@ -57,6 +58,8 @@ def noted_build(inputs: BuildInputs) -> Iterator[list[str]]:
 
     The note stays where shards do, and goes where a run fails before its first one.
 
+    When the run has ended well, what it was built from is noted for good.
+
     Raises:
         StorageError: The note can't be written.
     """
@@ -74,6 +77,7 @@ def noted_build(inputs: BuildInputs) -> Iterator[list[str]]:
     try:
         yield remarks
         ended = True
+        note_archives(output.places, output.formats, inputs.index_dir, inputs.archives)
     finally:
         for name in output.formats:
             if not ended and not _reported(output.places.reports(name)):

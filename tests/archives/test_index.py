@@ -427,6 +427,31 @@ def test_members_outside_of_their_tar_are_refused(
 # --- IndexArchives --------------------------------------------------------------------
 
 
+def test_a_file_of_several_splits_is_listed_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "all.tar"
+    names = ["n01440764_1.JPEG", "ILSVRC2012_val_00000001.JPEG", "n01440764_2.JPEG"]
+    data = tar([(name, b"image") for name in names])
+    # Without its end, which is remarked whenever a tar is walked.
+    path.write_bytes(data[: 3 * 1024])
+    file = storage.file_info(str(path))
+    archives = [
+        Archive(split, file, "tar", names=pattern, index_dir=str(tmp_path / "index"))
+        for split, pattern in (("train", "n*"), ("validation", "I*"), ("other", "x*"))
+    ]
+    for _ in range(2):  # walked, and by its index
+        caplog.clear()
+        tables = collect(archives, IndexArchives())
+        assert sorted(
+            (table.archive.split, table.members["name"].to_pylist()) for table in tables
+        ) == [("other", []), ("train", names[::2]), ("validation", names[1:2])]
+        assert {table.archive for table in tables} == set(archives)
+        remarks = [m for m in caplog.messages if "without end-of-archive" in m]
+        assert len(remarks) == 1
+    assert len(list((tmp_path / "index").glob("*.parquet"))) == 1
+
+
 def by_place(tables: list[MemberTable]) -> list[MemberTable]:
     return sorted(tables, key=lambda t: (t.archive.split, t.container.offset))
 

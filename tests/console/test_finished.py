@@ -1,12 +1,15 @@
 """What a finished dataset is held against when the same or another one is asked for."""
 
+import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from beam_pipeline.demo import SUBSET_LIST, TRAIN_ARCHIVE
+from beam_pipeline.demo import SUBSET_LIST, TRAIN_ARCHIVE, VALIDATION_ARCHIVE
+from beam_pipeline.inputs.built_from import archive_changes, note_archives
 from tests.helpers.archives import (
     SIZES_DECIDE,
     Outcome,
@@ -26,6 +29,9 @@ from tests.helpers.datasets import (
     read_manifest,
     shards,
 )
+from transforms.archives import Archive
+from transforms.formats import Places
+from transforms.storage import FileInfo
 
 
 @pytest.fixture
@@ -197,6 +203,59 @@ def test_other_labels_and_archives_are_told(archives: Path, data_dir: Path) -> N
         f"splits.validation.labels was {settings['splits.validation.labels']}, now "
         "Unlabelled",
     )
+
+
+def test_archives_that_changed_in_place_are_told(tmp_path: Path) -> None:
+    archives, data_dir = few_archives(tmp_path / "archives"), tmp_path / "data"
+    assert build(archives, data_dir, *SIZES_DECIDE).code == 0
+    first = build(archives, data_dir, *SIZES_DECIDE)
+    before = state(data_dir)
+    path = archives / VALIDATION_ARCHIVE
+    data = bytearray(path.read_bytes())
+    data[600] ^= 1
+    path.write_bytes(data)
+    os.utime(path, ns=(0, 10**18))  # whatever its time was
+
+    outcome = build(archives, data_dir, *SIZES_DECIDE)
+    said, load = first.out.rstrip("\n").split("\n")
+    assert outcome == Outcome(
+        0,
+        f"{said}\nSince it was built, archives have changed: "
+        f"validation.{VALIDATION_ARCHIVE} was modified. verify --manual_dir compares "
+        "the dataset with them as they are, --overwrite builds it from them.\n"
+        f"{load}\n",
+        "",
+    )
+    assert state(data_dir) == before
+    # What is not known is not said, and what is built again is known.
+    note = next(data_dir.rglob("demo-*.built.json"))
+    for other in (b"{", b"[]", b'{"a": [1]}', b'{"a": ["1", "b"]}', b'{"a": 1}'):
+        note.write_bytes(other)
+        assert build(archives, data_dir, *SIZES_DECIDE) == first
+    assert build(archives, data_dir, "--overwrite", *SIZES_DECIDE).code == 0
+    assert build(archives, data_dir, *SIZES_DECIDE) == first
+
+
+def test_what_archives_have_come_to(tmp_path: Path) -> None:
+    places = Places("nowhere", "imagenet2012_subset", "demo", "5.0.0")
+
+    def archives(**sizes: int) -> list[Archive]:
+        return [
+            Archive("train", FileInfo(f"/a/{name}", size, "1"), "tar")
+            for name, size in sizes.items()
+        ]
+
+    index = str(tmp_path)
+    note_archives(places, ["tfrecord"], index, archives(a=1, b=2_000, c=3))
+    now = archives(a=1, b=2_001, d=4)
+    assert archive_changes(places, "tfrecord", index, now) == [
+        "train.b was 2,000 bytes, now 2,001",
+        "train.c is not there",
+        "train.d is new",
+    ]
+    assert archive_changes(places, "parquet", index, now) == []
+    elsewhere = replace(places, data_dir="elsewhere")
+    assert archive_changes(elsewhere, "tfrecord", index, now) == []
 
 
 def test_without_archives_the_rest_is_compared(data_dir: Path, tmp_path: Path) -> None:

@@ -115,12 +115,14 @@ class ContainerBatch:
         first: The first one's position among the archive's containers.
         containers: In archive order.
         index: The saved index that lists their members already, if there is one.
+        others: What the same file is for besides: images of other splits.
     """
 
     archive: Archive
     first: int
     containers: tuple[Container, ...]
     index: str | None = None
+    others: tuple[Archive, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,12 +173,26 @@ _CONTAINERS_PER_BATCH: Final = 64  # fills a disk's queue, and is few enough to 
 
 
 def batch_containers(
-    archive: Archive, containers: tuple[Container, ...], index: str | None
+    archive: Archive,
+    containers: tuple[Container, ...],
+    index: str | None,
+    others: tuple[Archive, ...] = (),
 ) -> list[ContainerBatch]:
-    """Returns an archive's containers in batches that are worth sending to a worker."""
+    """Returns an archive's containers in batches that are worth sending to a worker.
+
+    Args:
+        archive: The archive.
+        containers: All of its containers.
+        index: The saved index that lists their members, if there is one.
+        others: The same file, for other splits.
+    """
     return [
         ContainerBatch(
-            archive, first, containers[first : first + _CONTAINERS_PER_BATCH], index
+            archive,
+            first,
+            containers[first : first + _CONTAINERS_PER_BATCH],
+            index,
+            others,
         )
         for first in range(0, len(containers), _CONTAINERS_PER_BATCH)
     ]

@@ -68,12 +68,14 @@ class Search:
         others: Files that are called like archives and are none.
         unseen: Folders that were not looked into, for they lie too deep or are too
             many.
+        beside: Folders beside class folders, which were taken with these.
     """
 
     archives: tuple[tuple[FoundArchive, ...], ...]
     damaged: tuple[str, ...]
     others: tuple[str, ...]
     unseen: tuple[str, ...]
+    beside: tuple[str, ...]
 
 
 def recognise(uri: str, class_names: Collection[str] = ()) -> FoundArchive | None:
@@ -113,6 +115,7 @@ def search(
         damaged=tuple(found.damaged),
         others=tuple(found.others),
         unseen=tuple(found.unseen),
+        beside=tuple(found.beside),
     )
 
 
@@ -128,6 +131,7 @@ class _Searcher:
         self.damaged: list[str] = []
         self.others: list[str] = []
         self.unseen: list[str] = []
+        self.beside: list[str] = []
 
     def look_into(self, directory: str, depth: int) -> None:
         entries = [
@@ -144,6 +148,12 @@ class _Searcher:
             self.archives.append([folder])
             own = FORMS[folder.form].parts(entries).values()
             files = [n for n in files if is_called_archive(n) and n not in own]
+            if folder.classes:
+                self.beside += (
+                    storage.join(directory, entry.name)
+                    for entry in entries
+                    if entry.size is None and entry.name not in self._class_names
+                )
         parts: dict[str, list[str]] = {}
         for name in files:
             parts.setdefault(_NUMBER.sub("#", name), []).append(name)

@@ -3,7 +3,7 @@
 import io
 import logging
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import apache_beam as beam
 from apache_beam.metrics import Metrics
@@ -59,9 +59,14 @@ class IndexArchives(beam.PTransform):  # type: ignore[misc]
     def expand(
         self, archives: beam.PCollection[Archive]
     ) -> beam.PCollection[MemberTable]:
-        """Fans out over the containers of all archives."""
+        """Fans out over the containers of all archives.
+
+        A file that several splits are taken from is listed once.
+        """
         listed = (
             archives
+            | "KeyByFile" >> beam.Map(_with_file)
+            | "SameFile" >> beam.GroupByKey()
             | "FindContainers" >> beam.FlatMap(self._find_containers)
             | "SpreadContainers" >> beam.Reshuffle()
             | "ListMembers" >> beam.Map(self._list_members)
@@ -75,13 +80,15 @@ class IndexArchives(beam.PTransform):  # type: ignore[misc]
             )
         return listed | "EachContainer" >> beam.FlatMap(self._each_container)
 
-    def _find_containers(self, archive: Archive) -> Iterator[ContainerBatch]:
-        path = index_path(archive)
-        containers = open_index(path, archive)
-        if containers is not None:
-            yield from batch_containers(archive, containers, path)
-        else:
-            yield from batch_containers(archive, find_containers(archive), None)
+    def _find_containers(
+        self, group: tuple[str, Iterable[Archive]]
+    ) -> Iterator[ContainerBatch]:
+        archive, *others = sorted(group[1], key=lambda each: each.split)
+        path: str | None = index_path(archive)
+        containers = open_index(index_path(archive), archive)
+        if containers is None:
+            path, containers = None, find_containers(archive)
+        yield from batch_containers(archive, containers, path, tuple(others))
 
     def _list_members(self, batch: ContainerBatch) -> _ListedBatch:
         if batch.index is None:
@@ -93,20 +100,24 @@ class IndexArchives(beam.PTransform):  # type: ignore[misc]
         return _ListedBatch(batch, tuple(tables))
 
     def _each_container(self, listed: _ListedBatch) -> Iterator[MemberTable]:
-        split = listed.batch.archive.split
-        for whole in listed.tables:
-            table = whole.of_split()
-            _count(split, counters.MEMBERS, table.members.num_rows)
-            _count(split, counters.SKIPPED_DIRECTORIES, table.skipped.directories)
-            _count(split, counters.SKIPPED_LINKS, table.skipped.links)
-            _count(split, counters.SKIPPED_LEFTOVERS, table.skipped.leftovers)
-            _count(split, counters.SKIPPED_OTHERS, table.skipped.others)
-            left_out = whole.members.num_rows - table.members.num_rows
-            _count(split, counters.OTHER_SPLITS, left_out)
-            for _, end in _ends(table):
-                _count(split, counters.UNMARKED_ENDS, end.unmarked)
-                _count(split, counters.ZEROS_AT_ENDS, end.zeros)
-            yield table
+        for archive in (listed.batch.archive, *listed.batch.others):
+            for table in listed.tables:
+                yield self._of_archive(replace(table, archive=archive))
+
+    def _of_archive(self, whole: MemberTable) -> MemberTable:
+        split = whole.archive.split
+        table = whole.of_split()
+        _count(split, counters.MEMBERS, table.members.num_rows)
+        _count(split, counters.SKIPPED_DIRECTORIES, table.skipped.directories)
+        _count(split, counters.SKIPPED_LINKS, table.skipped.links)
+        _count(split, counters.SKIPPED_LEFTOVERS, table.skipped.leftovers)
+        _count(split, counters.SKIPPED_OTHERS, table.skipped.others)
+        left_out = whole.members.num_rows - table.members.num_rows
+        _count(split, counters.OTHER_SPLITS, left_out)
+        for _, end in _ends(table):
+            _count(split, counters.UNMARKED_ENDS, end.unmarked)
+            _count(split, counters.ZEROS_AT_ENDS, end.zeros)
+        return table
 
     def _encode_new(self, listed: _ListedBatch) -> Iterator[tuple[str, _IndexPart]]:
         """Encodes what was walked: small enough for a runner to gather in memory."""
@@ -128,6 +139,10 @@ class IndexArchives(beam.PTransform):  # type: ignore[misc]
             write_index(index_path(archive), archive, tables)
         except StorageError as error:
             _LOGGER.warning("The index is not kept for the next run: %s", error)
+
+
+def _with_file(archive: Archive) -> tuple[str, Archive]:
+    return f"{archive.form} {archive.file.uri}", archive
 
 
 def _tell_of_ends(archive: Archive, tables: list[MemberTable]) -> None:

@@ -66,12 +66,10 @@ def find_in_tar(archive: Archive) -> tuple[Container, ...]:
     """Returns the inner tars of a tar of tars, or the tar itself.
 
     Raises:
-        ArchiveError: It is damaged or compressed.
+        ArchiveError: It is damaged.
         StorageError: It can't be read.
     """
     with closing(storage.open_reader(archive.file)) as reader:
-        start = reader.read(0, min(BLOCK, archive.file.size))
-        refuse_compressed(archive.file.uri, start)
         return find_containers_in(archive, reader, archive.file.size)
 
 

@@ -11,7 +11,7 @@ the ETag. Listings have only the time, in whole seconds on S3.
 import errno
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import cache
@@ -175,20 +175,19 @@ def make_directory(uri: str) -> None:
 
 def remove(uri: str) -> None:
     """Removes a file if it exists."""
-    filesystem, path = _locate(uri)
-    with _explained("remove", uri):
-        try:
-            filesystem.delete_file(path)
-        except FileNotFoundError:
-            _require_bucket(uri)
+    _remove(uri, lambda filesystem, path: filesystem.delete_file(path))
 
 
 def remove_tree(uri: str) -> None:
     """Removes a directory with everything in it, if it exists."""
+    _remove(uri, lambda filesystem, path: filesystem.delete_dir(path))
+
+
+def _remove(uri: str, delete: Callable[[Any, str], None]) -> None:
     filesystem, path = _locate(uri)
     with _explained("remove", uri):
         try:
-            filesystem.delete_dir(path)
+            delete(filesystem, path)
         except FileNotFoundError:
             _require_bucket(uri)
 
