@@ -362,13 +362,19 @@ def counted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     shape = DemoShape(classes=5, per_class=9, listed=6, validation=30, varied=False)
     make_archives(archives, shape)
     listed = (archives / SUBSET_LIST).read_text().split()
-    data = b"".join(path.read_bytes() for path in (archives / TRAIN_ARCHIVE,))
-    place = data.index(listed[0].encode())
-    size = int(data[place + 124 : place + 135], 8)
-    same = data[place + 512 :][:size]
+    data = (archives / TRAIN_ARCHIVE).read_bytes()
+
+    def image_of(name: str) -> bytes:
+        place = data.index(name.encode())
+        size = int(data[place + 124 : place + 135], 8)
+        return data[place + 512 :][:size]
+
+    same, other = map(image_of, listed[:2])
+    commented = other[:2] + b"\xff\xfe\x00\x05abc" + other[2:]
     validation = tar(
         [
             ("ILSVRC2012_val_00000001.JPEG", same),
+            ("ILSVRC2012_val_00000009.JPEG", commented),
             *((f"ILSVRC2012_val_{i:08d}.JPEG", jpeg(i)) for i in range(2, 9)),
         ]
     )
@@ -412,6 +418,23 @@ def test_an_image_of_both_splits_is_found(counted: tuple[Path, Path]) -> None:
     (image, *_) = group["images"]
     original = data[image["offset"] :][: image["size"]]
     assert group["xxh3_128"] == content_hash(original).hex()
+
+
+def test_equal_pixels_of_both_splits_are_found(counted: tuple[Path, Path]) -> None:
+    archives, data_dir = counted
+    (group,) = statistics(data_dir)["equal_pixels"]
+    second = (archives / SUBSET_LIST).read_text().split()[1]
+    assert [(each["split"], each["name"]) for each in group["images"]] == [
+        ("train", second),
+        ("validation", "ILSVRC2012_val_00000009.JPEG"),
+    ]
+    assert group["splits_differ"] is True
+    report = (dataset_dir(data_dir) / "report.html").read_text()
+    assert (
+        "1 groups of images are equal byte for byte in the archives. 1 groups have "
+        "equal pixels under different bytes. At most 20 groups of either kind are "
+        "shown, and 6 images of each."
+    ) in report
 
 
 @pytest.mark.parametrize("workers", [1, 5])

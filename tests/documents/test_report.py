@@ -27,7 +27,7 @@ from transforms.formats.records import Source
 from transforms.images.header import Header
 from transforms.statistics.counting import Observation, StatisticsBuilder
 from transforms.statistics.document import statistics_document
-from transforms.statistics.pixels import Pixels
+from transforms.statistics.pixels import Pixels, PixelSample
 
 EMPTY_ELEMENTS = {"meta", "img", "wbr", "path", "line"}
 READ_OUT = {"alt", "aria-label"}
@@ -96,7 +96,8 @@ def statistics(*labels: int, pixels: Pixels | None = None) -> dict[str, Any]:
     header = Header("jpeg", 500, 375, "RGB", "4:2:0", 90, False, 8, 1)
     for number, label in enumerate(labels):
         source = Source(f"{number}.JPEG", label, "a.tar", 0, 1)
-        builder.add(Observation(source, bytes(16), 102_400, header, pixels=pixels))
+        sample = pixels and PixelSample(pixels, bytes(16))
+        builder.add(Observation(source, bytes(16), 102_400, header, pixels=sample))
     part: dict[str, Any] = statistics_document({"s": builder.result()}, [])
     return dict(part["splits"]["s"])
 

@@ -32,7 +32,7 @@ from transforms.statistics.counting import (
 )
 from transforms.statistics.document import statistics_document
 from transforms.statistics.duplicates import DuplicateGroup, Occurrence, content_hash
-from transforms.statistics.pixels import Pixels, sample_pixels
+from transforms.statistics.pixels import Pixels, PixelSample, sample_pixels
 from transforms.statistics.quantities import COUNTED, EXTREMES, QUANTITIES
 
 EDGES = [*range(16), *(n << shift for shift in range(1, 50) for n in range(8, 16))]
@@ -126,7 +126,7 @@ def counted(items: Sequence[Any], key: Callable[[Any], str]) -> dict[str, int]:
 
 
 def rows(table: Any) -> list[Any]:
-    return sorted(tuple(row.values()) for row in table.to_pylist())
+    return sorted(table.to_pylist(), key=lambda row: str(list(row.values())))
 
 
 def test_statistics_equal_a_plain_recount() -> None:
@@ -182,7 +182,10 @@ SOURCES = st.builds(
     st.integers(0, 1 << 31),
 )
 PIXELS = st.binary(min_size=1, max_size=4).map(
-    lambda row: Pixels(1, len(row), (sum(row),) * 3, (sum(v * v for v in row),) * 3)
+    lambda row: PixelSample(
+        Pixels(1, len(row), (sum(row),) * 3, (sum(v * v for v in row),) * 3),
+        row.ljust(16, b"-"),
+    )
 )
 OBSERVATIONS = st.builds(
     Observation,

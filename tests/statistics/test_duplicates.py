@@ -17,6 +17,7 @@ from transforms.statistics.duplicates import (
     Occurrence,
     content_hash,
     find_duplicates,
+    find_equal_pixels,
     hash_table,
     hashes_from_json,
     hashes_to_json,
@@ -35,7 +36,8 @@ def sources(split: Split) -> list[Source]:
 
 
 def rows(split: Split) -> pa.Table:
-    return hash_table(sources(split), [content_hash(data) for _, _, data in split])
+    digests = [content_hash(data) for _, _, data in split]
+    return hash_table(sources(split), digests, [None] * len(digests))
 
 
 def found_in(splits: Mapping[str, Split]) -> list[DuplicateGroup]:
@@ -79,7 +81,9 @@ def test_an_image_without_a_label_contradicts_none() -> None:
 
 def test_large_places_are_kept() -> None:
     images = [Source(name, 999, "a.tar", 1 << 40, 1 << 31) for name in "ab"]
-    (group,) = find_duplicates({"train": hash_table(images, [b"\xff" * 16] * 2)})
+    (group,) = find_duplicates(
+        {"train": hash_table(images, [b"\xff" * 16] * 2, [None] * 2)}
+    )
     assert [image.source for image in group.images] == images
 
 
@@ -103,7 +107,39 @@ def test_rows_have_the_schema_and_can_be_joined() -> None:
         "label": -1,
         "archive": "b.tar",
         "offset": 0,
+        "pixels": None,
     }
+
+
+def seen(split: list[tuple[str, int, bytes, bytes | None]]) -> pa.Table:
+    """Returns rows of images with names, labels, bytes and pixels."""
+    images = sources([each[:3] for each in split])
+    digests = [content_hash(data) for _, _, data, _ in split]
+    pixels = [None if p is None else content_hash(p) for *_, p in split]
+    return hash_table(images, digests, pixels)
+
+
+def test_equal_pixels_are_found_under_different_bytes() -> None:
+    train = [
+        ("a", 1, b"one", b"red"),
+        ("b", 2, b"two", b"red"),
+        ("c", 1, b"one", b"red"),  # equal to the first byte for byte
+        ("d", 1, b"four", b"green"),
+        ("e", 1, b"four", b"green"),  # byte for byte alone
+        ("f", 1, b"five", None),  # not decoded
+        ("g", 1, b"six", None),
+    ]
+    test = [("h", 1, b"seven", b"blue"), ("i", 1, b"eight", b"red")]
+    later = [("j", 1, b"nine", b"blue")]
+    hashes = {"train": seen(train), "test": seen(test), "later": seen(later)}
+    blue, red = find_equal_pixels(hashes)
+    assert blue.digest == content_hash(b"blue").hex()
+    assert names(blue) == ["later/j", "test/h"]
+    assert (blue.splits_differ, blue.labels_differ) == (True, False)
+    assert names(red) == ["test/i", "train/a", "train/b", "train/c"]
+    assert red.labels_differ
+    assert find_equal_pixels({"train": seen(train[3:])}) == []
+    assert find_equal_pixels({}) == []
 
 
 IMAGES = st.lists(
@@ -119,6 +155,11 @@ def test_rows_survive_json(one: Split, two: Split) -> None:
     again = hashes_from_json(stored)
     assert again.schema == HASHES
     assert again.to_pylist() == table.to_pylist()
+
+
+def test_pixels_survive_json() -> None:
+    table = seen([("a", 1, b"one", b"red"), ("b", 1, b"two", None)])
+    assert hashes_from_json(hashes_to_json(table)).to_pylist() == table.to_pylist()
 
 
 @given(st.permutations(range(6)))

@@ -27,6 +27,11 @@ def encode(picture: Image.Image, kind: str = "PNG", **options: object) -> bytes:
     return encoded.getvalue()
 
 
+def sums_of(data: bytes) -> Pixels | None:
+    sample = sample_pixels(data)
+    return sample and sample.sums
+
+
 def plain(picture: Image.Image) -> Pixels:
     """Returns the sums by plain arithmetic."""
     rows = np.asarray(picture.convert("RGB")).reshape(-1, 3).tolist()
@@ -43,29 +48,29 @@ def plain(picture: Image.Image) -> Pixels:
 @pytest.mark.parametrize("mode", ["RGB", "L", "1", "P"])
 def test_a_png_is_summed_whole(mode: str) -> None:
     picture = PICTURE.convert(mode)
-    assert sample_pixels(encode(picture)) == plain(picture)
+    assert sums_of(encode(picture)) == plain(picture)
 
 
 def test_alpha_is_dropped() -> None:
     picture = PICTURE.copy()
     picture.putalpha(7)
-    assert sample_pixels(encode(picture)) == plain(PICTURE)
+    assert sums_of(encode(picture)) == plain(PICTURE)
     palette = PICTURE.convert("P")
     with_alpha = io.BytesIO()
     palette.save(with_alpha, "PNG", transparency=b"\x00\x80\xff")
-    assert sample_pixels(with_alpha.getvalue()) == plain(palette)
+    assert sums_of(with_alpha.getvalue()) == plain(palette)
 
 
 def test_sixteen_bits_count_by_their_high_byte() -> None:
     deep = Image.fromarray(RAMP[:, :, 0] * 50)
     high = Image.fromarray((RAMP[:, :, 0] * 50 >> 8).astype(np.uint8))
-    assert sample_pixels(encode(deep)) == plain(high)
+    assert sums_of(encode(deep)) == plain(high)
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
 def test_a_jpeg_is_summed_at_an_eighth(mode: str) -> None:
     data = encode(PICTURE.convert(mode), "JPEG")
-    found = sample_pixels(data)
+    found = sums_of(data)
     assert found is not None
     assert (found.images, found.count) == (1, 2 * 3)
     expected = plain(Image.open(io.BytesIO(data))).mean()
@@ -74,11 +79,11 @@ def test_a_jpeg_is_summed_at_an_eighth(mode: str) -> None:
 
 @pytest.mark.parametrize("data", [b"", b"\xff\xd8\xff", b"text", encode(PICTURE)[:60]])
 def test_what_cannot_be_decoded_has_no_pixels(data: bytes) -> None:
-    assert sample_pixels(data) is None
+    assert sums_of(data) is None
 
 
 def test_mean_and_deviation_are_those_of_the_pixels() -> None:
-    found = sample_pixels(encode(PICTURE))
+    found = sums_of(encode(PICTURE))
     assert found is not None
     rows = np.asarray(PICTURE).reshape(-1, 3) / 255
     assert found.mean() == pytest.approx([fmean(c) for c in rows.T.tolist()], abs=1e-12)
@@ -118,9 +123,9 @@ def test_of_nothing_there_is_nothing() -> None:
 
 def test_photos_at_an_eighth_are_as_close_as_documented(shared: Path) -> None:
     data = [p.read_bytes() for p in sorted((shared / "data" / "photos").iterdir())[:20]]
-    small = add_pixels(map(sample_pixels, data))
+    small = add_pixels(map(sums_of, data))
     large = add_pixels(
-        sample_pixels(encode(Image.open(io.BytesIO(photo)).convert("RGB"), "BMP"))
+        sums_of(encode(Image.open(io.BytesIO(photo)).convert("RGB"), "BMP"))
         for photo in data
     )
     assert small is not None
@@ -178,7 +183,7 @@ def test_lossless_and_hierarchical_jpegs_are_never_scaled(
 
     monkeypatch.setattr(simplejpeg, "decode_jpeg", refuse)
     data = lossless(marker, sampling)
-    assert sample_pixels(data) is None
+    assert sums_of(data) is None
     for policy in (
         ImagePolicy(check="decode"),
         ImagePolicy(policy="reencode"),
@@ -228,3 +233,36 @@ def test_whatever_the_header_scaling_stays_within_its_room(
     except ValueError:
         return
     assert np.all(room[small.size :] == 0xA5)
+
+
+def digest_of(data: bytes) -> bytes:
+    sample = sample_pixels(data)
+    assert sample is not None
+    return sample.digest
+
+
+def test_pictures_have_one_hash_whatever_bytes_say_besides() -> None:
+    rng = np.random.default_rng(0)
+    for side in (24, 400):  # decoded whole, and at an eighth
+        picture = Image.fromarray(rng.integers(0, 255, (side, side, 3), np.uint8))
+        one = encode(picture, "JPEG", quality=80)
+        other = encode(picture, "JPEG", quality=80, comment=b"edited", progressive=True)
+        assert one != other
+        assert digest_of(one) == digest_of(other)
+        assert digest_of(one) != digest_of(encode(picture, "JPEG", quality=79))
+        changed = picture.copy()
+        changed.putpixel((3, 3), (0, 255, 0))
+        assert digest_of(one) != digest_of(encode(changed, "JPEG", quality=80))
+
+
+def test_small_pictures_with_equal_means_are_told_apart() -> None:
+    # At an eighth, each is one grey pixel.
+    stripes = np.zeros((8, 8), np.uint8)
+    stripes[::2] = 255
+    across, down = (Image.fromarray(each) for each in (stripes, stripes.T.copy()))
+    assert digest_of(encode(across, "JPEG")) != digest_of(encode(down, "JPEG"))
+
+
+def test_pictures_of_other_shapes_have_other_hashes() -> None:
+    wide, high = (Image.new("RGB", size) for size in ((64, 32), (32, 64)))
+    assert digest_of(encode(wide)) != digest_of(encode(high))

@@ -24,7 +24,11 @@ from transforms.shards import (
     add_up,
     open_sources,
 )
-from transforms.statistics import find_duplicates, statistics_document
+from transforms.statistics import (
+    find_duplicates,
+    find_equal_pixels,
+    statistics_document,
+)
 
 
 def finish_dataset(
@@ -114,10 +118,13 @@ def _set_rejected_aside(
 
 def _count(tally: Tally) -> dict[str, Any]:
     """Returns what ``statistics.json`` holds."""
-    duplicates = find_duplicates(
-        {split: counted.hashes for split, counted in tally.statistics.items()}
+    hashes = {split: counted.hashes for split, counted in tally.statistics.items()}
+    seen = any(counted.pixels for counted in tally.statistics.values())
+    statistics = statistics_document(
+        tally.statistics,
+        find_duplicates(hashes),
+        find_equal_pixels(hashes) if seen else None,
     )
-    statistics = statistics_document(tally.statistics, duplicates)
     for split, rejected in tally.rejected.items():
         reasons = Counter(image.reason for image in rejected)
         statistics["splits"][split] |= {

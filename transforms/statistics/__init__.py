@@ -16,7 +16,11 @@ if TYPE_CHECKING:
         to_json,
     )
     from transforms.statistics.document import statistics_document
-    from transforms.statistics.duplicates import content_hash, find_duplicates
+    from transforms.statistics.duplicates import (
+        content_hash,
+        find_duplicates,
+        find_equal_pixels,
+    )
     from transforms.statistics.pixels import sample_pixels
     from transforms.statistics.quantities import COUNTED, EXTREMES, QUANTITIES
 else:
@@ -31,6 +35,7 @@ __all__ = [
     "StatisticsBuilder",
     "content_hash",
     "find_duplicates",
+    "find_equal_pixels",
     "from_json",
     "kinds",
     "merge",

@@ -31,7 +31,7 @@ from transforms.statistics.histograms import (
     add_histograms,
     histogram,
 )
-from transforms.statistics.pixels import Pixels, add_pixels
+from transforms.statistics.pixels import Pixels, PixelSample, add_pixels
 from transforms.statistics.quantities import COUNTED, EXTREMES, QUANTITIES
 
 _EXTREMES_KEPT: Final = 12
@@ -63,7 +63,7 @@ class Observation:
         header: The header of the image as it was written.
         repaired: What it was repaired for, or empty.
         warnings: What was noticed of it, each a short, constant phrase.
-        pixels: Sums over its pixels where they were asked for.
+        pixels: What its pixels come to where they were asked for.
         labels: Numbers of all its classes, where records have them.
     """
 
@@ -73,7 +73,7 @@ class Observation:
     header: Header
     repaired: str = ""
     warnings: tuple[str, ...] = ()
-    pixels: Pixels | None = None
+    pixels: PixelSample | None = None
     labels: tuple[int, ...] = ()
 
 
@@ -196,8 +196,12 @@ def summarize(
             for name, (quantity, sign) in EXTREMES.items()
         },
         warned=_first_warned((w, o.source) for o in observations for w in o.warnings),
-        hashes=hash_table(sources, [o.digest for o in observations]),
-        pixels=add_pixels(observation.pixels for observation in observations),
+        hashes=hash_table(
+            sources,
+            [o.digest for o in observations],
+            [o.pixels.digest if o.pixels else None for o in observations],
+        ),
+        pixels=add_pixels(o.pixels.sums for o in observations if o.pixels),
     )
 
 
@@ -253,6 +257,7 @@ def kinds() -> dict[str, Any]:
         "counted": list(COUNTED),
         "extremes": {name: list(rule) for name, rule in EXTREMES.items()},
         "extremes_kept": _EXTREMES_KEPT,
+        "hashes": HASHES.names,
     }
 
 

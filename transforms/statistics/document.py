@@ -13,23 +13,35 @@ VERSION: Final = 1  # of the document
 
 
 def statistics_document(
-    by_split: Mapping[str, Statistics], duplicates: Sequence[DuplicateGroup]
+    by_split: Mapping[str, Statistics],
+    duplicates: Sequence[DuplicateGroup],
+    equal_pixels: Sequence[DuplicateGroup] | None = None,
 ) -> dict[str, Any]:
-    """Returns what ``statistics.json`` holds; ``docs/statistics.md`` has its schema."""
-    return {
+    """Returns what ``statistics.json`` holds; ``docs/statistics.md`` has its schema.
+
+    Args:
+        by_split: What was counted of each split.
+        duplicates: Images that are equal byte for byte.
+        equal_pixels: Images that have equal pixels under different bytes; None where
+            pixels were not looked at.
+    """
+    document = {
         "version": VERSION,
         "splits": {split: _split(statistics) for split, statistics in by_split.items()},
-        "duplicates": [
-            {
-                "xxh3_128": group.digest,
-                "splits_differ": group.splits_differ,
-                "labels_differ": group.labels_differ,
-                "images": [
-                    {"split": image.split} | _source(image.source)
-                    for image in group.images
-                ],
-            }
-            for group in duplicates
+        "duplicates": list(map(_group, duplicates)),
+    }
+    if equal_pixels is not None:
+        document["equal_pixels"] = list(map(_group, equal_pixels))
+    return document
+
+
+def _group(group: DuplicateGroup) -> dict[str, Any]:
+    return {
+        "xxh3_128": group.digest,
+        "splits_differ": group.splits_differ,
+        "labels_differ": group.labels_differ,
+        "images": [
+            {"split": image.split} | _source(image.source) for image in group.images
         ],
     }
 

@@ -10,14 +10,18 @@ sums are whole numbers, so the order in which images are added makes no differen
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+import xxhash
 
 from transforms.images import decode_small
 
 Channels = tuple[int, int, int]
+
+_ENOUGH: Final = 1024  # pixels that no other image has by chance
+_ALL: Final = 1 << 16  # a side: more than an image has whose eighth has few pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,19 @@ class Pixels:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class PixelSample:
+    """What the pixels of one image come to.
+
+    Attributes:
+        sums: Sums over them, at an eighth.
+        digest: A hash of them, 16 bytes; see ``sample_pixels``.
+    """
+
+    sums: Pixels
+    digest: bytes
+
+
 def add_pixels(parts: Iterable[Pixels | None]) -> Pixels | None:
     """Returns the sums over the pixels of all parts; None where no part has any."""
     some = [part for part in parts if part is not None]
@@ -70,10 +87,12 @@ def add_pixels(parts: Iterable[Pixels | None]) -> Pixels | None:
     )
 
 
-def sample_pixels(data: bytes) -> Pixels | None:
-    """Returns the sums over an image's pixels as RGB, from a decode at an eighth.
+def sample_pixels(data: bytes) -> PixelSample | None:
+    """Returns what an image's pixels as RGB come to, from a decode at an eighth.
 
-    What is no JPEG, and the rare one that TurboJPEG refuses, is decoded whole.
+    What is no JPEG, and the rare one that TurboJPEG refuses, is decoded whole. The hash
+    is of rows and columns and the pixels of that decode; where these are few, a few
+    hundred would be those of another image too, and it is of all pixels.
 
     Returns:
         None where it can't be decoded, and for lossless JPEGs.
@@ -82,7 +101,16 @@ def sample_pixels(data: bytes) -> Pixels | None:
     if small is None:
         return None
     rows = small.reshape(-1, 3)
-    return Pixels(1, len(rows), _sums(rows), _sums(np.square(rows, dtype=np.uint16)))
+    squares = np.square(rows, dtype=np.uint16)
+    sums = Pixels(1, len(rows), _sums(rows), _sums(squares))
+    hashed = small if len(rows) >= _ENOUGH else decode_small(data, shown_at=_ALL)
+    return PixelSample(sums, _digest(small if hashed is None else hashed))
+
+
+def _digest(pixels: npt.NDArray[np.uint8]) -> bytes:
+    hasher = xxhash.xxh3_128(repr(pixels.shape).encode())
+    hasher.update(pixels.tobytes())
+    return hasher.digest()
 
 
 def _sums(rows: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> Channels:

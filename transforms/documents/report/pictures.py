@@ -119,7 +119,7 @@ def review_dataset(
             )
             for split, counted in statistics["splits"].items()
         ]
-        duplicates = _duplicates_gallery(statistics["duplicates"], artist)
+        duplicates = _duplicates_gallery(statistics, artist)
         rejected = _rejected_gallery(tally, artist)
     # The page is the same in every format, so it does not speak of files.
     some_format = next(iter(tally.splits.values()))
@@ -170,22 +170,33 @@ def _are_equal(counted: Mapping[str, Any], key: str) -> bool:
     return not histogram["count"] or histogram["minimum"] == histogram["maximum"]
 
 
-def _duplicates_gallery(
-    groups: Sequence[Mapping[str, Any]], artist: _Artist
-) -> Gallery:
+def _duplicates_gallery(statistics: Mapping[str, Any], artist: _Artist) -> Gallery:
+    by_bytes = statistics["duplicates"]
+    by_pixels = statistics.get("equal_pixels", [])
     shown = [
         [
             (_source(each), _duplicate_note(each["split"], group))
             for each in group["images"][:_GROUP_IMAGES]
         ]
-        for group in groups[:_GROUPS]
+        for group in (*by_bytes[:_GROUPS], *by_pixels[:_GROUPS])
     ]
-    if not groups:
+    said = []
+    if by_bytes:
+        said.append(
+            f"{len(by_bytes):,} groups of images are equal byte for byte in the "
+            "archives."
+        )
+    if by_pixels:
+        said.append(
+            f"{len(by_pixels):,} groups have equal pixels under different bytes."
+        )
+    if not said:
         return Gallery("Duplicates", "No image is there twice.", ())
+    most = f"At most {_GROUPS} groups are shown, and {_GROUP_IMAGES} images of each."
+    kinds = "of either kind " if len(said) > 1 else ""
     return Gallery(
         "Duplicates",
-        f"{len(groups):,} groups of images are equal byte for byte in the archives. "
-        f"At most {_GROUPS} groups are shown, and {_GROUP_IMAGES} images of each.",
+        f"{' '.join(said)} {most.replace('are shown', f'{kinds}are shown')}",
         artist.draw_equal(shown),
     )
 
