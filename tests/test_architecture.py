@@ -555,16 +555,26 @@ def test_flags_are_checked_before_anything_large_is_loaded(
     [
         (["run", "--config", "no-such"], "There is no configuration no-such"),
         (["run", "--config", "1pct", "--format", "csv"], "Unknown format csv"),
+        (
+            ["run", "--config", "1pct", "--set", "images.policy=none"],
+            "--set images.policy: Unknown images.policy none.",
+        ),
+        (
+            ["run", "--config", "1pct", "--set", "subset.per_class=0"],
+            "--set subset.per_class",
+        ),
         (["verify", "/", "--set", "a"], "--set a: expected key=value."),
     ],
 )
-def test_a_configuration_is_checked_before_formats_and_beam_are_loaded(
+def test_a_configuration_is_checked_before_anything_large_is_loaded(
     arguments: list[str], message: str
 ) -> None:
     command, *others = arguments
     ended = _run(f"beam_pipeline.{command}", *others)
     assert (ended.code, f"error: {message}" in ended.output) == (2, True)
-    assert not ended.loaded & {"apache_beam", "PIL", "transforms.formats.parquet"}
+    assert not ended.loaded & {
+        *("apache_beam", "PIL", "numpy", "pyarrow", "transforms.formats.parquet"),
+    }
 
 
 def test_a_door_has_the_names_it_lists_and_no_others() -> None:

@@ -16,7 +16,7 @@ from transforms.documents.facts import Description, License
 from transforms.errors import ConfigError
 from transforms.extras import install_line
 from transforms.fields import nearest
-from transforms.planning.label_files import LabelFile
+from transforms.planning.label_files.description import LabelFile
 
 SHIPPED = Path(__file__).parents[2] / "configs"
 SIMCLR = "https://raw.githubusercontent.com/google-research/simclr/master/"

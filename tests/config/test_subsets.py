@@ -9,7 +9,7 @@ from beam_pipeline.config import class_list, load_config, shipped_class_lists
 from beam_pipeline.config.subsets import HeldOutConfig, SubsetConfig
 from transforms.errors import ConfigError
 from transforms.planning.labels import read_class_names
-from transforms.planning.recipes.draws import Draw
+from transforms.planning.recipes.draw import Draw
 
 # As published; see docs/subsets.md.
 LISTS = {

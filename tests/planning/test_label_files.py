@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from beam_pipeline.config.loading import load_config
 from tests.planning.test_labels import CLASSES, by_name, write
 from transforms.errors import ConfigError, LabelError, StorageError
-from transforms.planning.label_files import LabelFile, LabelFormat, read_label_file
+from transforms.planning.label_files.description import LabelFile, LabelFormat
+from transforms.planning.label_files.reading import read_label_file
 from transforms.planning.labels import read_class_names
 
 PATTERN = "ILSVRC2012_val_{:08d}.JPEG"

@@ -8,7 +8,8 @@ if TYPE_CHECKING:
     from transforms.planning.completeness import StatedNumbers
     from transforms.planning.counts import shard_ends
     from transforms.planning.cuts import SplitOptions
-    from transforms.planning.label_files import LabelFile, LabelFormat, read_label_file
+    from transforms.planning.label_files.description import LabelFile, LabelFormat
+    from transforms.planning.label_files.reading import read_label_file
     from transforms.planning.labels import (
         UNLABELLED,
         LabelByContainer,
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     )
     from transforms.planning.lists import SubsetFile, SubsetList, read_subset_list
     from transforms.planning.order import order_keys
+    from transforms.planning.recipes.draw import Draw
     from transforms.planning.recipes.drawing import Drawing
-    from transforms.planning.recipes.draws import Draw
     from transforms.planning.recipes.lists import ListCuts, cut_list, keep_listed
     from transforms.planning.selection import NOT_KEPT, Selection
     from transforms.planning.spec import PlannedImage, ShardSpec

@@ -17,8 +17,9 @@ from tests.archives.test_index import collect
 from transforms.archives.containers import Archive, Container
 from transforms.errors import BuildError, ConfigError, SubsetError
 from transforms.planning.order import order_keys
+from transforms.planning.recipes.draw import Draw
 from transforms.planning.recipes.drawing import Drawing, draw_images
-from transforms.planning.recipes.draws import Draw, share_out
+from transforms.planning.recipes.draws import share_out
 from transforms.planning.recipes.steps import DrawImages, _allot, _Sizes
 from transforms.planning.selection import SELECTED_SCHEMA, SelectedTable
 from transforms.storage.backend import FileInfo

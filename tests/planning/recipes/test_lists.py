@@ -9,8 +9,8 @@ from tests.planning.test_labels import by_name
 from transforms.errors import SubsetError
 from transforms.planning.labels import LabelByContainer, Labeller
 from transforms.planning.lists import SubsetList, parse_subset_list
+from transforms.planning.recipes.draw import Draw
 from transforms.planning.recipes.drawing import Drawing
-from transforms.planning.recipes.draws import Draw
 from transforms.planning.recipes.lists import ListCuts, cut_list, keep_listed
 from transforms.planning.selection import NOT_KEPT
 

@@ -7,8 +7,8 @@ from typing import Final
 import numpy as np
 
 from transforms.errors import SubsetError, sample
+from transforms.planning.recipes.draw import Draw
 from transforms.planning.recipes.draws import (
-    Draw,
     Labels,
     Mask,
     RankedImages,
