@@ -7,6 +7,7 @@ walked as far as the first thousand members, and its time is taken for all.
 """
 
 import os
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -101,7 +102,8 @@ def _drop(path: Path) -> None:
     """Drops a file's pages from the cache."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
-        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        if sys.platform == "linux":
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def _print(where: str, many: bool, walk: Walk) -> None:

@@ -6,7 +6,6 @@ not, but what they have published can be counted.
 
 import json
 import os
-import secrets
 import select
 import socket
 import threading
@@ -20,6 +19,7 @@ from typing import Final
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
+from beam_pipeline.engines import datagram_listener
 from transforms.errors import BuildError
 from transforms.shards import ShardProgress
 
@@ -180,10 +180,7 @@ def shown_progress(
     Yields:
         The address that workers report to.
     """
-    # A name that begins with a null is no file, so that none is ever left.
-    address = f"\0imagenet2012-subset-{secrets.token_hex(8)}"
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
-        listener.bind(address)
+    with datagram_listener() as (listener, address):
         display = (_Bars if console.is_terminal else _Lines)(console, words)
         shards = {(shard.split, shard.index): shard for shard in begun}
         with _in_background(
@@ -237,7 +234,7 @@ def _send_nothing(address: str) -> None:
     """Wakes the listener, which does not sleep if its queue is full."""
     with (
         socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender,
-        suppress(BlockingIOError),
+        suppress(OSError),
     ):
         sender.sendto(b"", socket.MSG_DONTWAIT, address)
 

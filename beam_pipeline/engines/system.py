@@ -5,13 +5,17 @@ Linux offers each of it; elsewhere there is a plain replacement, or nothing.
 
 import ctypes
 import os
+import secrets
 import signal
+import socket
 import subprocess
+import sys
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 _PR_SET_PDEATHSIG: Final = 1  # Linux's prctl(2)
@@ -87,6 +91,23 @@ def _children_by_ps() -> Callable[[int], list[int]]:
             parent, child = map(int, line.split())
             found.setdefault(parent, []).append(child)
     return lambda process: found.get(process, [])
+
+
+@contextmanager
+def datagram_listener() -> Iterator[tuple[socket.socket, str]]:
+    """Yields a socket that processes of this machine send to, and its address."""
+    with ExitStack() as stack:
+        if sys.platform == "linux":
+            # A name that begins with a null is no file, so that none is ever left.
+            address = f"\0imagenet2012-subset-{secrets.token_hex(8)}"
+        else:
+            # Not in TMPDIR: an address has at most 103 bytes on macOS.
+            folder = TemporaryDirectory(prefix="imagenet2012-subset-", dir="/tmp")
+            address = f"{stack.enter_context(folder)}/progress"
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        stack.enter_context(listener)
+        listener.bind(address)
+        yield listener, address
 
 
 def return_freed_memory() -> None:

@@ -4,6 +4,7 @@ import ctypes
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -34,6 +35,20 @@ def test_descendants_are_found(proc: bool, monkeypatch: pytest.MonkeyPatch) -> N
         os.killpg(family.pid, signal.SIGKILL)
     assert found == [below, []]
     assert {family.pid, *below} <= set(ours)
+
+
+@pytest.mark.parametrize("platform", ["linux", "darwin"])
+def test_datagrams_arrive_and_nothing_is_left(
+    platform: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "platform", platform)
+    with system.datagram_listener() as (listener, address):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+            sender.sendto(b"three of four", address)
+        assert listener.recv(100) == b"three of four"
+        assert Path(address.replace("\0", "/none")).exists() == (platform == "darwin")
+    if platform == "darwin":
+        assert not Path(address).parent.exists()
 
 
 def test_without_proc_and_ps_there_are_no_descendants(

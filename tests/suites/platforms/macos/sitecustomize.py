@@ -37,6 +37,7 @@ MISSING = {
     ),
     fcntl: ("F_GETPIPE_SZ", "F_SETPIPE_SZ", "F_ADD_SEALS", "F_NOTIFY"),
 }
+MOST_OF_AN_ADDRESS = 103  # bytes
 NOT_IN_LIBC = ("prctl", "mallopt", "malloc_trim", "gnu_get_libc_version")
 
 real_fcntl, real_readlink, real_stat = fcntl.fcntl, os.readlink, os.stat
@@ -78,6 +79,16 @@ def refuse(path: object) -> None:
 def hide_files(event: str, arguments: tuple[Any, ...]) -> None:
     if event in ("open", "os.listdir", "os.scandir"):
         refuse(arguments[0])
+    if event in ("socket.bind", "socket.sendto"):
+        refuse_address(arguments[1])
+
+
+def refuse_address(address: object) -> None:
+    """Refuses sockets that are no files, which macOS does not have."""
+    if isinstance(address, str) and address.startswith("\0"):
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+    if isinstance(address, str) and len(os.fsencode(address)) > MOST_OF_AN_ADDRESS:
+        raise OSError("AF_UNIX path too long")
 
 
 def fake_readlink(path: Any, **rest: Any) -> Any:
