@@ -15,9 +15,11 @@ IN_TURN: Final = "in_memory"
 THREADS: Final = "multi_threading"
 PROCESSES: Final = "multi_processing"
 
-# Python's lock is held for a part of each image's time, so more threads than these gain
-# little in one process (docs/performance.md, "All cores").
-_MOST_THREADS: Final = 4
+# Python's lock is held for a third of the time of an image that is passed through
+# (docs/performance.md, "All cores"). Up to this number of cores, what processes gain is
+# less than what starting them takes; beyond it, each has as many threads as gain.
+_MOST_CORES: Final = 4
+_THREADS_EACH: Final = 2
 
 
 class LocalOptions(PipelineOptions):  # type: ignore[misc]
@@ -77,12 +79,12 @@ def choose_workers(
         if direct.direct_running_mode == IN_TURN:
             number = 1
         direct.direct_num_workers = number
-    elif min(number, cores) <= _MOST_THREADS:
+    elif min(number, cores) <= _MOST_CORES:
         direct.direct_running_mode = THREADS
         direct.direct_num_workers = number
     else:
         direct.direct_running_mode = PROCESSES
-        direct.direct_num_workers = ceil(number / _MOST_THREADS)
+        direct.direct_num_workers = ceil(number / _THREADS_EACH)
         threads = ceil(number / direct.direct_num_workers)
         options.view_as(LocalOptions).direct_worker_threads = threads
 

@@ -21,13 +21,13 @@ THREADS, PROCESSES = (
     [
         (1, [], (0, 1)),
         (4, [], (0, 4)),
-        (5, [], (2, 3)),
-        (8, [], (2, 4)),
-        (64, [], (16, 4)),
+        (5, [], (3, 2)),
+        (8, [], (4, 2)),
+        (64, [], (32, 2)),
         (2, ["--direct_num_workers=5"], (0, 5)),  # processes would not help
         (64, ["--direct_num_workers=3"], (0, 3)),
-        (64, ["--direct_num_workers=10"], (3, 4)),
-        (64, ["--direct_num_workers=0"], (16, 4)),  # Beam's word for all cores
+        (64, ["--direct_num_workers=10"], (5, 2)),
+        (64, ["--direct_num_workers=0"], (32, 2)),  # Beam's word for all cores
         (64, [THREADS], (0, 64)),
         (64, [THREADS, "--direct_num_workers=6"], (0, 6)),
         (4, [PROCESSES], (4, 1)),
