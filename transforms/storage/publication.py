@@ -1,13 +1,14 @@
 """A file that is being published: gathered, hashed and written."""
 
 import mmap
-from typing import Final
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Final
 
 from transforms.storage.backend import Buffer, Sink
 from transforms.storage.hashes import CHECKSUM, Checksum, digest_of, new_hash
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 _GATHERED_SIZE: Final = 4 << 20  # bytes handed to the storage at a time
 
@@ -28,7 +29,7 @@ class Publication:
         self._memory = mmap.mmap(-1, _GATHERED_SIZE)
         # NumPy releases Python's lock while it copies: that copy was a third of the
         # time for which an image that is passed through held it.
-        self._gathered: npt.NDArray[np.uint8] = np.frombuffer(self._memory, np.uint8)
+        self._gathered = _as_array(self._memory)
         self._filled = 0
         self._written = 0
 
@@ -38,7 +39,7 @@ class Publication:
         size = len(data)
         filled = self._filled + size
         if filled < _GATHERED_SIZE:
-            self._gathered[self._filled : filled] = np.frombuffer(data, np.uint8)
+            self._gathered[self._filled : filled] = _as_array(data)
             self._filled = filled
         else:
             self._write_across(data)
@@ -61,7 +62,7 @@ class Publication:
     def _write_across(self, data: Buffer) -> None:
         """Gathers bytes that fill what is gathered once or more."""
         taken = 0
-        view = np.frombuffer(data, np.uint8)
+        view = _as_array(data)
         while taken < len(view):
             part = view[taken : taken + _GATHERED_SIZE - self._filled]
             self._gathered[self._filled : self._filled + len(part)] = part
@@ -75,6 +76,12 @@ class Publication:
             self._sink.write(gathered)
         self._written += self._filled
         self._filled = 0
+
+
+def _as_array(data: Buffer | mmap.mmap) -> "npt.NDArray[np.uint8]":
+    import numpy as np  # not loaded before a configuration is checked
+
+    return np.frombuffer(data, np.uint8)
 
 
 class Pieces:
