@@ -25,8 +25,9 @@ from transforms.documents.report.report import (
 from transforms.documents.report.thumbnails import draw_thumbnail
 from transforms.formats.records import Source
 from transforms.images.header import Header
-from transforms.statistics.counting import Observation, StatisticsBuilder
+from transforms.statistics.counting import StatisticsBuilder
 from transforms.statistics.document import statistics_document
+from transforms.statistics.observations import Observation
 from transforms.statistics.pixels import Pixels, PixelSample
 
 EMPTY_ELEMENTS = {"meta", "img", "wbr", "path", "line"}

@@ -22,7 +22,6 @@ from transforms.images.header import Header, read_header
 from transforms.statistics import counting as statistics
 from transforms.statistics.counting import (
     Extreme,
-    Observation,
     Statistics,
     StatisticsBuilder,
     from_json,
@@ -32,6 +31,7 @@ from transforms.statistics.counting import (
 )
 from transforms.statistics.document import statistics_document
 from transforms.statistics.duplicates import DuplicateGroup, Occurrence, content_hash
+from transforms.statistics.observations import Observation
 from transforms.statistics.pixels import Pixels, PixelSample, sample_pixels
 from transforms.statistics.quantities import COUNTED, EXTREMES, QUANTITIES
 

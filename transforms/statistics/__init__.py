@@ -6,7 +6,6 @@ from transforms.doors import lazy
 
 if TYPE_CHECKING:
     from transforms.statistics.counting import (
-        Observation,
         Statistics,
         StatisticsBuilder,
         from_json,
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
         find_duplicates,
         find_equal_pixels,
     )
+    from transforms.statistics.observations import Observation
     from transforms.statistics.pixels import sample_pixels
     from transforms.statistics.quantities import COUNTED, EXTREMES, QUANTITIES
 else:

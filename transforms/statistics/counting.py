@@ -17,7 +17,6 @@ import numpy as np
 import pyarrow as pa
 
 from transforms.formats import FEATURES, Feature, Source, example_sizes, list_sizes
-from transforms.images import Header
 from transforms.statistics import duplicates
 from transforms.statistics.duplicates import (
     HASHES,
@@ -31,7 +30,12 @@ from transforms.statistics.histograms import (
     add_histograms,
     histogram,
 )
-from transforms.statistics.pixels import Pixels, PixelSample, add_pixels
+from transforms.statistics.observations import Observation, count_names
+from transforms.statistics.pixels import (
+    Pixels,
+    add_pixels,
+    pixels_from_json,
+)
 from transforms.statistics.quantities import COUNTED, EXTREMES, QUANTITIES
 
 _EXTREMES_KEPT: Final = 12
@@ -50,31 +54,6 @@ class Extreme:
 
     value: int
     source: Source
-
-
-@dataclass(frozen=True, slots=True)
-class Observation:
-    """What is seen of one image.
-
-    Attributes:
-        source: Which image, and where its original bytes lie.
-        digest: Hash of the original bytes.
-        image_bytes: Length of the image as it was written.
-        header: The header of the image as it was written.
-        repaired: What it was repaired for, or empty.
-        warnings: What was noticed of it, each a short, constant phrase.
-        pixels: What its pixels come to where they were asked for.
-        labels: Numbers of all its classes, where records have them.
-    """
-
-    source: Source
-    digest: bytes
-    image_bytes: int
-    header: Header
-    repaired: str = ""
-    warnings: tuple[str, ...] = ()
-    pixels: PixelSample | None = None
-    labels: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,20 +149,7 @@ def summarize(
         example_bytes=int(records.sum()),
         labels=Counter(labels),
         histograms={name: histogram(found) for name, found in values.items()},
-        counts={
-            "encodings": Counter(h.encoding for h in headers),
-            "modes": Counter(h.mode for h in headers),
-            "subsamplings": Counter(h.subsampling or "none" for h in headers),
-            "qualities": Counter(str(h.quality or "none") for h in headers),
-            "orientations": Counter(str(h.orientation) for h in headers),
-            "progressive": Counter(
-                "progressive" if h.progressive else "sequential"
-                for h in headers
-                if h.encoding == "jpeg"
-            ),
-            "warnings": Counter(w for o in observations for w in o.warnings),
-            "repaired": Counter(o.repaired for o in observations if o.repaired),
-        },
+        counts=count_names(observations),
         extremes={
             name: _foremost(
                 zip(
@@ -334,13 +300,7 @@ def from_json(value: Mapping[str, Any]) -> Statistics:
             for warning, sources in value["warned"].items()
         },
         hashes=hashes_from_json(value["hashes"]),
-        pixels=pixels
-        and Pixels(
-            pixels["images"],
-            pixels["count"],
-            tuple(pixels["totals"]),
-            tuple(pixels["squares"]),
-        ),
+        pixels=pixels and pixels_from_json(pixels),
     )
 
 

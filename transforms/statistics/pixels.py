@@ -8,7 +8,7 @@ sums are whole numbers, so the order in which images are added makes no differen
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -84,6 +84,16 @@ def add_pixels(parts: Iterable[Pixels | None]) -> Pixels | None:
         sum(part.count for part in some),
         _add_channels(part.totals for part in some),
         _add_channels(part.squares for part in some),
+    )
+
+
+def pixels_from_json(value: Mapping[str, Any]) -> Pixels:
+    """Returns sums that were stored by field."""
+    return Pixels(
+        value["images"],
+        value["count"],
+        tuple(value["totals"]),
+        tuple(value["squares"]),
     )
 
 

@@ -17,9 +17,10 @@ from transforms.documents.report.report import (
 from transforms.documents.report.thumbnails import draw_thumbnail
 from transforms.formats.records import Schema, Source
 from transforms.images.header import read_header
-from transforms.statistics.counting import Observation, StatisticsBuilder
+from transforms.statistics.counting import StatisticsBuilder
 from transforms.statistics.document import statistics_document
 from transforms.statistics.duplicates import content_hash
+from transforms.statistics.observations import Observation
 from transforms.statistics.pixels import sample_pixels
 
 CLASSES = tuple(f"n{number:08d}" for number in range(1000))
