@@ -49,10 +49,9 @@ def _run(work: Callable[[Console], int], *, verbose: bool, quiet: bool) -> int:
     try:
         with logged_to(console, verbose=verbose, quiet=quiet):
             return work(console)
-    except ConfigError as error:
-        return _fail(error, USAGE_ERROR)
     except BuildError as error:
-        return _fail(error, FAILED)
+        code = USAGE_ERROR if isinstance(error, ConfigError) else FAILED
+        return _fail(worker_error(error), code)
     except KeyboardInterrupt as stop:
         return _fail(str(stop) or "Interrupted.", INTERRUPTED)
     except Exception as error:

@@ -6,6 +6,8 @@ from typing import Final
 from transforms import errors
 from transforms.errors import BuildError, ConfigError
 
+_MARK: Final = " [while running"
+
 # How a worker's traceback ends, wherever a runner quotes it.
 _QUOTED_ERROR: Final = re.compile(
     r"transforms\.errors\.(?P<kind>\w+): (?P<message>.*?)"
@@ -25,9 +27,11 @@ def worker_error(error: Exception) -> BuildError | None:
     """Returns the error of ours that made a worker fail, if one did.
 
     Runners report a worker's exception as text, a traceback in a message of their own.
+    That of a step that ran in this process is the exception itself.
     """
     if isinstance(error, BuildError):
-        return error
+        # Raised in this process, and marked by Beam with the step.
+        return type(error)(str(error).partition(_MARK)[0])
     if missing := _NO_DOWNLOAD.search(str(error)):
         name = missing["prism"] or missing["name"]
         flag = "prism_location" if name == "prism" else f"{name}_job_server_jar"
