@@ -84,6 +84,7 @@ def test_ticks_on_a_linear_axis_are_whole(
 @given(st.floats(1e-6, 1e4), st.floats(2, 1e9))
 @example(2.0, 224.0)
 @example(1001.0, 300.0)
+@example(5600.0, 2.5)
 def test_ticks_have_room_and_places(low: float, factor: float) -> None:
     assume(low * factor <= 1e7)
     plot = axis(low, low * factor, True)

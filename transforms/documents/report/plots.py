@@ -131,8 +131,14 @@ def ticks(plot: Plot) -> list[float]:
     """
     choices = _round_numbers(plot) if plot.logarithmic else []
     choices += [_equal_steps(plot, most) for most in range(_MOST_TICKS, 1, -1)]
-    fitting = (found for found in choices if _have_room(plot, found))
-    return max(fitting, key=len, default=[])
+    # One number is no scale: where labels are wide, every other one may have room.
+    halved = [found[start::2] for found in choices for start in (0, 1)]
+    best: list[float] = []
+    for each in (choices, halved):
+        if len(best) < 2:
+            fitting = (found for found in each if _have_room(plot, found))
+            best = max((best, *fitting), key=len)
+    return best
 
 
 def number_text(value: float, digits: int = 3) -> str:
