@@ -20,6 +20,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # and from all that earlier ones of its kind found.
 FUZZ_RUNS_tar := 100000
 FUZZ_RUNS_zip := 100000
+FUZZ_RUNS_parquet := 50000
 FUZZ_RUNS_example := 1000000
 FUZZ_RUNS_image := 100000
 
@@ -63,13 +64,13 @@ docs: $(VENV)/ready  ## docs/datasets.md, from the configurations
 
 fuzz: .venv-fuzz/ready  ## hostile bytes, guided by coverage; findings go to build/fuzz
 ifdef FUZZ_SECONDS
-	@for target in tar zip example image; do \
+	@for target in tar zip parquet example image; do \
 		echo "Fuzzing: $$target, for $(FUZZ_SECONDS) s ..."; \
 		.venv-fuzz/bin/python -m tests.suites.fuzz.fuzz_$$target \
 			-max_total_time=$(FUZZ_SECONDS) -verbosity=0 || exit 1; \
 	done
 else
-	@for target in $(foreach name,tar zip example image,$(name):$(FUZZ_RUNS_$(name))); do \
+	@for target in $(foreach name,tar zip parquet example image,$(name):$(FUZZ_RUNS_$(name))); do \
 		echo "Fuzzing: $${target%:*}, $${target#*:} runs ..."; \
 		PYTHONHASHSEED=0 setarch -R .venv-fuzz/bin/python -m tests.suites.fuzz.fuzz_$${target%:*} \
 			-runs=$${target#*:} -seed=1 -verbosity=0 || exit 1; \

@@ -1,13 +1,18 @@
 """Parquet files of images, and parts of them put together by hand, for tests."""
 
-from collections.abc import Callable, Sequence
+import io
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from transforms.archives.parquet.listing import list_images, read_image
+from transforms.archives.parquet.pages import Range
 from transforms.archives.parquet.thrift import read_struct
+from transforms.storage import FileInfo
 
 Struct = dict[
     int, Any
@@ -93,3 +98,66 @@ def varint(number: int) -> bytes:
 def values(*images: bytes) -> bytes:
     """Returns the bytes of plain values."""
     return b"".join(len(image).to_bytes(4, "little") + image for image in images)
+
+
+class InMemory:
+    """Reads a file's bytes, and sees to it that nothing beside them is asked for."""
+
+    ahead, at_once, read_on = 16, 1, 0
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self.file = FileInfo("file", len(data), "")
+
+    def read(self, offset: int, size: int) -> bytes:
+        assert 0 <= offset <= offset + size <= len(self._data)
+        return self._data[offset : offset + size]
+
+    def read_many(self, ranges: Sequence[Range]) -> list[bytes]:
+        return [self.read(offset, size) for offset, size in ranges]
+
+    def prefetch(self, ranges: Sequence[Range]) -> None:
+        pass
+
+    def next_data(self, offset: int) -> int:
+        return offset
+
+    def close(self) -> None:
+        pass
+
+
+def check_parquet(data: bytes, footers: Collection[bytes]) -> list[tuple[str, bytes]]:
+    """Lists and reads a file of images and asserts that pyarrow finds the same in it.
+
+    Args:
+        data: The file.
+        footers: Those that pyarrow may be given: others can end the process.
+
+    Raises:
+        ArchiveError: The file is refused, which it may be.
+    """
+    reader = InMemory(data)
+    images = list_images(reader, reader.file)
+    found = [
+        (image.path, read_image(reader, reader.file, image.spot)) for image in images
+    ]
+    assert all(
+        len(read) == image.spot.size
+        for image, (_, read) in zip(images, found, strict=True)
+    )
+    if footer_of(data) in footers:
+        with suppress(pa.ArrowException, OSError):
+            table = pq.read_table(io.BytesIO(data), page_checksum_verification=True)
+            column = table["image"].combine_chunks()
+            paths = column.field("path").cast(pa.binary()).to_pylist()
+            assert column.field("bytes").to_pylist() == [read for _, read in found]
+            assert [path.decode("utf-8", "backslashreplace") for path in paths] == [
+                path for path, _ in found
+            ]
+    return found
+
+
+def footer_of(data: bytes) -> bytes:
+    """Returns the last bytes of a file, from its footer on."""
+    length = int.from_bytes(data[-8:-4], "little")
+    return data[-8 - length :]

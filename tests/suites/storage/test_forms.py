@@ -10,6 +10,7 @@ from beam_pipeline.demo_forms import OTHER_FORMS
 from tests.archives.test_folder import contents, tables_of
 from tests.helpers.archives import build, dataset_dir, run, stated, tar
 from tests.helpers.forms import pack, shard_digests, upload
+from tests.suites.storage import servers
 from tests.suites.storage.conftest import reached_at
 from transforms import storage
 from transforms.archives.containers import Archive
@@ -77,6 +78,30 @@ def test_a_tar_that_is_replaced_is_noticed(place: str) -> None:
     storage.publish_bytes(storage.join(place, "n01.tar"), tar([("n01_1.JPEG", b"x")]))
     with pytest.raises(StorageError, match="a tar in it was added, removed or modif"):
         tables_of(archive)
+
+
+@pytest.mark.parametrize(("scheme", "server"), [("gs", "google"), ("s3", "amazon")])
+def test_a_long_flat_tar_is_not_asked_for_header_by_header(
+    scheme: str, server: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    names = [f"ILSVRC2012_val_{number:08d}.JPEG" for number in range(5000)]
+    data = tar((name, b"x" * 600) for name in names)
+    (tmp_path / "val.tar").write_bytes(data)
+    local = Archive("validation", storage.file_info(str(tmp_path / "val.tar")), "tar")
+    with (
+        servers.proxy(request.getfixturevalue(server)) as proxy,
+        reached_at(scheme, proxy) as place,
+    ):
+        uri = storage.join(place, "val.tar")
+        storage.publish_bytes(uri, data)
+        archive = Archive("validation", storage.file_info(uri), "tar")
+        before = servers.counts(proxy)["requests"].get("GET", 0)
+        (found,) = tables_of(archive)
+        requests = servers.counts(proxy)["requests"]["GET"] - before
+    (expected,) = tables_of(local)
+    assert found.members == expected.members
+    assert found.members["name"].to_pylist() == names
+    assert requests < 150
 
 
 @pytest.fixture(scope="module")
