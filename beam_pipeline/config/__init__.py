@@ -7,6 +7,7 @@ from transforms.doors import lazy
 if TYPE_CHECKING:
     from beam_pipeline.config.config import (
         LABEL_BY_CONTAINER,
+        LABEL_BY_INDEX,
         LABEL_BY_LIST,
         NO_LABEL,
         BuildConfig,
@@ -28,6 +29,7 @@ else:
 __all__ = [
     "HELD_FROM",
     "LABEL_BY_CONTAINER",
+    "LABEL_BY_INDEX",
     "LABEL_BY_LIST",
     "NO_LABEL",
     "BuildConfig",

@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from string import Formatter
 from typing import Any, Final
 
+from transforms.archives import PLACEHOLDERS
 from transforms.errors import ConfigError, printable
 from transforms.fields import require_known
 
@@ -25,6 +27,21 @@ def require_names(names: Mapping[str, str]) -> None:
                 f"{printable(key)} is '{printable(name)}': expected letters and "
                 "digits, with dots, dashes, plus signs and underscores between them."
             )
+
+
+def require_naming(template: str) -> None:
+    """Raises ConfigError for a template that does not tell images apart."""
+    try:
+        parts = [field for _, field, *_ in Formatter().parse(template)]
+    except ValueError:
+        parts = [""]
+    named = [part for part in parts if part is not None]
+    if not {*named} <= {*PLACEHOLDERS} or not {"file", "stem", "path"} & {*named}:
+        known = ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
+        raise ConfigError(
+            f"naming is '{printable(template)}': expected a template of {known} with "
+            "{file}, {stem} or {path}."
+        )
 
 
 def require_paths(key: str, *paths: str) -> None:

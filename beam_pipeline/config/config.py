@@ -8,6 +8,7 @@ from typing import Final, Literal, get_args
 
 from beam_pipeline.config.checks import (
     require_names,
+    require_naming,
     require_paths,
     require_positive,
     require_splits,
@@ -16,10 +17,11 @@ from beam_pipeline.config.features import FeatureConfig, make_features
 from beam_pipeline.config.limits import file_limits
 from beam_pipeline.config.subsets import HELD_FROM, HeldOutConfig, SubsetConfig
 from transforms import storage
+from transforms.archives import BY_FILE
 from transforms.documents import Description
 from transforms.errors import ConfigError, printable
 from transforms.fields import BESIDE, require_known
-from transforms.formats import FORMATS, Feature, full_name
+from transforms.formats import BY_NAME, FORMATS, ORDERS, Feature, full_name
 from transforms.images import ImagePolicy
 from transforms.planning import LabelFile, LabelFormat
 from transforms.storage import CHECKSUM, Checksum, absolute
@@ -27,7 +29,8 @@ from transforms.storage import CHECKSUM, Checksum, absolute
 LABEL_BY_CONTAINER: Final = "container"
 LABEL_BY_LIST: Final = "list"
 NO_LABEL: Final = "none"
-_LABELS: Final = (LABEL_BY_CONTAINER, LABEL_BY_LIST, NO_LABEL)
+LABEL_BY_INDEX: Final = "index"
+_LABELS: Final = (LABEL_BY_CONTAINER, LABEL_BY_INDEX, LABEL_BY_LIST, NO_LABEL)
 
 _EXTENSIONS: Final = {"jpeg": "jpg", "webp": "webp", "png": "png"}
 
@@ -42,8 +45,11 @@ class SplitConfig:
             in manual_dir for what holds images of the split.
         names: Pattern of its images' names, as shells have them, by which they are told
             from those of other splits.
-        labels: ``container``, ``list`` for those of the subset list, ``none``, or a
-            file that has them.
+        root: The folder of the archives that its images lie below, and that paths
+            are counted from; empty for all of them.
+        labels: ``container`` for the class that the folder or class tar is named
+            after, ``index`` for its number, ``list`` for those of the subset list,
+            ``none``, or a file that has them.
         subset: What it is cut down to; None for all images.
         overlays: Names of an archive whose images replace those of the same name.
         optional: Whether ``allow_missing`` also does without the split where its
@@ -58,6 +64,7 @@ class SplitConfig:
     labels: str | LabelFile
     archives: tuple[str, ...] = ()
     names: str = "*"
+    root: str = ""
     subset: SubsetConfig | None = None
     overlays: tuple[str, ...] = ()
     optional: bool = False
@@ -107,14 +114,14 @@ class KnownArchive:
     Attributes:
         size: Its length in bytes, if known.
         mebibytes: Its length in MiB, rounded up, where only that is known.
-        md5: Its MD5 in hexadecimal digits.
+        md5: Its MD5 in hexadecimal digits, if known.
         sha256: Its SHA-256 in hexadecimal digits, if known.
         remark: What it is.
     """
 
     size: int | None = None
     mebibytes: int | None = None
-    md5: str
+    md5: str | None = None
     sha256: str | None = None
     remark: str = ""
 
@@ -150,6 +157,10 @@ class BuildConfig:
         features: The features of records by name, in order; empty for those of
             ImageNet, ``file_name``, ``image`` and ``label``.
         supervised: Those that loaders give as input and target.
+        naming: What images are called: a template of ``{file}``, ``{stem}``,
+            ``{class}``, ``{path}`` and ``{root}``; see ``archives.naming``.
+        order: What is hashed of the names for their order: the ``name``, or
+            ``underscored``, with underscores for slashes.
         download_size: Bytes that TFDS says it downloads; None for those of the subset
             lists.
         max_rejects: Most images that may be left out as bad; below 1, a share of them.
@@ -188,6 +199,8 @@ class BuildConfig:
     images: ImagePolicy = field(default_factory=ImagePolicy)
     features: Mapping[str, str | FeatureConfig] = field(default_factory=dict)
     supervised: tuple[str, ...] = ("image", "label")
+    naming: str = BY_FILE
+    order: str = BY_NAME
     download_size: int | None = None
     max_rejects: float = 0
     statistics: Literal["cheap", "full"] = "cheap"
@@ -226,6 +239,8 @@ class BuildConfig:
         object.__setattr__(self, "max_file_bytes", limits)
         _check_splits(self)
         make_features(self.features, self.supervised)
+        require_naming(self.naming)
+        require_known("order", self.order, ORDERS)
         for split, number in self.num_shards.items():
             if number < 1:
                 raise ConfigError(f"num_shards {split}={number}: expected 1 or more.")

@@ -21,7 +21,7 @@ from beam_pipeline.config.mappings import (
     spread_subset,
 )
 from beam_pipeline.config.plain_yaml import read_mapping
-from beam_pipeline.config.shipped import find_config
+from beam_pipeline.config.shipped import find_built, find_config
 from transforms.errors import ConfigError
 from transforms.fields import convert
 
@@ -39,7 +39,7 @@ def load_config(
     Raises:
         ConfigError: There is no such file, or a key or value of it is wrong.
     """
-    path = find_config(name, Path.cwd())
+    path = find_built(name, Path.cwd())
     mapping = _read_with_base(path, seen=())
     given = {key: value for key, value in flags.items() if value is not None}
     try:

@@ -80,7 +80,30 @@ def find_config(name: str, directory: Path) -> Path:
     # As TFDS calls it: imagenet2012_subset/1pct.
     if os.path.isfile(own) and read_mapping(own).get("base") == dataset:
         return own
-    raise ConfigError(
+    raise _unknown(name)
+
+
+def find_built(name: str, directory: Path) -> Path:
+    """Returns the file of a configuration that can be built, and is no base alone.
+
+    Args:
+        name: As for ``find_config``.
+        directory: Likewise.
+
+    Raises:
+        ConfigError: There is no such file.
+    """
+    path = find_config(name, directory)
+    if path == _SHIPPED / f"{name}.yaml" and "config" not in read_mapping(path):
+        raise _unknown(name)
+    return path
+
+
+def _unknown(name: str) -> ConfigError:
+    known = shipped_configs()
+    variants = [each for each in known if each.startswith(f"{name}/")]
+    question = f"There are {', '.join(variants)}." if variants else nearest(name, known)
+    return ConfigError(
         f"There is no configuration {printable(name)}: it is neither a file nor one of "
-        f"those shipped. {nearest(name, shipped_configs())}"
+        f"those shipped. {question}"
     )

@@ -1,11 +1,12 @@
 """Finds the archives of each split, in whatever form they are."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Final
 
-from beam_pipeline.config import BuildConfig, SplitConfig
+from beam_pipeline.config import LABEL_BY_INDEX, BuildConfig, SplitConfig
 from transforms import storage
 from transforms.archives import (
     FORMS,
@@ -19,7 +20,9 @@ from transforms.archives import (
 from transforms.errors import ArchiveError, printable, sample
 from transforms.storage import is_absolute
 
-_DOWNLOAD_PAGE: Final = "https://image-net.org/download-images"
+# Where a configuration says nothing, its archives are taken for those of ILSVRC.
+_ILSVRC: Final = "Register at https://image-net.org/download-images."
+_LINK: Final = re.compile(r"https?://[^\s<>]*[^\s<>.,;:)]")
 _SHOWN: Final = 3  # reasons why an archive may not be whole
 _PATTERN: Final = frozenset("*?[")
 
@@ -122,8 +125,11 @@ class _Finder:
         """Returns a found archive as one of a split."""
         # An overlay is named: all of it is meant.
         names = "*" if layer else self._config.splits[split].names
-        index_dir = self._config.index_dir
-        return Archive(split, found.file, found.form, layer, names, index_dir)
+        return Archive(
+            *(split, found.file, found.form, layer, names, self._config.index_dir),
+            root="" if layer else self._config.splits[split].root,
+            naming=self._config.naming,
+        )
 
     def _path(self, name: str) -> str:
         if is_absolute(name):
@@ -132,10 +138,12 @@ class _Finder:
 
     def _recognise(self, split: str, uri: str) -> list[FoundArchive]:
         """Returns what a path is, or what lies beneath it."""
-        known = recognise(uri, self._class_names)
+        root = self._config.splits[split].root
+        folders = self._folders(split)
+        known = recognise(uri, folders, root)
         if known is not None:
             return [known]
-        beneath = search(uri, self._class_names)
+        beneath = search(uri, folders)
         found = [archive for archives in beneath.archives for archive in archives]
         if not found:
             nouns = ", ".join(form.noun for form in FORMS.values())
@@ -149,6 +157,14 @@ class _Finder:
             *(f"{folder} was not looked into." for folder in beneath.unseen),
         )
         return [replace(found[0], lacking=lacking), *found[1:]]
+
+    def _folders(self, split: str) -> frozenset[str]:
+        """Returns names of folders by which a folder is known to hold images."""
+        wanted = self._config.splits[split]
+        names = self._class_names | ({wanted.root} - {""})
+        if wanted.labels == LABEL_BY_INDEX:
+            names |= {str(number) for number in range(len(self._class_names))}
+        return names
 
     def _named(self, split: str, names: Sequence[str]) -> list[FoundArchive]:
         """Returns the archives that a configuration names, each of which is there.
@@ -224,10 +240,11 @@ class _Finder:
         )
 
     def _where_to_get_it(self) -> str:
-        return (
-            f"Get it from {_DOWNLOAD_PAGE} (you need to register), or say with "
-            "--manual_dir where it is."
-        )
+        text = self._config.about.manual_download or _ILSVRC
+        page = _LINK.search(text)
+        where = f"Get it from {page[0]}" if page else "Get it"
+        register = " (you need to register)" if "egister" in text else ""
+        return f"{where}{register}, or say with --manual_dir where it is."
 
     def _check_whole(
         self, split: str, wanted: SplitConfig, found: Sequence[FoundArchive]

@@ -79,6 +79,7 @@ def find_output(config: BuildConfig) -> ShardOutput:
             config.image_extension,
             config.record_features,
             config.supervised,
+            config.order,
         ),
         images={split: config.image_policy(split) for split in config.splits},
         pixels=config.statistics == "full",

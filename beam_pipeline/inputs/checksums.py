@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from typing import Literal
 
 from beam_pipeline.config import KnownArchive
 from transforms import storage
@@ -74,9 +75,10 @@ def _problem(file: FileInfo, known: Mapping[str, KnownArchive]) -> str:
             f"{file.uri} is not the published {name}: it has {file.size:,} bytes "
             f"instead of {published.size:,}. {_identify(file, known)}"
         )
-    kind, wanted = (
-        ("sha256", published.sha256) if published.sha256 else ("md5", published.md5)
-    )
+    kind, wanted = _published_hash(published)
+    if not wanted:
+        _LOGGER.warning("No checksum of %s is known, so it is not verified.", file.uri)
+        return ""
     digest = storage.hash_file(file.uri, kind)
     if digest != wanted:
         return (
@@ -87,16 +89,23 @@ def _problem(file: FileInfo, known: Mapping[str, KnownArchive]) -> str:
     return ""
 
 
+def _published_hash(archive: KnownArchive) -> tuple[Literal["sha256", "md5"], str]:
+    """Returns the better one of an archive's hashes, empty where none is known."""
+    if archive.sha256:
+        return "sha256", archive.sha256
+    return "md5", archive.md5 or ""
+
+
 def _identify(file: FileInfo, known: Mapping[str, KnownArchive]) -> str:
     """Returns which of the known archives a file is, and what to do."""
     candidates = {
-        archive.md5: name
+        _published_hash(archive): name
         for name, archive in known.items()
         if archive.size in (None, file.size)
     }
-    digest = storage.hash_file(file.uri, "md5") if candidates else ""
-    if digest in candidates:
-        name = candidates[digest]
+    hashes = {(k, storage.hash_file(file.uri, k)) for k in {k for k, _ in candidates}}
+    for same in hashes & candidates.keys():
+        name = candidates[same]
         remark = known[name].remark
         return f"It is {name}{f', {remark}' if remark else ''}. Get the other one."
     return (

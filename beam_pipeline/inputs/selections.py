@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from beam_pipeline.config import (
     HELD_FROM,
+    LABEL_BY_INDEX,
     LABEL_BY_LIST,
     NO_LABEL,
     BuildConfig,
@@ -19,6 +20,7 @@ from transforms.planning import (
     Draw,
     Drawing,
     LabelByContainer,
+    LabelByIndex,
     LabelByName,
     LabelFile,
     Labeller,
@@ -153,7 +155,8 @@ def select(config: BuildConfig, split: str, class_names: Sequence[str]) -> Selec
         subset = cut_list(subset, cuts, labeller, every, _LOGGER.warning)
         drawing = None
     return Selection(
-        labeller, subset, tuple(class_names), new_labels, excluded, drawing
+        *(labeller, subset, tuple(class_names), new_labels, excluded, drawing),
+        order=config.order,
     )
 
 
@@ -286,4 +289,6 @@ def make_labeller(
         return labels_of_list(subset, class_names)
     if split.labels == NO_LABEL:
         return Unlabelled()
+    if split.labels == LABEL_BY_INDEX:
+        return LabelByIndex(tuple(class_names))
     return LabelByContainer(class_names)

@@ -76,7 +76,7 @@ def find_demands(options: VerifyOptions) -> VerifyInputs:
         StorageError: A file can't be read.
     """
     inventory = take_inventory(options.directory)
-    holdings = inventory.holdings
+    holdings = list(inventory.holdings)
     if len(holdings) > 1 and (options.config or options.with_archives):
         raise ConfigError(
             f"{options.directory} holds {len(holdings)} configurations. Name the "
@@ -87,7 +87,7 @@ def find_demands(options: VerifyOptions) -> VerifyInputs:
     remarks = []
     demands = {}
     archives = None
-    for holding in holdings:
+    for number, holding in enumerate(holdings):
         remarks += _unhashed(holding)
         config = _find_config(holding, options)
         if config is None:
@@ -97,6 +97,7 @@ def find_demands(options: VerifyOptions) -> VerifyInputs:
             )
             demands[holding.config] = Expectations({}, {}, archived=False)
             continue
+        holdings[number] = holding = _in_order(holding, config)
         output = find_output(config)
         class_names = output.schema.class_names
         _check_holding(holding, config, class_names, findings)
@@ -107,16 +108,25 @@ def find_demands(options: VerifyOptions) -> VerifyInputs:
             listed = _listed(holding, config, archives)
         else:
             labellers, listed = _labellers(holding, config, class_names), {}
-        demands[holding.config] = Expectations(
-            labellers, listed, archived=options.with_archives
-        )
+        archived = options.with_archives
+        demands[holding.config] = Expectations(labellers, listed, archived=archived)
     if options.images == "none":
         remarks.append("No image was looked at.")
     if not options.with_archives:
         remarks.append("Images were not held against archives; --manual_dir does that.")
     return VerifyInputs(
-        holdings, demands, options.images, archives, findings.result(), tuple(remarks)
+        tuple(holdings),
+        demands,
+        options.images,
+        archives,
+        findings.result(),
+        tuple(remarks),
     )
+
+
+def _in_order(holding: Holding, config: BuildConfig) -> Holding:
+    """Returns a dataset whose order is the configuration's to say, not a manifest's."""
+    return holding if holding.hashed else holding.ordered_by(config.order)
 
 
 def _unhashed(holding: Holding) -> list[str]:

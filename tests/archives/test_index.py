@@ -345,7 +345,7 @@ def test_an_index_that_was_tampered_with_is_refused_or_lists_what_lies_within(
                 assert end <= container.offset + container.size <= ARCHIVE.file.size
 
 
-FOOTER = {"format": 3, "size": 9000, "generation": "12345", "form": "tar"}
+FOOTER = {"format": 4, "size": 9000, "generation": "12345", "form": "tar"}
 FOOTER |= {"headers": [0], "headers_sha256": sha256(CONTENT[:512]).hexdigest()}
 
 
@@ -354,19 +354,20 @@ FOOTER |= {"headers": [0], "headers_sha256": sha256(CONTENT[:512]).hexdigest()}
     [
         5,
         [5],
-        ["abcdefghijklmno"],
+        ["abcdefghijklmnop"],
         [{}],
-        [["a", "", "b", "c", 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]],
-        [["a", "", -512, 512, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]],
-        [["a", "", 512, 9000, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]],
-        [["a", "", 0, 1e400, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]],
-        [["a", "", 0, 512, 0, 1, 0, 0, 0, -1, 0, 0, 0, 0, 0]],
-        [["a", "", 0, 512, 0, 1, 0, 0, 0, 0, 0, 0, 0, -1, 0]],
-        [["a", "", 0, 512, 0, True, 0, 0, 0, 0, 0, 0, 0, 0, 0]],
-        [["a", "", 0, 512, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0]],
-        [["a", "", 0, 512, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]],
-        [[7, "", 0, 512, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]],
-        [["a", 7, 0, 512, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]],
+        [["a", "", "", "b", "c", 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]],
+        [["a", "", "", -512, 512, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]],
+        [["a", "", "", 512, 9000, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]],
+        [["a", "", "", 0, 1e400, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]],
+        [["a", "", "", 0, 512, 0, 1, 0, 0, 0, -1, 0, 0, 0, 0, 0]],
+        [["a", "", "", 0, 512, 0, 1, 0, 0, 0, 0, 0, 0, 0, -1, 0]],
+        [["a", "", "", 0, 512, 0, True, 0, 0, 0, 0, 0, 0, 0, 0, 0]],
+        [["a", "", "", 0, 512, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0]],
+        [["a", "", "", 0, 512, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]],
+        [[7, "", "", 0, 512, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]],
+        [["a", 7, "", 0, 512, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]],
+        [["a", "", 7, 0, 512, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]],
     ],
 )
 def test_an_index_of_containers_that_cannot_be_is_not_used(
@@ -377,9 +378,10 @@ def test_an_index_of_containers_that_cannot_be_is_not_used(
 
 
 def test_an_index_of_a_container_that_can_be_is_used(path: str) -> None:
-    entry = ["a", "", 0, 512, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+    entry = ["a", "", "b/a", 0, 512, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]
     write_footer(path, json.dumps(FOOTER | {"containers": [entry]}))
-    assert open_index(path, ARCHIVE) == (Container("a", 0, 512, 0, 1),)
+    expected = Container("a", 0, 512, 0, 1, folder="b/a")
+    assert open_index(path, ARCHIVE) == (expected,)
 
 
 @pytest.mark.parametrize(
@@ -388,7 +390,7 @@ def test_an_index_of_a_container_that_can_be_is_used(path: str) -> None:
 def test_an_index_of_headers_that_cannot_be_is_not_used(
     places: object, path: str
 ) -> None:
-    entry = ["a", "", 0, 512, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+    entry = ["a", "", "b/a", 0, 512, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]
     write_footer(path, json.dumps(FOOTER | {"containers": [entry], "headers": places}))
     assert open_index(path, ARCHIVE) is None
 

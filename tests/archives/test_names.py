@@ -75,7 +75,7 @@ def test_a_name_is_the_last_part_of_its_path_and_its_own_normal_form(
         plain = posixpath.normpath(path.replace("\\", "/"))
         assert found.name == posixpath.basename(plain)
         assert image_name(found.name) == found
-        assert folder_of(path) == posixpath.basename(posixpath.dirname(plain))
+        assert folder_of(path) == posixpath.dirname(plain)
 
 
 def test_images_are_known_by_their_extension() -> None:

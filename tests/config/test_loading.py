@@ -209,7 +209,13 @@ def test_demo_has_a_list_of_its_own_and_several_shards(
 
 def test_shipped_configs_are_those_that_can_be_built() -> None:
     # imagenet2012_subset.yaml is only a base: it names no configuration.
-    assert shipped_configs() == ["10pct", "1pct", "demo", "imagenet2012"]
+    assert shipped_configs() == [
+        *("10pct", "1pct", "demo", "imagenet2012"),
+        *(f"imagenet2012_fewshot/{n}shot" for n in (10, 1, 5)),
+        *("imagenet_a", "imagenet_lt", "imagenet_r", "imagenet_sketch"),
+        "imagenet_v2/matched-frequency",
+        *("imagenet_v2/threshold-0.7", "imagenet_v2/topimages"),
+    ]
 
 
 def test_a_config_overrides_its_base_key_by_key(
@@ -588,7 +594,7 @@ def test_an_override_of_no_key_is_refused(key: str, message: str) -> None:
     [
         ("2pct", "Did you mean 1pct?"),
         ("dmeo", "Did you mean demo?"),
-        ("imagenet", "Did you mean imagenet2012?"),
+        ("imagenet", "Did you mean imagenet_r?"),
     ],
 )
 def test_an_unknown_config_is_refused_with_the_nearest(

@@ -112,3 +112,10 @@ def test_of_equal_keys_the_higher_layer_comes_first() -> None:
     layers = np.array([0, 0, 2, 1, 1], np.int8)
     array = pa.chunked_array([pa.array(keys, pa.binary(16))])
     assert sort_by_key(array, layers).tolist() == [3, 1, 2, 4, 0]
+
+
+def test_slashes_may_be_hashed_as_underscores() -> None:
+    names = ["17/a/b.jpeg", "plain"]
+    assert order_keys(names, "test", "underscored") == order_keys(
+        ["17_a_b.jpeg", "plain"], "test"
+    )

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     )
     from transforms.archives.forms import FORMS
     from transforms.archives.index import index_path, open_index
-    from transforms.archives.names import image_name
+    from transforms.archives.names import BY_FILE, PLACEHOLDERS, image_name
     from transforms.archives.reading import open_members
     from transforms.archives.recognition import (
         FoundArchive,
@@ -27,8 +27,10 @@ else:
     __getattr__ = lazy(__name__)
 
 __all__ = [
+    "BY_FILE",
     "FORMS",
     "MEMBER_SCHEMA",
+    "PLACEHOLDERS",
     "Archive",
     "Container",
     "FoundArchive",

@@ -6,10 +6,8 @@ for each class. A container's members are rows of a table, which say how each is
 and read; their bytes stay where they are.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from fnmatch import translate
 from typing import Final, NamedTuple
 
 import pyarrow as pa
@@ -51,6 +49,8 @@ class Archive:
         names: Pattern of the names of the split's images, as shells have them. An
             archive may hold other splits, too.
         index_dir: Directory of its saved index, with what else is kept of it.
+        root: The folder in it that the split's images lie below; empty for all.
+        naming: What its images are called; see ``naming``.
     """
 
     split: str
@@ -59,6 +59,8 @@ class Archive:
     layer: int = 0
     names: str = "*"
     index_dir: str = ""
+    root: str = ""
+    naming: str = "{file}"
 
 
 class Place(NamedTuple):
@@ -95,6 +97,7 @@ class Container:
             its own; of a flat archive, as one that has nothing to tell.
         file: The file or folder that it is, beneath the archive's folder; empty where
             it lies in the archive's own file.
+        folder: Path in the archive of the folder that it is; empty for no folder.
     """
 
     name: str
@@ -104,6 +107,7 @@ class Container:
     total: int
     outer: TarEnd = USUAL_END
     file: str = ""
+    folder: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,13 +164,9 @@ class MemberTable:
     skipped: Skipped = field(default_factory=Skipped)
     end: TarEnd = USUAL_END
 
-    def of_split(self) -> "MemberTable":
-        """Returns the table with the images of the archive's split alone."""
-        if self.archive.names == "*":
-            return self
-        matches = re.compile(translate(self.archive.names)).match
-        kept = [matches(name) is not None for name in self.members["name"].to_pylist()]
-        return self if all(kept) else replace(self, members=self.members.filter(kept))
+    def with_members(self, members: pa.Table) -> "MemberTable":
+        """Returns the same container with other rows of ``MEMBER_SCHEMA``."""
+        return replace(self, members=members)
 
 
 _CONTAINERS_PER_BATCH: Final = 64  # fills a disk's queue, and is few enough to spread

@@ -113,6 +113,7 @@ def find_folders(archive: Archive) -> tuple[Container, ...]:
             position=position,
             total=len(paths),
             file=path,
+            folder=path,
         )
         for position, path in enumerate(paths)
     )

@@ -17,9 +17,9 @@ that does not fit the archive as it is now, or its checksum, is written anew.
 The footer's key ``archive_index`` holds JSON: ``format`` (of this layout), ``size``
 and ``generation`` of the archive, ``form``, ``headers`` (places of some headers of
 the archive), ``headers_sha256`` (of these), and ``containers``, a list of ``[name,
-file, offset, size, position, total, outer unmarked, outer zeros, members, directories,
-links, leftovers, others, unmarked, zeros]``; see ``containers.Container``, ``Skipped``,
-``tar.end.TarEnd``.
+file, folder, offset, size, position, total, outer unmarked, outer zeros, members,
+directories, links, leftovers, others, unmarked, zeros]``; see ``containers.Container``,
+``Skipped``, ``tar.end.TarEnd``.
 """
 
 import hashlib
@@ -52,8 +52,8 @@ from transforms.archives.tar.header import BLOCK
 from transforms.errors import StorageError
 from transforms.storage import FileInfo
 
-_FORMAT: Final = 3
-_ENTRY_LENGTH: Final = 15  # of a container
+_FORMAT: Final = 4
+_ENTRY_LENGTH: Final = 16  # of a container
 _KEY: Final = "archive_index"
 _LOGGER = logging.getLogger(__name__)
 
@@ -295,21 +295,25 @@ def _check_proof(footer: dict[str, Any], archive: Archive) -> None:
 def _encode_container(table: MemberTable) -> list[Any]:
     container = table.container
     return [
-        *(container.name, container.file, container.offset, container.size),
+        *(container.name, container.file, container.folder),
+        *(container.offset, container.size),
         *(container.position, container.total, *astuple(container.outer)),
         *(table.members.num_rows, *astuple(table.skipped), *astuple(table.end)),
     ]
 
 
 def _decode_container(entry: list[Any]) -> _SavedContainer:
-    name, file, *numbers = entry
+    name, file, folder, *numbers = entry
     whole = all(type(number) is int and number >= 0 for number in numbers)
-    named = type(name) is str and type(file) is str
+    named = all(type(each) is str for each in (name, file, folder))
     if len(entry) != _ENTRY_LENGTH or not named or not whole:
         raise ValueError("it lists containers that cannot be")
     offset, size, position, total = numbers[:4]
     return _SavedContainer(
-        Container(name, offset, size, position, total, TarEnd(*numbers[4:6]), file),
+        Container(
+            *(name, offset, size, position, total),
+            *(TarEnd(*numbers[4:6]), file, folder),
+        ),
         numbers[6],
         Skipped(*numbers[7:11]),
         TarEnd(*numbers[11:]),

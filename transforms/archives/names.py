@@ -20,6 +20,10 @@ Source: names in the published archives and in ``ILSVRC/imagenet-1k`` of the hub
 import re
 from typing import Final, NamedTuple
 
+# Templates of what images are called, see ``naming``.
+BY_FILE: Final = "{file}"
+PLACEHOLDERS: Final = ("file", "stem", "class", "path", "root")
+
 _ARCHIVE_ENDS: Final = (".tar", ".gz", ".tgz", ".zip", ".parquet")
 _ILSVRC: Final = re.compile(
     r"(n\d{8}_\d+|ILSVRC2012_(?:val|test)_\d{8})(?:_(n\d{8}))?\.(?i:jpe?g)",
@@ -80,14 +84,13 @@ def image_name(path: str) -> ImageName | None:
 
 
 def folder_of(path: str) -> str:
-    """Returns the name of the folder a file lies in; empty for none.
+    """Returns the path of the folder a file lies in; empty for none.
 
     Example:
-        >>> folder_of("ILSVRC/Data/CLS-LOC/train/n01440764/n01440764_36.JPEG")
-        'n01440764'
+        >>> folder_of("./train//n01440764/n01440764_36.JPEG")
+        'train/n01440764'
     """
-    parts = _parts(path)
-    return parts[-2] if len(parts) > 1 else ""
+    return "/".join(_parts(path)[:-1])
 
 
 def is_image(name: str) -> bool:

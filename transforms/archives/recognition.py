@@ -78,12 +78,15 @@ class Search:
     beside: tuple[str, ...]
 
 
-def recognise(uri: str, class_names: Collection[str] = ()) -> FoundArchive | None:
+def recognise(
+    uri: str, class_names: Collection[str] = (), root: str = ""
+) -> FoundArchive | None:
     """Returns what a file or folder is; None for nothing that images are taken from.
 
     Args:
         uri: The file or folder.
         class_names: The names of the known classes.
+        root: A folder that holds images by its name alone.
 
     Raises:
         ArchiveError: It is damaged where it begins, or compressed in a way that does
@@ -92,6 +95,8 @@ def recognise(uri: str, class_names: Collection[str] = ()) -> FoundArchive | Non
     """
     if storage.exists(uri):
         return _recognise_file(uri)
+    if root and storage.base_name(uri) == root:
+        return _sample(FORMS["folder"].identify(uri), "folder")
     return _recognise_folder(uri, list(storage.list_entries(uri)), class_names)
 
 

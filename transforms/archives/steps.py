@@ -23,6 +23,7 @@ from transforms.archives.index import (
     read_index,
     write_index,
 )
+from transforms.archives.naming import images_of_split
 from transforms.archives.tar.end import TarEnd
 from transforms.errors import StorageError, printable, sample
 
@@ -106,7 +107,7 @@ class IndexArchives(beam.PTransform):  # type: ignore[misc]
 
     def _of_archive(self, whole: MemberTable) -> MemberTable:
         split = whole.archive.split
-        table = whole.of_split()
+        table = images_of_split(whole)
         _count(split, counters.MEMBERS, table.members.num_rows)
         _count(split, counters.SKIPPED_DIRECTORIES, table.skipped.directories)
         _count(split, counters.SKIPPED_LINKS, table.skipped.links)

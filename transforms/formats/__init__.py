@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     )
     from transforms.formats.places import MANIFEST, MARKS, Places, find_data_dir
     from transforms.formats.records import (
+        BY_NAME,
         DOCUMENTATION,
         FEATURES,
+        ORDERS,
         DamagedRecords,
         Example,
         Feature,
@@ -37,6 +39,7 @@ else:
     __getattr__ = lazy(__name__)
 
 __all__ = [
+    "BY_NAME",
     "DOCUMENTATION",
     "FEATURES",
     "FORMATS",
@@ -44,6 +47,7 @@ __all__ = [
     "MANIFEST",
     "MARKS",
     "ONLY_CONFIG",
+    "ORDERS",
     "ConfigFacts",
     "DamagedRecords",
     "DocumentFacts",

@@ -1,6 +1,6 @@
 """What a record is: features, schema, examples, and where an image comes from."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -68,6 +68,15 @@ DIMENSIONS: Final = (
 )
 
 
+BY_NAME: Final = "name"
+
+# What is hashed of a name for the place of its record.
+ORDERS: Final[Mapping[str, Callable[[str], str]]] = {
+    BY_NAME: lambda name: name,
+    "underscored": lambda name: name.replace("/", "_"),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Schema:
     """What the records of a dataset have.
@@ -78,8 +87,8 @@ class Schema:
         extension: What the files of images are named, where each is a file.
         features: The features of its records, at most one of each kind.
         supervised: Those that loaders give as input and target.
-        order: How the key that records are ordered by is made of a name; see
-            ``planning.order``.
+        order: What is hashed of a name for the place of its record, a key of
+            ``ORDERS``.
     """
 
     class_names: tuple[str, ...]
@@ -87,7 +96,7 @@ class Schema:
     extension: str = "jpg"
     features: tuple[Feature, ...] = FEATURES
     supervised: tuple[str, ...] = ("image", "label")
-    order: str = "name"
+    order: str = BY_NAME
 
     @property
     def columns(self) -> tuple[Feature, ...]:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from transforms.planning.labels import (
         UNLABELLED,
         LabelByContainer,
+        LabelByIndex,
         LabelByName,
         Labeller,
         Unlabelled,
@@ -37,6 +38,7 @@ __all__ = [
     "Draw",
     "Drawing",
     "LabelByContainer",
+    "LabelByIndex",
     "LabelByName",
     "LabelFile",
     "LabelFormat",

@@ -110,7 +110,7 @@ def check_complete(
             uris, arrived, summaries, subset, allow_missing=allow_missing
         )
     elif not kept:
-        raise ArchiveError(f"{uris} holds no image for the {split} split.")
+        raise _no_image(split, archives)
     members = _count_members(archives, arrived)
     base = " and ".join(archive.file.uri for archive in archives if not archive.layer)
     missing_members = _count_lacking(
@@ -129,6 +129,14 @@ def check_complete(
             allow_missing=allow_missing,
         )
     return SplitCounts(members, missing_members, missing), names
+
+
+def _no_image(split: str, archives: Sequence[Archive]) -> ArchiveError:
+    """Returns the error of a split that nothing was found for."""
+    uris = " and ".join(archive.file.uri for archive in archives)
+    roots = sorted({archive.root for archive in archives} - {""})
+    beneath = f" beneath a folder {' or '.join(map(printable, roots))}" if roots else ""
+    return ArchiveError(f"{uris} holds no image for the {split} split{beneath}.")
 
 
 def _find_missing(

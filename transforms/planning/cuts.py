@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from transforms.archives import Archive
 from transforms.errors import ConfigError, require_whole
-from transforms.formats import FEATURES, Feature, SplitCounts
+from transforms.formats import BY_NAME, FEATURES, Feature, SplitCounts
 from transforms.planning.completeness import (
     StatedNumbers,
     check_arrived,
@@ -26,7 +26,6 @@ from transforms.planning.completeness import (
 from transforms.planning.counts import shard_count, shard_ends
 from transforms.planning.lists import SubsetList
 from transforms.planning.order import (
-    BY_NAME,
     ImagePlace,
     archive_order,
     lies_up_to,

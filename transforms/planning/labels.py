@@ -33,16 +33,6 @@ LABEL_SCHEMA: Final = pa.schema(
 )
 
 
-# All classes of an image, empty but for records that have them.
-LABELS_FIELD: Final = pa.field("labels", pa.list_(pa.int64()), nullable=False)
-
-
-def no_labels(count: int) -> pa.ListArray:
-    """Returns empty lists of labels."""
-    ends = pa.array(np.zeros(count + 1, np.int32))
-    return pa.ListArray.from_arrays(ends, pa.array([], pa.int64()))
-
-
 class Labeller(Protocol):
     """Gives the images of a container their labels."""
 
@@ -99,6 +89,31 @@ class LabelByContainer:
         return np.full(
             table.members.num_rows, self.class_names.index(name), dtype=np.int64
         )
+
+
+@dataclass(frozen=True, slots=True)
+class LabelByIndex:
+    """Labels images with the number that their folder is named after.
+
+    Attributes:
+        class_names: The name of class ``i`` at position ``i``.
+    """
+
+    class_names: tuple[str, ...]
+
+    def labels(self, table: MemberTable) -> npt.NDArray[np.int64]:
+        """Returns the folder's number for every member.
+
+        Raises:
+            LabelError: The folder has none, or one of no class.
+        """
+        name, count = table.container.name, len(self.class_names)
+        if not re.fullmatch(r"0|[1-9]\d{0,8}", name, re.ASCII) or int(name) >= count:
+            raise LabelError(
+                f"{table.archive.file.uri} holds images in {printable(name) or 'no'} "
+                f"folder, expected folders 0 to {count - 1:,}, the numbers of classes."
+            )
+        return np.full(table.members.num_rows, int(name), dtype=np.int64)
 
 
 def _first_rows(
@@ -204,36 +219,6 @@ class LabelByName:
             f"them again, or pass --set splits.{split}.labels=container to take the "
             "classes that it gives."
         )
-
-
-@dataclass(frozen=True, slots=True)
-class LabelLists:
-    """All labels of images, by a list of image names.
-
-    Attributes:
-        listed: The columns ``name``, and ``labels`` as ``LABELS_FIELD`` has it.
-        source: Where the list comes from, for messages.
-    """
-
-    listed: pa.Table
-    source: str
-
-    def labels(self, members: pa.Table) -> pa.ListArray:
-        """Returns all labels of each member.
-
-        Raises:
-            LabelError: A member is not in the list.
-        """
-        listed = self.listed.combine_chunks()
-        rows = pc.index_in(members["name"].combine_chunks(), listed["name"])
-        if rows.null_count:
-            unknown = members["name"].filter(pc.is_null(rows)).to_pylist()
-            raise LabelError(
-                f"{self.source} has no labels of {len(unknown):,} images of the "
-                f"archives: {sample(unknown)}. Is it the list of these archives?"
-            )
-        found: pa.ListArray = listed["labels"].combine_chunks().take(rows)
-        return found
 
 
 @dataclass(frozen=True, slots=True)

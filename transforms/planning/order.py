@@ -4,28 +4,22 @@ An image's place follows from its name alone: the MD5 of the split's name and th
 file's name, ascending. It is the order TFDS writes (``core/hashing.py`` and
 ``core/shuffle.py``), so a change here changes every shard of every dataset and ends
 the equality with TFDS. Some of its datasets hash another spelling of the name
-(``ORDERS``). MD5 spreads well and need not be secure; neither Python's
+(``formats.ORDERS``). MD5 spreads well and need not be secure; neither Python's
 ``hash`` nor ``random`` may be used instead, they differ between processes.
 
 The order of the archives decides which images a limit keeps, as in TFDS: the first.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-BY_NAME: Final = "name"
-
-# What is hashed of a name.
-ORDERS: Final[Mapping[str, Callable[[str], str]]] = {
-    BY_NAME: lambda name: name,
-    "underscored": lambda name: name.replace("/", "_"),
-}
+from transforms.formats import BY_NAME, ORDERS
 
 
 def order_keys(names: Sequence[str], split: str, order: str = BY_NAME) -> pa.Array:

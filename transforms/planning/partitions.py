@@ -15,10 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from transforms.archives import Archive
-from transforms.formats import FEATURES, Feature, example_sizes, list_sizes
+from transforms.formats import BY_NAME, FEATURES, Feature, example_sizes, list_sizes
 from transforms.planning.lists import SubsetList
 from transforms.planning.order import (
-    BY_NAME,
     archive_order,
     key_halves,
     order_keys,

@@ -10,16 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from transforms.archives import MEMBER_SCHEMA, Archive, Container, MemberTable
-from transforms.planning.labels import (
-    LABELS_FIELD,
-    LabelByContainer,
-    Labeller,
-    LabelLists,
-    labels_by_name,
-    no_labels,
-)
+from transforms.formats import BY_NAME
+from transforms.planning.label_lists.lists import LABELS_FIELD, LabelLists, no_labels
+from transforms.planning.labels import LabelByContainer, Labeller, labels_by_name
 from transforms.planning.lists import SubsetList
-from transforms.planning.order import BY_NAME, order_keys
+from transforms.planning.order import order_keys
 from transforms.planning.recipes.drawing import Drawing
 
 SELECTED_SCHEMA: Final = pa.schema(

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from transforms.archives import MEMBER_SCHEMA, Archive, Place
 from transforms.formats import Source, SplitCounts
-from transforms.planning.labels import LABELS_FIELD
+from transforms.planning.label_lists.lists import LABELS_FIELD
 
 SHARD_SCHEMA: Final = pa.schema(
     [

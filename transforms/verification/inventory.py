@@ -1,7 +1,7 @@
 """What the documents of a directory say it holds."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from transforms.formats import Schema, SplitCounts
@@ -103,6 +103,18 @@ class Holding:
     def title(self) -> str:
         """The configuration's name, or that of a dataset that has but one."""
         return self.config or self.dataset
+
+    def ordered_by(self, order: str) -> "Holding":
+        """Returns it with what records are ordered by, as ``planning.order`` has it."""
+
+        def ordered(file: ShardFile) -> ShardFile:
+            return replace(file, schema=replace(file.schema, order=order))
+
+        splits = [
+            replace(split, files=tuple(map(ordered, split.files)))
+            for split in self.splits
+        ]
+        return replace(self, splits=tuple(splits))
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,9 +117,9 @@ def test_the_folders_of_a_tree_are_its_containers(make: MakeArchive) -> None:
     data = tar(members)
     tables = list_members(make(data))
     assert [table.container for table in tables] == [
-        Container("n02", 0, len(data), 0, 3),
-        Container("n01", 0, len(data), 1, 3),
-        Container("val", 0, len(data), 2, 3),
+        Container("n02", 0, len(data), 0, 3, folder="ILSVRC/Data/CLS-LOC/train/n02"),
+        Container("n01", 0, len(data), 1, 3, folder="ILSVRC/Data/CLS-LOC/train/n01"),
+        Container("val", 0, len(data), 2, 3, folder="ILSVRC/Data/CLS-LOC/val"),
     ]
     assert [places(table) for table in tables] == [
         [

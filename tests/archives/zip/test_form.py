@@ -75,7 +75,7 @@ def test_containers_are_the_folders_that_images_lie_in(make: MakeArchive) -> Non
     tables = FORMS["zip"].walk(archive, find_containers(archive))
     assert [(t.container, t.skipped, t.members.to_pylist()) for t in tables] == [
         (
-            Container("n01", 0, size, 0, 3),
+            Container("n01", 0, size, 0, 3, folder="ILSVRC/Data/CLS-LOC/train/n01"),
             Skipped(directories=1, leftovers=2, others=1),
             [
                 row(1, "n01440764_1.JPEG"),
@@ -83,12 +83,12 @@ def test_containers_are_the_folders_that_images_lie_in(make: MakeArchive) -> Non
             ],
         ),
         (
-            Container("val", 0, size, 1, 3),
+            Container("val", 0, size, 1, 3, folder="ILSVRC/Data/CLS-LOC/val"),
             Skipped(),
             [row(2, "ILSVRC2012_val_00000002.JPEG")],
         ),
         (
-            Container("test", 0, size, 2, 3),
+            Container("test", 0, size, 2, 3, folder="ILSVRC/Data/CLS-LOC/test"),
             Skipped(),
             [row(7, "ILSVRC2012_test_00000004.JPEG")],
         ),

@@ -22,7 +22,10 @@ from tensorflow_datasets.datasets.imagenet2012_fewshot import (
 def main() -> None:
     ExampleSerializer.serialize_example = serialize_sorted
     tfds.disable_progress_bar()
-    for build in json.load(sys.stdin):
+    builds = json.load(sys.stdin)
+    # What a builder has read of its package, those that inherit it take for their own:
+    # imagenet2012 goes after imagenet2012_fewshot.
+    for build in sorted(builds, key=lambda build: build["name"], reverse=True):
         archives = epath.Path(build["archives"])
         # Its lists lie in a bucket, and are read there.
         fewshot.SUBSET2FILES = {

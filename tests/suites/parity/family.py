@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+from zipfile import ZipFile
 
 from tests.helpers.archives import image, nested_tar, tar
 
@@ -60,12 +61,121 @@ def _make_ilsvrc(directory: Path) -> None:
         (directory / f"ILSVRC2012_img_{split}.tar").write_bytes(tar(members))
 
 
+def _make_test_sets(directory: Path) -> None:
+    """Writes the archives of ImageNet-V2, R, A and Sketch, of a few classes."""
+    for name, root in _V2.items():
+        members = [
+            (f"{root}/{label}/{7 * label + n:040x}.jpeg", image(label + n))
+            for label in (0, 3, 999)
+            for n in range(3)
+        ]
+        (directory / name).write_bytes(tar(members))
+    forms = {"r": "{}_{}.jpg", "a": "0.{1}{2}_digital clock _ {0}_0.8.jpg"}
+    for letter, form in forms.items():
+        renditions = [
+            (f"imagenet-{letter}/{wnid}/{form.format(kind, n, row)}", image(row + n))
+            for row, wnid in enumerate(WNIDS[1:9:2])
+            for n, kind in enumerate(("art", "misc", "sketch"))
+        ]
+        readme = (f"imagenet-{letter}/README.txt", b"About the images.")
+        packed = tar([readme, *renditions])
+        (directory / f"imagenet-{letter}.tar").write_bytes(packed)
+    with ZipFile(directory / "ImageNet-Sketch.zip", "w") as archive:
+        for row, wnid in enumerate(WNIDS[:4]):
+            for n in range(3):
+                name = f"sketch/{wnid}/sketch_{n}.JPEG"
+                archive.writestr(name, image(3 * row + n))
+
+
+_V2: Final = {
+    "imagenetv2-matched-frequency.tar.gz": "imagenetv2-matched-frequency-format-val",
+    "imagenetv2-threshold0.7.tar.gz": "imagenetv2-threshold0.7-format-val",
+    "imagenetv2-top-images.tar.gz": "imagenetv2-top-images-format-val",
+}
+
+
+def _make_lists(directory: Path) -> None:
+    """Writes ILSVRC's archives with the lists of its parts."""
+    _make_ilsvrc(directory)
+    listed = {
+        "1shot.txt": "{0}_1.JPEG",
+        "tune.txt": "{0}_2.JPEG",
+        "5shot.txt": "{0}_0.JPEG\n{0}_1.JPEG",
+        "10shot.txt": "{0}_0.JPEG\n{0}_3.JPEG",
+        "ImageNet_LT_train.txt": "train/{0}/{0}_0.JPEG {1}\ntrain/{0}/{0}_2.JPEG {1}",
+        "ImageNet_LT_val.txt": "train/{0}/{0}_3.JPEG {1}",
+    }
+    for name, line in listed.items():
+        lines = [line.format(wnid, label) for label, wnid in enumerate(WNIDS[:3])]
+        (directory / name).write_text("".join(f"{text}\n" for text in lines))
+
+
 _VALIDATION: Final = "validation.labels.images"
+_UNKNOWN_LISTS: Final = (
+    *("train.subset.size", "train.subset.sha256"),
+    *("validation.subset.size", "validation.subset.sha256"),
+)
+_HUB: Final = "https://huggingface.co/datasets/vaishaal/ImageNetV2/resolve/main/"
+_BERKELEY: Final = "https://people.eecs.berkeley.edu/~hendrycks/"
+_DRIVE: Final = "https://drive.google.com/"
+_V2_CONFIGS: Final = ("matched-frequency", "threshold-0.7", "topimages")
 
 ROWS: Final = (
     Row(
         name="imagenet2012",
         make=_make_ilsvrc,
         flags=_unstated(*_numbers("train", "validation", "test"), _VALIDATION),
+    ),
+    *(
+        Row(
+            name=f"imagenet_v2/{config}",
+            make=_make_test_sets,
+            flags=_unstated(*_numbers("test")),
+            urls={f"{_HUB}{file}": file},
+        )
+        for config, file in zip(_V2_CONFIGS, _V2, strict=True)
+    ),
+    *(
+        Row(
+            name=f"imagenet_{letter}",
+            make=_make_test_sets,
+            flags=_unstated(*_numbers("test")),
+            urls={f"{_BERKELEY}imagenet-{letter}.tar": f"imagenet-{letter}.tar"},
+        )
+        for letter in "ra"
+    ),
+    Row(
+        name="imagenet_sketch",
+        make=_make_test_sets,
+        flags=_unstated(*_numbers("test")),
+        urls={
+            f"{_DRIVE}u/0/uc?id=1Mj0i5HBthqH1p_yeXzsg22gZduvgoNeA&export=download": (
+                "ImageNet-Sketch.zip"
+            )
+        },
+    ),
+    *(
+        Row(
+            name=f"imagenet2012_fewshot/{number}shot",
+            make=_make_lists,
+            flags=_unstated(*_numbers("train", "tune", "validation"), _VALIDATION),
+        )
+        for number in (1, 5, 10)
+    ),
+    Row(
+        name="imagenet_lt",
+        make=_make_lists,
+        flags=_unstated(
+            *_numbers("train", "validation", "test"),
+            *("test.labels.images", *_UNKNOWN_LISTS),
+        ),
+        urls={
+            f"{_DRIVE}uc?export=download&id=1Sl1cwy6Dei1I1BMS1YKjI35fkaR1UA_7": (
+                "ImageNet_LT_train.txt"
+            ),
+            f"{_DRIVE}uc?export=download&id=1AjYczW4khrQrwPIygXUkHF-Qv4QGEsCF": (
+                "ImageNet_LT_val.txt"
+            ),
+        },
     ),
 )

@@ -213,10 +213,12 @@ def _by_folder(
     folders: dict[str, list[_File]] = {}
     for image in images:
         folders.setdefault(folder_of(image.path), []).append(image)
-    for position, (name, files) in enumerate((folders or {"": []}).items()):
+    for position, (folder, files) in enumerate((folders or {"": []}).items()):
+        name = storage.base_name(folder)
         container = replace(
             whole,
             name=name,
+            folder=folder,
             position=position,
             total=max(len(folders), 1),
             outer=end if name else USUAL_END,

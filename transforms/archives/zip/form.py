@@ -110,8 +110,15 @@ def walk_in_zip(
     del listing
     folders = _by_folder(members)
     tables = []
-    for position, (name, rows) in enumerate(folders.items()):
-        container = Container(name, 0, archive.file.size, position, len(folders))
+    for position, (folder, rows) in enumerate(folders.items()):
+        container = Container(
+            name=storage.base_name(folder),
+            offset=0,
+            size=archive.file.size,
+            position=position,
+            total=len(folders),
+            folder=folder,
+        )
         table = _member_rows(archive, members.take(rows))
         tables.append(MemberTable(archive, container, table, skipped))
         skipped = Skipped()

@@ -1,0 +1,1 @@
+"""All labels of images that have several."""
