@@ -164,6 +164,7 @@ def test_a_second_build_uses_the_saved_indexes_and_replaces_what_is_there(
     saved = {
         name: storage.file_info(storage.join(indexes, name))
         for name in storage.list_names(indexes)
+        if ".parquet" in name
     }
     assert len(saved) == 4  # two archives' and their hashes
     assert place.build("--overwrite").returncode == 0
