@@ -141,7 +141,8 @@ def card_html(
     # Markdown looks at each letter of an address, and a figure's has half a million.
     names = {config: f"figure-{number}" for number, config in enumerate(figures)}
     card = card_markdown(facts, configs, loaders, names, report=REPORT)
-    body = markdown.render(card)
+    # Not every browser's keyboard reaches what scrolls.
+    body = re.sub("<(pre|table)>", r'<\1 tabindex="0">', markdown.render(card))
     for config, name in names.items():
         body = body.replace(f'src="{name}"', f'src="{html.escape(figures[config])}"')
     return (
