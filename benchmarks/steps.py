@@ -23,6 +23,7 @@ import pyarrow as pa
 from rich.console import Console
 from rich.table import Table
 
+from beam_pipeline.engines.memory import spare_memory
 from benchmarks.machine import NO_SHA, describe_machine, has_sha
 from benchmarks.measure import find_archives, make_parser
 from transforms import storage
@@ -78,6 +79,7 @@ def main() -> int:
     parser.set_defaults(scale="small", rounds=9)
     arguments = parser.parse_args()
     if arguments.alone:
+        spare_memory()  # as a build does
         print(json.dumps(_measure(find_archives(arguments), arguments)))
         return 0
     print(describe_machine())
