@@ -28,7 +28,8 @@ def test_of_equal_images_one_is_read() -> None:
         for items in ([("a", 0), ("b", 1)], [("c", 1), ("d", 0)])
     ]
     with ThreadPoolExecutor(1) as pool:
-        gallery = _duplicates_gallery(groups, _Artist(read_image, ("x", "y"), pool))
+        artist = _Artist(read_image, ("x", "y"), pool)
+        gallery = _duplicates_gallery({"duplicates": groups}, artist)
     assert read == ["a", "c"]
     shown = [
         [(picture.name, picture.caption, picture.thumbnail) for picture in group]
