@@ -23,7 +23,7 @@ from transforms.errors import ConfigError, printable
 from transforms.fields import BESIDE, require_known
 from transforms.formats import BY_NAME, FORMATS, ORDERS, Feature, full_name
 from transforms.images import ImagePolicy
-from transforms.planning import LabelFile, LabelFormat
+from transforms.planning import LabelFile, LabelFormat, LabelListFile
 from transforms.storage import CHECKSUM, Checksum, absolute
 
 LABEL_BY_CONTAINER: Final = "container"
@@ -50,6 +50,8 @@ class SplitConfig:
         labels: ``container`` for the class that the folder or class tar is named
             after, ``index`` for its number, ``list`` for those of the subset list,
             ``none``, or a file that has them.
+        label_lists: A file with all labels of each image, for the feature of the kind
+            ``label_list``; None where there is none.
         subset: What it is cut down to; None for all images.
         overlays: Names of an archive whose images replace those of the same name.
         optional: Whether ``allow_missing`` also does without the split where its
@@ -62,6 +64,7 @@ class SplitConfig:
     """
 
     labels: str | LabelFile
+    label_lists: LabelListFile | None = None
     archives: tuple[str, ...] = ()
     names: str = "*"
     root: str = ""

@@ -34,6 +34,7 @@ from transforms.planning import (
     labels_of_list,
     read_class_names,
     read_label_file,
+    read_label_lists,
     read_subset_list,
 )
 
@@ -157,6 +158,11 @@ def select(config: BuildConfig, split: str, class_names: Sequence[str]) -> Selec
     return Selection(
         *(labeller, subset, tuple(class_names), new_labels, excluded, drawing),
         order=config.order,
+        lists=None
+        if wanted.label_lists is None
+        else read_label_lists(
+            *(wanted.label_lists, config.manual_dir, config.cache_dir, len(every))
+        ),
     )
 
 

@@ -212,6 +212,7 @@ def test_shipped_configs_are_those_that_can_be_built() -> None:
     assert shipped_configs() == [
         *("10pct", "1pct", "demo", "imagenet2012"),
         *(f"imagenet2012_fewshot/{n}shot" for n in (10, 1, 5)),
+        "imagenet2012_real",
         *("imagenet_a", "imagenet_lt", "imagenet_r", "imagenet_sketch"),
         "imagenet_v2/matched-frequency",
         *("imagenet_v2/threshold-0.7", "imagenet_v2/topimages"),

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from transforms.planning.cuts import SplitOptions
     from transforms.planning.label_files.description import LabelFile, LabelFormat
     from transforms.planning.label_files.reading import read_label_file
+    from transforms.planning.label_lists.description import LabelListFile
+    from transforms.planning.label_lists.lists import read_label_lists
     from transforms.planning.labels import (
         UNLABELLED,
         LabelByContainer,
@@ -42,6 +44,7 @@ __all__ = [
     "LabelByName",
     "LabelFile",
     "LabelFormat",
+    "LabelListFile",
     "Labeller",
     "ListCuts",
     "PlannedImage",
@@ -60,6 +63,7 @@ __all__ = [
     "read_class_names",
     "read_class_titles",
     "read_label_file",
+    "read_label_lists",
     "read_subset_list",
     "shard_ends",
 ]

@@ -18,7 +18,8 @@ import pyarrow.compute as pc
 
 from transforms.archives import MemberTable
 from transforms.errors import LabelError, printable, sample
-from transforms.planning.lists import SubsetList, decode_list, read_list
+from transforms.planning.lists import SubsetList
+from transforms.planning.texts import decode_list, read_list
 
 UNLABELLED: Final = -1
 

@@ -15,60 +15,8 @@ from typing import Final
 
 from transforms import storage
 from transforms.archives import image_name
-from transforms.errors import BuildError, ConfigError, SubsetError, printable
-
-MOST_BYTES: Final = 1 << 29  # some 20 million names
-
-
-def read_list(uri: str, error: type[BuildError], most: int = MOST_BYTES) -> bytes:
-    """Returns a list as it is stored.
-
-    Args:
-        uri: The file.
-        error: What to raise where it is far too long for a list.
-        most: Bytes that a list may have.
-
-    Raises:
-        StorageError: It can't be read.
-    """
-    check_size(storage.file_info(uri).size, uri, error, most)
-    return storage.read_bytes(uri)
-
-
-def check_size(size: int, source: str, error: type[BuildError], most: int) -> None:
-    """Raises an error of a kind where so many bytes are no list.
-
-    Args:
-        size: In bytes.
-        source: Where they come from, for the message.
-        error: What to raise.
-        most: Bytes that a list may have.
-    """
-    if size > most:
-        raise error(
-            f"{source} has {size:,} bytes or more; a list of names is taken up to "
-            f"{most:,}. Is it the right file?"
-        )
-
-
-def decode_list(data: bytes, source: str, error: type[BuildError]) -> str:
-    """Returns the text of a list, without the byte order mark it may begin with.
-
-    Args:
-        data: The list as it is stored.
-        source: Where it comes from, for the message.
-        error: What to raise where it is no UTF-8 text.
-    """
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as wrong:
-        raise error(
-            f"{source} is not a text file: byte {wrong.start:,} is not UTF-8."
-        ) from wrong
-    if "\0" in text:
-        raise error(f"{source} is not a text file: byte {data.index(0):,} is NUL.")
-    return text
-
+from transforms.errors import ConfigError, SubsetError, printable
+from transforms.planning.texts import MOST_BYTES, check_size, decode_list, read_list
 
 _SEPARATORS: Final = re.compile(r"[\s,]+")
 _NUMBER: Final = re.compile(r"-?\d{1,18}", re.ASCII)
@@ -294,6 +242,23 @@ def read_subset_list(
             it.
         StorageError: It can't be read, or the download can't be kept.
     """
+    path, data = fetch_list(subset, manual_dir, cache_dir, most_bytes)
+    text = decode_list(data, path, SubsetError)
+    lines = parse_subset_list(text, path, class_names)
+    if not lines.names:
+        raise SubsetError(f"{path} selects nothing: it names no image.")
+    return SubsetList(lines.names, path, len(data), lines.labels)
+
+
+def fetch_list(
+    subset: SubsetFile, manual_dir: str, cache_dir: str, most_bytes: int = MOST_BYTES
+) -> tuple[str, bytes]:
+    """Returns where a list lies and its bytes; see ``read_subset_list``.
+
+    Raises:
+        SubsetError: It cannot be found, or its size or hash is wrong.
+        StorageError: It can't be read, or the download can't be kept.
+    """
     if storage.is_absolute(subset.file):
         path = storage.absolute(subset.file)
         if not storage.exists(path):
@@ -307,11 +272,7 @@ def read_subset_list(
         path = cached
     data = read_list(path, SubsetError, most_bytes)
     _check(subset, data, path)
-    text = decode_list(data, path, SubsetError)
-    lines = parse_subset_list(text, path, class_names)
-    if not lines.names:
-        raise SubsetError(f"{path} selects nothing: it names no image.")
-    return SubsetList(lines.names, path, len(data), lines.labels)
+    return path, data
 
 
 def _download(subset: SubsetFile, manual: str, cached: str, most: int) -> None:

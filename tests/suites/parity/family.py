@@ -4,6 +4,7 @@ Each row names a configuration of ours, the dataset of TFDS's that it equals, an
 the archives that both build from: a dozen images under the names of the real ones.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -105,6 +106,8 @@ def _make_lists(directory: Path) -> None:
         "ImageNet_LT_train.txt": "train/{0}/{0}_0.JPEG {1}\ntrain/{0}/{0}_2.JPEG {1}",
         "ImageNet_LT_val.txt": "train/{0}/{0}_3.JPEG {1}",
     }
+    real = [[1, 2], [], [999], [0], [5, 6, 300], [7], [], [8], [127, 128], [10]]
+    (directory / "real.json").write_text(json.dumps(real))
     for name, line in listed.items():
         lines = [line.format(wnid, label) for label, wnid in enumerate(WNIDS[:3])]
         (directory / name).write_text("".join(f"{text}\n" for text in lines))
@@ -161,6 +164,19 @@ ROWS: Final = (
             flags=_unstated(*_numbers("train", "tune", "validation"), _VALIDATION),
         )
         for number in (1, 5, 10)
+    ),
+    Row(
+        name="imagenet2012_real",
+        make=_make_lists,
+        flags=_unstated(
+            *_numbers("validation"),
+            *(_VALIDATION, "validation.label_lists.images"),
+            *("validation.label_lists.size", "validation.label_lists.sha256"),
+        ),
+        urls={
+            "https://raw.githubusercontent.com/google-research/reassessed-imagenet/"
+            "master/real.json": "real.json"
+        },
     ),
     Row(
         name="imagenet_lt",
