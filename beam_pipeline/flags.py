@@ -3,7 +3,6 @@
 import argparse
 from typing import Any, Final
 
-from beam_pipeline.config import shipped_configs
 from beam_pipeline.engines import ENGINES
 from transforms.formats import FORMATS
 from transforms.storage import CHECKSUM, CHECKSUMS
@@ -38,7 +37,7 @@ def make_parser() -> argparse.ArgumentParser:
     """Returns the parser of our own flags; what it does not know is Beam's."""
     parser = argparse.ArgumentParser(
         prog="python -m beam_pipeline.run",
-        description="Builds imagenet2012_subset from the ILSVRC2012 archives.",
+        description="Builds imagenet2012_subset or one of its siblings from archives.",
         epilog="Any other flag is one of Apache Beam's, such as --runner, "
         "--direct_num_workers or --direct_running_mode. Exit codes: 0 the dataset is "
         "there, 1 the build failed, 2 the command line or the config is wrong.",
@@ -49,7 +48,7 @@ def make_parser() -> argparse.ArgumentParser:
         "--config",
         required=True,
         metavar="NAME|PATH.yaml",
-        help=f"{', '.join(shipped_configs())}, or a file of your own",
+        help="one that --list prints, as 1pct, or a file of your own",
     )
     what.add_argument(
         "--list",

@@ -759,6 +759,6 @@ def test_help_is_in_groups() -> None:
             "--verbose",
         ),
     ]
-    assert "10pct, 1pct, demo, imagenet2012, or a file of your own" in outcome.out
+    assert "one that --list prints, as 1pct, or a file of your own" in outcome.out
     assert "--runner" in outcome.out
     assert "Exit codes: 0" in outcome.out

@@ -275,8 +275,8 @@ def test_a_file_in_a_config_has_a_format(tmp_path: Path) -> None:
         load_config("demo", {"splits.validation.labels": "val.txt"}, {})
     assert str(caught.value) == (
         "--set splits.validation.labels: labels is 'val.txt': expected container, "
-        "list, none, or a file with its format, {file: PATH, format: FORMAT}. Formats "
-        "are classes, devkit, caffe, kaggle."
+        "index, list, none, or a file with its format, {file: PATH, format: FORMAT}. "
+        "Formats are classes, devkit, caffe, kaggle."
     )
     with pytest.raises(ConfigError) as caught:
         load_config("demo", {"splits.validation.labels": {"file": "val.txt"}}, {})
