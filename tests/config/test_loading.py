@@ -216,6 +216,7 @@ def test_shipped_configs_are_those_that_can_be_built() -> None:
         *("imagenet_a", "imagenet_lt", "imagenet_r", "imagenet_sketch"),
         "imagenet_v2/matched-frequency",
         *("imagenet_v2/threshold-0.7", "imagenet_v2/topimages"),
+        *(f"imagenette/{size}-v2" for size in ("160px", "320px", "full-size")),
     ]
 
 

@@ -7,7 +7,7 @@ there that the archives do not have.
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -21,6 +21,7 @@ from transforms.planning import ShardSpec, order_keys
 from transforms.shards import Accepted, ShardMeter, treated_members
 from transforms.statistics import content_hash
 from transforms.verification.expectations import ExpectedLabels
+from transforms.verification.files import names_records
 from transforms.verification.findings import FindingsBuilder
 from transforms.verification.splits import SplitCheck, look_up
 
@@ -120,7 +121,26 @@ def join_images(split: str, parts: Sequence[ArchivedImages]) -> pa.Table:
         bool(parts) and indices == list(range(parts[0].count)),
         f"Of the {split} split's parts in the archives {indices} arrived.",
     )
-    return pa.concat_tables(part.images for part in parts)
+    ordered = sorted(parts, key=lambda part: part.index)
+    return pa.concat_tables(part.images for part in ordered)
+
+
+def name_records(checked: SplitCheck, images: pa.Table) -> SplitCheck:
+    """Returns records with the names of the archives' images at their places.
+
+    Where records say their names, or there is another number of them, they stay as
+    they are.
+
+    Args:
+        checked: The records.
+        images: Rows of ``ARCHIVED``, in the order that records should have.
+    """
+    rows, files = checked.rows, checked.split.files
+    kept = images.filter(images["digest"].is_valid())
+    if all(map(names_records, files)) or rows.num_rows != kept.num_rows:
+        return checked
+    place = rows.schema.get_field_index("name")
+    return replace(checked, rows=rows.set_column(place, "name", kept["name"]))
 
 
 def archived_labels(names: pa.ChunkedArray, images: pa.Table) -> ExpectedLabels:

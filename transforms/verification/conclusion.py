@@ -10,6 +10,7 @@ from transforms.verification.against_archives import (
     archived_labels,
     check_archived,
     join_images,
+    name_records,
 )
 from transforms.verification.expectations import Expectations
 from transforms.verification.files import FileCheck
@@ -89,7 +90,8 @@ def conclude_split(
     images = join_images(name, archived) if demands.archived else None
     findings = FindingsBuilder()
     findings.include(check.findings for checked in every for check in checked.checks)
-    for checked in every:
+    for whole in every:
+        checked = whole if images is None else name_records(whole, images)
         names = checked.rows["name"]
         # The archives too may have an image in the tar of another class.
         expected = [expected_labels(names, demands.labellers.get(name), class_names)]
@@ -100,13 +102,13 @@ def conclude_split(
         if images is not None:
             listed = demands.listed.get(name, frozenset())
             check_archived(checked, images, listed, findings)
-        if checked.whole:
-            check_totals(checked, findings)
+        if whole.whole:
+            check_totals(whole, findings)
     for checked in every[1:]:
         check_formats(every[0], checked, findings)
-    whole = [checked for checked in every if checked.whole]
-    if whole:  # formats in one directory share their statistics
-        check_statistics(whole[0], findings)
+    read = [checked for checked in every if checked.whole]
+    if read:  # formats in one directory share their statistics
+        check_statistics(read[0], findings)
     found = findings.result()
     problems = found.by_file()
     totals = tuple(

@@ -4,6 +4,7 @@ Each row names a configuration of ours, the dataset of TFDS's that it equals, an
 the archives that both build from: a dozen images under the names of the real ones.
 """
 
+import gzip
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -113,6 +114,19 @@ def _make_lists(directory: Path) -> None:
         (directory / name).write_text("".join(f"{text}\n" for text in lines))
 
 
+def _make_imagenette(directory: Path) -> None:
+    """Writes the archive of Imagenette's 320 pixels, of two classes."""
+    members = [
+        (f"imagenette2-320/{split}/{wnid}/{wnid}_{n}.JPEG", image(9 * row + n))
+        for split, numbers in {"train": range(3), "val": range(3, 5)}.items()
+        for row, wnid in enumerate(("n01440764", "n03888257"))
+        for n in numbers
+    ]
+    noisy = ("imagenette2-320/noisy_imagenette.csv", b"path,labels")
+    packed = gzip.compress(tar([*members, noisy]))
+    (directory / "imagenette2-320.tgz").write_bytes(packed)
+
+
 _VALIDATION: Final = "validation.labels.images"
 _UNKNOWN_LISTS: Final = (
     *("train.subset.size", "train.subset.sha256"),
@@ -192,6 +206,16 @@ ROWS: Final = (
             f"{_DRIVE}uc?export=download&id=1AjYczW4khrQrwPIygXUkHF-Qv4QGEsCF": (
                 "ImageNet_LT_val.txt"
             ),
+        },
+    ),
+    Row(
+        name="imagenette/320px-v2",
+        make=_make_imagenette,
+        flags=_unstated(*_numbers("train", "validation")),
+        urls={
+            "https://s3.amazonaws.com/fast-ai-imageclas/imagenette2-320.tgz": (
+                "imagenette2-320.tgz"
+            )
         },
     ),
 )
