@@ -151,7 +151,7 @@ class BuildConfig:
         description: A few sentences on the dataset.
         config_description: A sentence on the configuration.
         homepage: The dataset's web page.
-        citation: File with BibTeX entries.
+        citation: File with BibTeX entries; empty for none.
         data_dir: Directory of datasets.
         manual_dir: Directory of archives; ``<data_dir>/downloads/manual`` if unset.
         index_dir: Directory of saved indexes; below ``<data_dir>/downloads`` if unset.
@@ -188,7 +188,7 @@ class BuildConfig:
     splits: Mapping[str, SplitConfig]
     class_names: str
     about: Description = field(metadata=BESIDE)
-    citation: str
+    citation: str = ""
     class_titles: str = ""
     val_from_train: HeldOutConfig | None = None
     data_dir: str = field(
@@ -220,7 +220,7 @@ class BuildConfig:
 
     def __post_init__(self) -> None:
         """Fills in directories and checks what depends on several fields."""
-        for key in ("class_names", "citation", "data_dir"):
+        for key in ("class_names", "data_dir"):
             require_paths(key, getattr(self, key))
         require_known("version", self.version, self.versions)
         if self.val_from_train is not None:

@@ -159,11 +159,14 @@ def _find_facts(
         version=config.version,
         about=replace(
             config.about,
+            title=config.about.title or config.name,
             description=_describe(config, selections),
             config_description=config.about.config_description.strip(),
             manual_download=config.about.manual_download.strip(),
         ),
-        citation=storage.read_bytes(config.citation).decode("utf-8").strip(),
+        citation=storage.read_bytes(config.citation).decode("utf-8").strip()
+        if config.citation
+        else "",
         schema=schema,
         download_size=config.download_size
         if config.download_size is not None

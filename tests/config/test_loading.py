@@ -517,8 +517,8 @@ def test_a_missing_key_is_named_with_the_way_out(write: Write) -> None:
 
 def test_a_missing_key_of_the_description_is_named(write: Write) -> None:
     texts = "name: a\nconfig: b\nversion: 1.0.0\nversions: {}\nsplits: {}\n"
-    path = write(f"{texts}class_names: c\ncitation: d\ndescription: e\n")
-    with pytest.raises(ConfigError, match=r": title is missing\."):
+    path = write(f"{texts}class_names: c\ncitation: d\n")
+    with pytest.raises(ConfigError, match=r": description is missing\."):
         load_config(path, {}, {})
 
 

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from transforms.documents.card import card_html, card_markdown, size_text
+from transforms.documents.card import card_html, card_markdown
 from transforms.documents.facts import DatasetFacts, Description, License
+from transforms.documents.pages import size_text
 from transforms.formats.listing import ConfigFacts, FileFacts, SplitFacts
 from transforms.formats.records import Schema
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from transforms.documents.facts import DatasetFacts, License
-from transforms.documents.pages import REPORT
+from transforms.documents.pages import REPORT, size_text
 from transforms.formats import KINDS, ConfigFacts, Schema, full_name, shape_text
 
 # TFDS keeps a dataset up to this size in memory once it is read
@@ -54,14 +54,6 @@ th, td { border: 1px solid var(--line); padding: .35rem .75rem; text-align: left
 td:nth-child(5) { min-width: 12rem }
 img { max-width: 100%; height: auto }
 """
-
-
-def size_text(size: int) -> str:
-    """Returns a number of bytes as TFDS prints it, such as ``254.22 KiB``."""
-    for power, unit in ((5, "PiB"), (4, "TiB"), (3, "GiB"), (2, "MiB"), (1, "KiB")):
-        if size >= 1 << 10 * power:
-            return f"{size / (1 << 10 * power):.2f} {unit}"
-    return f"{size} bytes"
 
 
 def card_markdown(
@@ -158,7 +150,7 @@ def card_html(
 
 def description_of(facts: DatasetFacts) -> dict[str, Any]:
     """Returns what schema.org has words for: a JSON-LD object without its context."""
-    return {
+    described = {
         "name": facts.name,
         "description": _paragraphs(facts.about.description),
         "url": facts.about.homepage,
@@ -168,6 +160,7 @@ def description_of(facts: DatasetFacts) -> dict[str, Any]:
         "keywords": [facts.name, *facts.about.keywords],
         "datePublished": facts.about.published,
     }
+    return {key: value for key, value in described.items() if value}
 
 
 def _schema_org(facts: DatasetFacts) -> dict[str, Any]:
@@ -228,7 +221,9 @@ def _sections(
 
 
 def _license(license: License) -> str:
-    link = f"[{_line(license.name)}](<{license.url}>)"
+    link = _line(license.name)
+    if license.url:
+        link = f"[{link}](<{license.url}>)"
     return f"{link}\n\n{_text(license.terms)}" if license.terms else link
 
 
@@ -251,7 +246,7 @@ def _hub_sections(
     """Returns the Markdown of a configuration's sections in a folder for the hub."""
     sections = _sections(facts, config, loader, figure)
     license_and_rest = {
-        title: sections.pop(title) for title in ("License", "Citation") if sections
+        title: sections.pop(title, "") for title in ("License", "Citation")
     }
     columns = _table(
         ("Column", "Description"),
@@ -270,7 +265,9 @@ def _hub_sections(
         "Statistics": f"{report} shows sizes, encodings, duplicates and examples.",
         "Columns": columns,
         "License": f"{license_and_rest['License']}\n\n{_GATE}",
-        "Citation": license_and_rest["Citation"],
+        **(
+            {"Citation": citation} if (citation := license_and_rest["Citation"]) else {}
+        ),
         "Classes": f"<details>\n<summary>All {len(facts.shown_classes):,}</summary>"
         f"\n\n{classes}\n\n</details>",
     }

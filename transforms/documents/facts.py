@@ -38,7 +38,7 @@ class Description:
     """What a configuration states of the dataset, for people and for TFDS.
 
     Attributes:
-        title: The name that people read.
+        title: The name that people read; the dataset's if empty.
         description: A few sentences on the dataset.
         config_description: A sentence on the configuration.
         homepage: The dataset's web page.
@@ -53,15 +53,15 @@ class Description:
             one that is built if empty.
     """
 
-    title: str
+    title: str = ""
     description: str
-    config_description: str
-    homepage: str
-    license: License
-    creators: tuple[str, ...]
-    published: str
-    manual_download: str
-    module: str
+    config_description: str = ""
+    homepage: str = ""
+    license: License = License("not stated", "")
+    creators: tuple[str, ...] = ()
+    published: str = ""
+    manual_download: str = ""
+    module: str = ""
     keywords: tuple[str, ...] = ("images", "image classification")
     release_notes: Mapping[str, str] = field(default_factory=dict)
     default_config: str = ""

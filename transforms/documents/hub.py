@@ -52,7 +52,7 @@ def hub_readme(
         "pretty_name": facts.about.title,
         "license": "other",
         "license_name": _slug(facts.about.license.name),
-        "license_link": facts.about.license.url,
+        **({"license_link": url} if (url := facts.about.license.url) else {}),
         **_gate(facts.about),
         "task_categories": ["image-classification"],
         "tags": [_slug(word) for word in (facts.name, *facts.about.keywords)],

@@ -20,3 +20,11 @@ def page_uris(places: Places, format_name: str) -> list[str]:
     else:
         card_uri = storage.join(directory, card)
     return [card_uri, storage.join(directory, REPORT)]
+
+
+def size_text(size: int) -> str:
+    """Returns a number of bytes as TFDS prints it, such as ``254.22 KiB``."""
+    for power, unit in ((5, "PiB"), (4, "TiB"), (3, "GiB"), (2, "MiB"), (1, "KiB")):
+        if size >= 1 << 10 * power:
+            return f"{size / (1 << 10 * power):.2f} {unit}"
+    return f"{size} bytes"

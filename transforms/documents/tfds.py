@@ -59,7 +59,7 @@ def info_document(
         "downloadSize": str(facts.download_size or ""),
         "fileFormat": main_format,
         "alternativeFileFormats": others,
-        "location": {"urls": [facts.about.homepage]},
+        "location": facts.about.homepage and {"urls": [facts.about.homepage]},
         "moduleName": facts.about.module,
         "name": facts.name,
         "releaseNotes": dict(facts.about.release_notes),

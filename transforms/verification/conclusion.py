@@ -106,9 +106,8 @@ def conclude_split(
             check_totals(whole, findings)
     for checked in every[1:]:
         check_formats(every[0], checked, findings)
-    read = [checked for checked in every if checked.whole]
-    if read:  # formats in one directory share their statistics
-        check_statistics(read[0], findings)
+    for checked in [c for c in every if c.whole][:1]:  # formats share their statistics
+        check_statistics(checked, findings)
     found = findings.result()
     problems = found.by_file()
     totals = tuple(

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any, Final
 
-from transforms.documents.card import size_text
 from transforms.documents.facts import class_text
+from transforms.documents.pages import size_text
 from transforms.documents.report.page import Section, table, terms
 from transforms.documents.report.plots import Plot, draw_plot, number_text, spread_plot
 from transforms.statistics import COUNTED, QUANTITIES

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from transforms.documents.card import size_text
 from transforms.documents.facts import DatasetFacts
+from transforms.documents.pages import size_text
 from transforms.documents.report.page import Section, page_html, table, terms
 from transforms.documents.report.panels import key_numbers, panels
 from transforms.formats import ConfigFacts
