@@ -170,7 +170,9 @@ CASES = {
         "list decides, or take a list without labels.",
         listed=["n01440764_1.JPEG 0", "n01443537/n01443537_1.JPEG 5"],
     ),
-    "empty list": Case("{list} selects nothing: it names no image.", listed=[]),
+    "empty list": Case(
+        "{list} is empty: it should name an image on each line.", listed=[]
+    ),
     "name twice in the list": Case(
         "{list} names n01440764_1.JPEG twice, on lines 1 and 3. Remove one.",
         listed=[*LISTED, "train/n01440764/n01440764_1.JPEG"],
@@ -188,7 +190,7 @@ CASES = {
         train=nested_tar({**CLASSES, "n01443537": CLASSES["n01440764"]}),
     ),
     "inner tar of no known class": Case(
-        "{train} holds images in n99999999, which is none of the 1,000 classes "
+        "{train} holds n_a.JPEG in n99999999, which is none of the 1,000 classes "
         "(n01440764 to n15075141). Name with class_names a list of classes that has "
         "it, or with subset a list of images that has none of it.",
         train=nested_tar({**CLASSES, "n99999999": [("n_a.JPEG", image(1))]}),

@@ -98,7 +98,7 @@ UNLABELLED = tar([(CLEAR + "x" * 100_000, image(1)), (f"{TURN}.jpg", image(2))])
     [
         pytest.param(
             tar([(f"{CLEAR}.tar", tar([("1.JPEG", image(1))]))]),
-            r"holds images in \x1b[2J\x1b]0;title\x07, which is none",
+            r"holds 1.JPEG in \x1b[2J\x1b]0;title\x07, which is none",
             id="class",
         ),
         pytest.param(

@@ -20,6 +20,7 @@ from transforms.errors import LabelError, StorageError
 from transforms.planning.labels import (
     LABEL_SCHEMA,
     LabelByContainer,
+    LabelByIndex,
     LabelByName,
     Unlabelled,
     labels_by_name,
@@ -62,7 +63,7 @@ def test_container_of_no_class_is_refused() -> None:
     with pytest.raises(LabelError) as caught:
         LabelByContainer(CLASSES).labels(table_of("a", container="n03"))
     assert str(caught.value) == (
-        "/data/val.tar holds images in n03, which is none of the 3 classes (n01 "
+        "/data/val.tar holds a in n03, which is none of the 3 classes (n01 "
         "to n05). Name with class_names a list of classes that has it, or with subset "
         "a list of images that has none of it."
     )
@@ -216,3 +217,13 @@ def test_a_file_name_that_ends_with_another_class_than_its_folder_is_refused() -
             "/data/val.tar holds 1 images in n01 whose files end with another class: "
             "n01_2.JPEG with n02. Sort them again, or rename them."
         )
+
+
+@pytest.mark.parametrize(("folder", "said"), [("3", "folder 3"), ("", "no folder")])
+def test_a_folder_of_no_number_is_refused(folder: str, said: str) -> None:
+    with pytest.raises(LabelError) as caught:
+        LabelByIndex(CLASSES).labels(table_of("README", container=folder))
+    assert str(caught.value) == (
+        f"/data/val.tar holds README in {said}, expected folders 0 to 2, the numbers "
+        "of classes."
+    )

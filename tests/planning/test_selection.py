@@ -21,7 +21,13 @@ from transforms.archives.containers import (
     MemberTable,
 )
 from transforms.errors import ConfigError, LabelError, SubsetError
-from transforms.planning.labels import LabelByContainer, Unlabelled, labels_of_list
+from transforms.planning.labels import (
+    LabelByContainer,
+    LabelByIndex,
+    Labeller,
+    Unlabelled,
+    labels_of_list,
+)
 from transforms.planning.lists import SubsetFile, SubsetList, read_subset_list
 from transforms.planning.order import order_keys
 from transforms.planning.selection import (
@@ -208,8 +214,8 @@ def test_another_list_than_the_published_is_refused(
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "selects nothing: it names no image."),
-        (b"\xef\xbb\xbf", "selects nothing: it names no image."),
+        (b"", "is empty: it should name an image on each line."),
+        (b"\xef\xbb\xbf", "is empty: it should name an image on each line."),
         (b"a\n\xff\n", "is not a text file: byte 2 is not UTF-8."),
         (b"\x89PNG\r\n\x1a\n", "is not a text file: byte 0 is not UTF-8."),
         (bytes(1000), "is not a text file: byte 0 is NUL."),
@@ -346,9 +352,13 @@ def test_labels_stay_with_their_images() -> None:
 
 
 def test_an_empty_container_selects_nothing() -> None:
-    table = table_of("train", "n02", [])
-    found = select_members(table, None, LabelByContainer(CLASSES))
-    assert found == selected(table, [], [])
+    labellers: list[Labeller] = [LabelByContainer(CLASSES), LabelByIndex(CLASSES)]
+    for labeller in labellers:
+        # The folder that class folders lie in has no name.
+        for name in ("n02", "n99999999", ""):
+            table = table_of("train", name, [])
+            found = select_members(table, None, labeller)
+            assert found == selected(table, [], [])
 
 
 def test_a_container_of_no_class_is_refused_where_something_of_it_is_wanted() -> None:

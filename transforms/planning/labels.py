@@ -81,10 +81,11 @@ class LabelByContainer:
                 printable, (name, self.class_names[0], self.class_names[-1])
             )
             raise LabelError(
-                f"{table.archive.file.uri} holds images in {shown or 'no folder'}, "
-                f"which is none of the {len(self.class_names):,} classes ({first} to "
-                f"{last}). Name with class_names a list of classes that has it, or "
-                "with subset a list of images that has none of it."
+                f"{table.archive.file.uri} holds {_example(table)} in "
+                f"{shown or 'no folder'}, which is none of the "
+                f"{len(self.class_names):,} classes ({first} to {last}). Name with "
+                "class_names a list of classes that has it, or with subset a list of "
+                "images that has none of it."
             )
         _check_endings(table)
         return np.full(
@@ -111,10 +112,15 @@ class LabelByIndex:
         name, count = table.container.name, len(self.class_names)
         if not re.fullmatch(r"0|[1-9]\d{0,8}", name, re.ASCII) or int(name) >= count:
             raise LabelError(
-                f"{table.archive.file.uri} holds images in {printable(name) or 'no'} "
-                f"folder, expected folders 0 to {count - 1:,}, the numbers of classes."
+                f"{table.archive.file.uri} holds {_example(table)} in "
+                f"{f'folder {printable(name)}' if name else 'no folder'}, expected "
+                f"folders 0 to {count - 1:,}, the numbers of classes."
             )
         return np.full(table.members.num_rows, int(name), dtype=np.int64)
+
+
+def _example(table: MemberTable) -> str:
+    return printable(table.members["name"][0].as_py())
 
 
 def _first_rows(

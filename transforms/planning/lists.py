@@ -246,7 +246,7 @@ def read_subset_list(
     text = decode_list(data, path, SubsetError)
     lines = parse_subset_list(text, path, class_names)
     if not lines.names:
-        raise SubsetError(f"{path} selects nothing: it names no image.")
+        raise SubsetError(f"{path} is empty: it should name an image on each line.")
     return SubsetList(lines.names, path, len(data), lines.labels)
 
 

@@ -112,8 +112,8 @@ def select_members(
     )
     # Copies even where all are kept: a pickled slice drags what it was cut from along.
     members = members.filter(pa.array(keep))
-    if wanted is not None and not members.num_rows:
-        labels = np.empty(0, np.int64)  # whatever class it is of
+    if not members.num_rows:
+        labels = np.empty(0, np.int64)  # whatever its folder is called
     else:
         labels = labeller.labels(replace(table, members=members))
     if kept_classes is not None:
