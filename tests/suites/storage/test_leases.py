@@ -80,6 +80,7 @@ def test_a_build_that_is_interrupted_leaves_no_lease(
             *("--manual_dir", str(small_archives), "--data_dir", place),
             # So that it takes long enough to be interrupted.
             *("--format", ",".join(FORMATS), "--direct_num_workers=1"),
+            *("--num_shards", "train=12", "validation=4"),
             *stated(small_archives),
         ],
         cwd=ROOT,
