@@ -48,13 +48,13 @@ def test_another_variant_of_v2_is_told_by_its_folder(tmp_path: Path) -> None:
         (
             "imagenet_v2/matched-frequency",
             f"{V2}.tar.gz:{V2}-format-val/1000/a.jpeg",
-            "holds images in 1000 folder, expected folders 0 to 999, the numbers of "
-            "classes.",
+            "holds 1000/a.jpeg in folder 1000, expected folders 0 to 999, the numbers "
+            "of classes.",
         ),
         (
             "imagenet_r",
             "imagenet-r.tar:imagenet-r/n99999999/a.jpg",
-            "holds images in n99999999, which is none of the 1,000 classes",
+            "which is none of the 1,000 classes",
         ),
     ],
 )
