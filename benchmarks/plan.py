@@ -38,6 +38,7 @@ from transforms.archives.containers import (
     MEMBER_SCHEMA,
     Archive,
     Container,
+    MemberBatch,
     MemberTable,
 )
 from transforms.archives.steps import IndexArchives
@@ -169,7 +170,7 @@ def _plan_with_engine(images: int, partitions: int | None) -> dict[str, object]:
     _ = (
         pipeline
         | "Batches" >> beam.Create(range(0, images // _PER_CONTAINER, _BATCH))
-        | "MakeUp" >> beam.FlatMap(_member_tables, archive)
+        | "MakeUp" >> beam.Map(_members, archive)
         | "SelectMembers" >> SelectMembers({"train": Selection(Unlabelled())})
         | "PlanShards" >> PlanShards([archive], {"train": SplitOptions()}, partitions)
         | "Count" >> beam.Map(_count)
@@ -189,11 +190,11 @@ def _plan_by_steps(images: int, partitions: int | None) -> dict[str, object]:
     sampled = batches[:: max(1, len(batches) // 8)]
     clock = _Clock()
     for first in sampled:
-        members = [*_member_tables(first, archive)]
+        members = _members(first, archive)
         with clock.counts("select", len(batches) / len(sampled)):
-            tables = [select_members(table, None, Unlabelled()) for table in members]
+            table = select_members(members, None, Selection(Unlabelled()))
         with clock.counts("split", len(batches) / len(sampled)):
-            split_by_key(tables, [archive], partitions)
+            split_by_key([table], [archive], partitions)
     summaries = []
     for number in range(partitions):
         rows = _partition(number, partitions, images)
@@ -265,6 +266,10 @@ def _archive(images: int) -> Archive:
     return Archive(
         "train", FileInfo("/made_up.tar", images * _IMAGE_BYTES, "1"), "nested"
     )
+
+
+def _members(first: int, archive: Archive) -> MemberBatch:
+    return MemberBatch.of(archive, _member_tables(first, archive))
 
 
 def _member_tables(first: int, archive: Archive) -> Iterator[MemberTable]:

@@ -31,6 +31,7 @@ from transforms.archives.containers import (
     MEMBER_SCHEMA,
     Archive,
     Container,
+    MemberBatch,
     MemberTable,
     Skipped,
     batch_containers,
@@ -112,8 +113,12 @@ def path(tmp_path: Path) -> str:
     return index
 
 
+def batch_of(*tables: MemberTable) -> MemberBatch:
+    return MemberBatch.of(tables[0].archive, tables)
+
+
 def read_all(path: str) -> list[MemberTable]:
-    return read_index(path, ARCHIVE, range(3))
+    return [*read_index(path, ARCHIVE, range(3)).tables()]
 
 
 def test_tables_come_back_as_they_were_saved(path: str) -> None:
@@ -124,8 +129,8 @@ def test_tables_come_back_as_they_were_saved(path: str) -> None:
 
 
 def test_some_containers_are_read_alone(path: str) -> None:
-    assert read_index(path, ARCHIVE, range(1, 3)) == TABLES[1:]
-    assert read_index(path, ARCHIVE, range(1)) == TABLES[:1]
+    assert read_index(path, ARCHIVE, range(1, 3)) == batch_of(*TABLES[1:])
+    assert read_index(path, ARCHIVE, range(1)) == batch_of(TABLES[0])
 
 
 def test_the_footer_is_read_once_until_the_index_is_another(
@@ -135,12 +140,13 @@ def test_the_footer_is_read_once_until_the_index_is_another(
     read = pq.read_metadata
     monkeypatch.setattr(pq, "read_metadata", lambda s: parsed.append(s) or read(s))
     for row in range(3):
-        assert read_index(path, ARCHIVE, range(row, row + 1)) == [TABLES[row]]
+        found = read_index(path, ARCHIVE, range(row, row + 1))
+        assert found == batch_of(TABLES[row])
     assert len(parsed) == 1
     write_index(path, ARCHIVE, TABLES[:1])
     with pytest.raises(StorageError):
         read_index(path, replace(ARCHIVE, form="zip"), range(1))
-    assert read_index(path, ARCHIVE, range(1)) == TABLES[:1]
+    assert read_index(path, ARCHIVE, range(1)) == batch_of(TABLES[0])
     assert len(parsed) == 3
 
 
@@ -155,17 +161,17 @@ def test_what_is_read_carries_its_own_rows_alone(tmp_path: Path) -> None:
     ]
     path = str(tmp_path / "index.parquet")
     write_index(path, ARCHIVE, tables)
-    read = read_index(path, ARCHIVE, range(50))
-    assert read == tables
-    assert len(pickle.dumps(read)) < 1.2 * len(pickle.dumps(tables))
+    read = read_index(path, ARCHIVE, range(10))
+    assert read == batch_of(*tables[:10])
+    assert len(pickle.dumps(read)) < 1.2 * len(pickle.dumps(batch_of(*tables[:10])))
 
 
 def test_an_index_is_the_same_bytes_in_memory(path: str) -> None:
     data = encode_index(ARCHIVE, iter(TABLES), prove=True)
     assert Path(path).read_bytes() == data
     part = encode_index(ARCHIVE, iter(TABLES))
-    assert read_index(io.BytesIO(part), ARCHIVE, range(3)) == TABLES
-    assert read_index(io.BytesIO(data), ARCHIVE, range(3)) == TABLES
+    assert read_index(io.BytesIO(part), ARCHIVE, range(3)) == batch_of(*TABLES)
+    assert read_index(io.BytesIO(data), ARCHIVE, range(3)) == batch_of(*TABLES)
 
 
 def test_an_archive_without_any_image_is_saved(tmp_path: Path) -> None:
@@ -175,7 +181,7 @@ def test_an_archive_without_any_image_is_saved(tmp_path: Path) -> None:
     table = replace(TABLES[1], container=alone)
     write_index(index, ARCHIVE, [table])
     assert open_index(index, ARCHIVE) == (alone,)
-    assert read_index(index, ARCHIVE, range(1)) == [table]
+    assert read_index(index, ARCHIVE, range(1)) == batch_of(table)
 
 
 def test_the_index_of_each_path_has_a_name_of_its_own() -> None:
@@ -337,7 +343,7 @@ def test_an_index_that_was_tampered_with_is_refused_or_lists_what_lies_within(
     if containers is None:
         return
     with suppress(StorageError):
-        for table in read_index(path, ARCHIVE, range(len(containers))):
+        for table in read_index(path, ARCHIVE, range(len(containers))).tables():
             for row in table.members.to_pylist():
                 start, end = row["offset"], row["offset"] + row["size"]
                 container = table.container
@@ -454,7 +460,8 @@ def test_a_file_of_several_splits_is_listed_once(
     assert len(list((tmp_path / "index").glob("*.parquet"))) == 1
 
 
-def by_place(tables: list[MemberTable]) -> list[MemberTable]:
+def by_place(batches: list[MemberBatch]) -> list[MemberTable]:
+    tables = [table for batch in batches for table in batch.tables()]
     return sorted(tables, key=lambda t: (t.archive.split, t.container.offset))
 
 
@@ -470,10 +477,9 @@ def test_the_second_run_takes_its_tables_from_the_saved_index(
         archives.append(Archive(split, file, "tar", index_dir=str(index_dir)))
     expected = by_place(
         [
-            table
+            MemberBatch.of(archive, walk_containers(batch))
             for archive in archives
             for batch in batch_containers(archive, find_containers(archive), None)
-            for table in walk_containers(batch)
         ]
     )
     assert [table.members.num_rows for table in expected] == [12, 12, 12, 20]
@@ -626,7 +632,7 @@ def test_a_stale_index_is_written_anew(tmp_path: Path) -> None:
         assert table.members["name"].to_pylist() == names
         index = index_path(archive)
         assert open_index(index, archive) == find_containers(archive)
-        assert read_index(index, archive, range(1)) == [table]
+        assert read_index(index, archive, range(1)) == table
 
 
 def test_an_index_of_several_batches_is_saved_in_archive_order(tmp_path: Path) -> None:
@@ -641,7 +647,7 @@ def test_an_index_of_several_batches_is_saved_in_archive_order(tmp_path: Path) -
     collect([archive], IndexArchives())
     index = index_path(archive)
     assert open_index(index, archive) == containers
-    saved = read_index(index, archive, range(200))
+    saved = [*read_index(index, archive, range(200)).tables()]
     assert [table.container for table in saved] == list(containers)
     assert [t.members["name"].to_pylist() for t in saved] == [
         [f"{name}.JPEG"] for name in names

@@ -245,15 +245,16 @@ def _check_complete(
         return _check_stated(split, tables, uris, kept, options, 0), []
     missing = [name for name in subset.names if name not in kept]
     first, *_ = [
-        table.example
+        each.example
         for table in sorted(
             tables,
             key=lambda table: (
                 archives_of(tables).index(table.archive),
-                table.container.position,
+                table.containers[0].container.position,
             ),
         )
-        if table.example
+        for each in table.containers
+        if each.example
     ] or [""]
     ours = missing[0].rpartition(".")[1:] if missing else ()
     hint = ""
@@ -286,7 +287,12 @@ def _check_stated(
     missing: int,
 ) -> SplitCounts:
     base = [archive for archive in archives_of(tables) if archive.layer == 0]
-    members = sum(table.indexed for table in tables if table.archive in base)
+    members = sum(
+        each.indexed
+        for table in tables
+        if table.archive in base
+        for each in table.containers
+    )
     what = " and ".join(archive.file.uri for archive in base)
     looked_at = [("members", members, f"{what} has {members:,} images")]
     if options.subset is None:

@@ -14,6 +14,7 @@ from transforms.archives.containers import (
     MEMBER_SCHEMA,
     Archive,
     Container,
+    MemberBatch,
     MemberTable,
 )
 from transforms.errors import LabelError, StorageError
@@ -32,10 +33,11 @@ CLASSES = ("n01", "n02", "n05")
 ARCHIVE = Archive("validation", FileInfo("/data/val.tar", 1, "1"), "tar")
 
 
-def table_of(*names: str, container: str = "") -> MemberTable:
+def table_of(*names: str, container: str = "") -> MemberBatch:
     zeros = [0] * len(names)
     members = member_rows(list(names), zeros, zeros)
-    return MemberTable(ARCHIVE, Container(container, 0, 1, 0, 1), members)
+    table = MemberTable(ARCHIVE, Container(container, 0, 1, 0, 1), members)
+    return MemberBatch.of(ARCHIVE, [table])
 
 
 def by_name(labels: dict[str, int], source: str) -> LabelByName:

@@ -16,6 +16,7 @@ from tests.helpers.plans import Plan, archives_of, member_rows, plan_plainly, pl
 from transforms.archives.containers import (
     Archive,
     Container,
+    MemberBatch,
     MemberTable,
 )
 from transforms.errors import BuildError
@@ -41,7 +42,7 @@ from transforms.planning.partitions import (
     split_by_key,
     split_list,
 )
-from transforms.planning.selection import SelectedTable, select_members
+from transforms.planning.selection import SelectedTable, Selection, select_members
 from transforms.planning.spec import ShardSpec
 from transforms.planning.steps import PlanShards
 from transforms.storage.backend import FileInfo
@@ -72,10 +73,11 @@ def table_of(
     offsets = [(position << 32) + 1024 * row for row in range(len(names))]
     members = member_rows(names, offsets, sizes or [len(name) for name in names])
     container = Container(f"n{position:08d}", position << 32, 1 << 32, position, total)
+    table = MemberTable(archive, container, members)
     return select_members(
-        MemberTable(archive, container, members),
+        MemberBatch.of(archive, [table]),
         None if wanted is None else frozenset(wanted),
-        Unlabelled(),
+        Selection(Unlabelled()),
     )
 
 
@@ -138,7 +140,9 @@ def _numbers_near(tables: Sequence[SelectedTable], layer: int | None) -> list[in
     if layer is None:
         number = len({name for t in tables for name in t.members["name"].to_pylist()})
     else:
-        number = sum(t.indexed for t in tables if t.archive.layer == layer)
+        number = sum(
+            t.containers[0].indexed for t in tables if t.archive.layer == layer
+        )
     return [number, number, number, number + 1, number + 2, max(0, number - 1)]
 
 

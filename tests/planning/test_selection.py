@@ -11,6 +11,8 @@ from urllib.error import HTTPError
 
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.archives.test_index import collect
 from tests.helpers.plans import member_rows
@@ -18,12 +20,16 @@ from tests.planning.test_labels import by_name
 from transforms.archives.containers import (
     Archive,
     Container,
+    MemberBatch,
     MemberTable,
+    member_table,
 )
 from transforms.errors import ConfigError, LabelError, SubsetError
 from transforms.planning.labels import (
+    LABEL_SCHEMA,
     LabelByContainer,
     LabelByIndex,
+    LabelByName,
     Labeller,
     Unlabelled,
     labels_of_list,
@@ -31,10 +37,12 @@ from transforms.planning.labels import (
 from transforms.planning.lists import SubsetFile, SubsetList, read_subset_list
 from transforms.planning.order import order_keys
 from transforms.planning.selection import (
+    NOT_KEPT,
     SELECTED_SCHEMA,
+    SelectedContainer,
     SelectedTable,
     Selection,
-    _is_of_no_class,
+    _of_no_class,
     select_members,
 )
 from transforms.planning.steps import SelectMembers
@@ -305,13 +313,14 @@ CLASSES = ("n01", "n02")
 ROWS: Rows = [("n02_b", 512, 7), ("n02_a", 1024, 8), ("n02_c", 1536, 9)]
 
 
-def table_of(split: str, container: str, rows: Rows) -> MemberTable:
+def table_of(split: str, container: str, rows: Rows) -> MemberBatch:
     archive = Archive(split, FileInfo(f"/data/{split}.tar", 1, "1"), "tar")
     members = member_rows(*(zip(*rows, strict=True) if rows else [(), (), ()]))
-    return MemberTable(archive, Container(container, 0, 1, 0, 1), members)
+    table = MemberTable(archive, Container(container, 0, 1, 0, 1), members)
+    return MemberBatch.of(archive, [table])
 
 
-def selected(table: MemberTable, rows: Rows, labels: list[int]) -> SelectedTable:
+def selected(table: MemberBatch, rows: Rows, labels: list[int]) -> SelectedTable:
     names, offsets, sizes = zip(*rows, strict=True) if rows else ((), (), ())
     keys = order_keys(names, table.archive.split)
     empty = [""] * len(names)
@@ -319,9 +328,9 @@ def selected(table: MemberTable, rows: Rows, labels: list[int]) -> SelectedTable
     columns = [names, empty, offsets, sizes, empty, labels, several, keys]
     members = pa.table(columns, schema=SELECTED_SCHEMA)
     example = table.members["name"].to_pylist()[:1] or [""]
-    return SelectedTable(
-        table.archive, table.container, members, table.members.num_rows, *example
-    )
+    (listed,) = table.containers
+    chosen = SelectedContainer(listed.container, len(rows), listed.rows, *example)
+    return SelectedTable(table.archive, (chosen,), members)
 
 
 @pytest.mark.parametrize(
@@ -338,7 +347,9 @@ def test_wanted_members_are_kept_with_label_and_key(
 ) -> None:
     table = table_of("train", "n02", ROWS)
     found = select_members(
-        table, None if wanted is None else frozenset(wanted), LabelByContainer(CLASSES)
+        table,
+        None if wanted is None else frozenset(wanted),
+        Selection(LabelByContainer(CLASSES)),
     )
     assert found == selected(table, [ROWS[i] for i in kept], [1] * len(kept))
     assert found.members.schema == SELECTED_SCHEMA
@@ -347,7 +358,7 @@ def test_wanted_members_are_kept_with_label_and_key(
 def test_labels_stay_with_their_images() -> None:
     table = table_of("validation", "", ROWS)
     labeller = by_name({"n02_a": 5, "n02_b": 6, "n02_c": 7}, "labels.txt")
-    found = select_members(table, frozenset({"n02_a", "n02_c"}), labeller)
+    found = select_members(table, frozenset({"n02_a", "n02_c"}), Selection(labeller))
     assert found == selected(table, ROWS[1:], [5, 7])
 
 
@@ -357,7 +368,7 @@ def test_an_empty_container_selects_nothing() -> None:
         # The folder that class folders lie in has no name.
         for name in ("n02", "n99999999", ""):
             table = table_of("train", name, [])
-            found = select_members(table, None, labeller)
+            found = select_members(table, None, Selection(labeller))
             assert found == selected(table, [], [])
 
 
@@ -366,44 +377,48 @@ def test_a_container_of_no_class_is_refused_where_something_of_it_is_wanted() ->
     for wanted in (None, frozenset({"a"})):
         table = table_of("train", "n09", of_none)
         with pytest.raises(LabelError, match=r"n09, which is none of the 2 classes"):
-            select_members(table, wanted, LabelByContainer(CLASSES))
+            select_members(table, wanted, Selection(LabelByContainer(CLASSES)))
     found = select_members(
-        table_of("train", "n09", of_none), frozenset({"x"}), LabelByContainer(CLASSES)
+        table_of("train", "n09", of_none),
+        frozenset({"x"}),
+        Selection(LabelByContainer(CLASSES)),
     )
     assert found.members == SELECTED_SCHEMA.empty_table()
-    assert found.example == "b"
+    assert found.containers[0].example == "b"
 
 
 def test_names_give_the_class_where_the_container_gives_none() -> None:
     for container in ("", "train"):
         found = select_members(
-            table_of("train", container, ROWS), None, LabelByContainer(CLASSES)
+            table_of("train", container, ROWS),
+            None,
+            Selection(LabelByContainer(CLASSES)),
         )
         assert found.members["label"].to_pylist() == [1, 1, 1]
     # A container that is called like a class of ImageNet's contradicts them.
     table = table_of("train", "n09999999", ROWS)
     with pytest.raises(LabelError, match="n09999999, which is none of the 2 classes"):
-        select_members(table, None, LabelByContainer(CLASSES))
+        select_members(table, None, Selection(LabelByContainer(CLASSES)))
 
 
 def test_a_container_of_no_class_is_counted_where_it_has_images() -> None:
     for name, rows, counted in (("n09", ROWS, 1), ("n09", [], 0), ("n02", ROWS, 0)):
         labeller = LabelByContainer(CLASSES)
         found = select_members(
-            table_of("train", name, rows), frozenset({"x"}), labeller
+            table_of("train", name, rows), frozenset({"x"}), Selection(labeller)
         )
-        assert _is_of_no_class(found, labeller) == counted
-    found = select_members(table_of("train", "n02", ROWS), None, labeller)
-    assert _is_of_no_class(found, labeller) == 0
+        assert _of_no_class(found, labeller) == counted
+    found = select_members(table_of("train", "n02", ROWS), None, Selection(labeller))
+    assert _of_no_class(found, labeller) == 0
 
 
 def test_an_image_without_a_label_is_refused_where_it_is_wanted() -> None:
     table = table_of("validation", "", ROWS)
     labeller = by_name({"n02_a": 5}, "labels.txt")
-    found = select_members(table, frozenset({"n02_a"}), labeller)
+    found = select_members(table, frozenset({"n02_a"}), Selection(labeller))
     assert found == selected(table, ROWS[1:2], [5])
     with pytest.raises(LabelError, match=r"holds 1 images that have no label"):
-        select_members(table, frozenset({"n02_a", "n02_c"}), labeller)
+        select_members(table, frozenset({"n02_a", "n02_c"}), Selection(labeller))
 
 
 @pytest.mark.parametrize(
@@ -433,7 +448,7 @@ def test_a_list_decides_labels() -> None:
     assert labeller == by_name({"n02_c": 0, "n02_a": 1}, "list.txt")
     # Whatever tar they lie in.
     table = table_of("train", "n09", ROWS)
-    found = select_members(table, frozenset(subset.names), labeller)
+    found = select_members(table, frozenset(subset.names), Selection(labeller))
     assert found == selected(table, ROWS[1:], [1, 0])
 
 
@@ -454,3 +469,68 @@ def test_select_members_goes_by_the_split() -> None:
         selected(test, ROWS, [-1, -1, -1]),
         selected(train, ROWS[1:2], [1]),
     ]
+
+
+# --- Many containers at once ----------------------------------------------------------
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["n01", "n02", "", "n00000009", "other"]),
+            st.lists(st.sampled_from(["n01_a", "n02_b", "x", "y"]), max_size=4),
+            st.sampled_from(["", "", "n01", "n02"]),
+        ),
+        min_size=1,
+        max_size=5,
+    ),
+    st.none() | st.frozensets(st.sampled_from(["n01_a", "n02_b", "x"])),
+    st.frozensets(st.sampled_from(["n02_b", "y"])),
+    st.sampled_from([None, (1, 0), (NOT_KEPT, 0)]),
+    st.sampled_from(
+        [
+            LabelByContainer(CLASSES),
+            LabelByName(
+                pa.table([["n01_a", "n02_b", "x"], [0, 1, 1]], schema=LABEL_SCHEMA),
+                "list.txt",
+                CLASSES,
+            ),
+            Unlabelled(),
+        ]
+    ),
+)
+def test_containers_together_are_as_each_by_itself(
+    drawn: list[tuple[str, list[str], str]],
+    wanted: frozenset[str] | None,
+    excluded: frozenset[str],
+    kept_classes: tuple[int, ...] | None,
+    labeller: Labeller,
+) -> None:
+    archive = Archive("train", FileInfo("/data/train.tar", 1, "1"), "tar")
+    tables = [
+        MemberTable(
+            archive,
+            Container(folder, 0, 1, position, len(drawn)),
+            member_table([(name, ending, "", 0, 1, "") for name in names]),
+        )
+        for position, (folder, names, ending) in enumerate(drawn)
+    ]
+    selection = Selection(labeller, kept_classes=kept_classes)
+    alone: list[SelectedTable] = []
+    message = ""
+    for table in tables:
+        one = MemberBatch.of(archive, [table])
+        try:
+            alone.append(select_members(one, wanted, selection, excluded))
+        except LabelError as error:
+            message = str(error)
+            break
+    together = MemberBatch.of(archive, tables)
+    if message:
+        with pytest.raises(LabelError) as caught:
+            select_members(together, wanted, selection, excluded)
+        assert str(caught.value) == message
+        return
+    found = select_members(together, wanted, selection, excluded)
+    assert found.containers == tuple(c for each in alone for c in each.containers)
+    assert found.members == pa.concat_tables(each.members for each in alone)

@@ -18,6 +18,7 @@ from tests.helpers.plans import member_rows, plan_split
 from transforms.archives.containers import (
     Archive,
     Container,
+    MemberBatch,
     MemberTable,
 )
 from transforms.errors import ArchiveError, BuildError, ConfigError, SubsetError
@@ -32,7 +33,7 @@ from transforms.planning.counts import (
 from transforms.planning.cuts import SplitOptions
 from transforms.planning.labels import LabelByContainer
 from transforms.planning.lists import SubsetList
-from transforms.planning.selection import SelectedTable, select_members
+from transforms.planning.selection import SelectedTable, Selection, select_members
 from transforms.planning.spec import SHARD_SCHEMA, ShardSpec
 from transforms.storage.backend import FileInfo
 
@@ -151,7 +152,8 @@ def selected(
     members = member_rows(*(zip(*rows, strict=True) if rows else [(), (), ()]))
     container = Container(name, 10**6 * position, 10**6, position, total)
     table = MemberTable(archive, container, members)
-    return select_members(table, None, LabelByContainer(WNIDS))
+    batch = MemberBatch.of(archive, [table])
+    return select_members(batch, None, Selection(LabelByContainer(WNIDS)))
 
 
 # Offsets follow neither the names nor their order.
@@ -391,7 +393,7 @@ def test_names_that_are_spelled_otherwise_are_told(
     tables = []
     for table in TABLES:
         kept = pc.is_in(table.members["name"], value_set=pa.array(there, pa.string()))
-        tables.append(replace(table, members=table.members.filter(kept)))
+        tables.append(table.filter(kept.to_numpy()))
     options = SplitOptions(subset=subset_of(listed, *there))
     with pytest.raises(SubsetError) as caught:
         plan_split("train", tables, options)

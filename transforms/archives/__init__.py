@@ -9,8 +9,10 @@ if TYPE_CHECKING:
         MEMBER_SCHEMA,
         Archive,
         Container,
+        MemberBatch,
         MemberTable,
         Place,
+        count_kept,
     )
     from transforms.archives.forms import FORMS
     from transforms.archives.index import index_path, open_index
@@ -34,9 +36,11 @@ __all__ = [
     "Archive",
     "Container",
     "FoundArchive",
+    "MemberBatch",
     "MemberTable",
     "Place",
     "Search",
+    "count_kept",
     "image_name",
     "index_path",
     "missing_parts",

@@ -6,10 +6,12 @@ for each class. A container's members are rows of a table, which say how each is
 and read; their bytes stay where they are.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from transforms.archives.tar.end import USUAL_END, TarEnd
@@ -164,9 +166,106 @@ class MemberTable:
     skipped: Skipped = field(default_factory=Skipped)
     end: TarEnd = USUAL_END
 
-    def with_members(self, members: pa.Table) -> "MemberTable":
-        """Returns the same container with other rows of ``MEMBER_SCHEMA``."""
-        return replace(self, members=members)
+
+@dataclass(frozen=True, slots=True)
+class ListedContainer:
+    """A container whose members are listed, without their table.
+
+    Attributes:
+        container: The container.
+        rows: Number of its members.
+        skipped: What it held besides.
+        end: How it ends.
+    """
+
+    container: Container
+    rows: int
+    skipped: Skipped = field(default_factory=Skipped)
+    end: TarEnd = USUAL_END
+
+
+@dataclass(frozen=True, slots=True)
+class MemberBatch:
+    """The members of several containers in one table: a step of Arrow's for all.
+
+    Attributes:
+        archive: The archive they lie in.
+        containers: The containers in archive order; their rows follow one another.
+        members: Rows of ``MEMBER_SCHEMA`` in archive order.
+    """
+
+    archive: Archive
+    containers: tuple[ListedContainer, ...]
+    members: pa.Table
+
+    @classmethod
+    def of(cls, archive: Archive, tables: Iterable[MemberTable]) -> Self:
+        """Returns the containers of an archive together."""
+        tables = tuple(tables)
+        listed = (
+            ListedContainer(
+                table.container, table.members.num_rows, table.skipped, table.end
+            )
+            for table in tables
+        )
+        rows = [MEMBER_SCHEMA.empty_table(), *(table.members for table in tables)]
+        return cls(archive, tuple(listed), pa.concat_tables(rows).combine_chunks())
+
+    def tables(self) -> Iterator[MemberTable]:
+        """Yields each container by itself, its members as a slice."""
+        for part in self.parts():
+            (each,) = part.containers
+            yield MemberTable(
+                *(self.archive, each.container, part.members, each.skipped, each.end)
+            )
+
+    def parts(self, most: int = -1) -> Iterator[Self]:
+        """Yields consecutive containers together, with slices of the members.
+
+        Args:
+            most: Rows of a part that has several containers; by default each is one.
+        """
+        first = start = stop = 0
+        for position, each in enumerate(self.containers):
+            if position > first and stop - start + each.rows > most:
+                yield self._part(slice(first, position), start, stop)
+                first, start = position, stop
+            stop += each.rows
+        if self.containers:
+            yield self._part(slice(first, None), start, stop)
+
+    def _part(self, containers: slice, start: int, stop: int) -> Self:
+        members = self.members.slice(start, stop - start)
+        return replace(self, containers=self.containers[containers], members=members)
+
+    def filter(self, keep: npt.NDArray[np.bool_]) -> Self:
+        """Returns all containers with the members that a mask keeps."""
+        rows = count_kept([each.rows for each in self.containers], keep)
+        pairs = zip(self.containers, rows, strict=True)
+        listed = tuple(replace(each, rows=count) for each, count in pairs)
+        members = self.members.filter(pa.array(keep))
+        return replace(self, containers=listed, members=members)
+
+    def for_members(self, values: Sequence[Any] | npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Returns for each member what its container has of some values."""
+        return np.repeat(np.asarray(values), [each.rows for each in self.containers])
+
+    def container_names(self) -> pa.Array:
+        """Returns the name of each member's container."""
+        names = pa.array([each.container.name for each in self.containers], pa.string())
+        return names.take(pa.array(self.for_members(np.arange(len(names)))))
+
+
+def count_kept(rows: Sequence[int], keep: npt.NDArray[np.bool_]) -> list[int]:
+    """Returns how many rows a mask keeps of each container.
+
+    Args:
+        rows: How many rows each has; they follow one another.
+        keep: Whether each row is kept.
+    """
+    ends = np.cumsum([0, *rows])
+    kept: list[int] = np.diff(np.concatenate([[0], np.cumsum(keep)])[ends]).tolist()
+    return kept
 
 
 _CONTAINERS_PER_BATCH: Final = 64  # fills a disk's queue, and is few enough to spread

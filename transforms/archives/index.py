@@ -26,9 +26,9 @@ import hashlib
 import io
 import json
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
 from functools import lru_cache
 from typing import Any, BinaryIO, Final
 
@@ -42,6 +42,8 @@ from transforms.archives.containers import (
     MEMBER_SCHEMA,
     Archive,
     Container,
+    ListedContainer,
+    MemberBatch,
     MemberTable,
     Skipped,
 )
@@ -61,14 +63,6 @@ _LOGGER = logging.getLogger(__name__)
 _DAMAGE: Final = (
     *(pa.ArrowException, OSError, ValueError, LookupError, TypeError, RecursionError),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class _SavedContainer:
-    container: Container
-    members: int
-    skipped: Skipped
-    end: TarEnd
 
 
 def index_path(archive: Archive) -> str:
@@ -108,9 +102,7 @@ def open_index(path: str, archive: Archive) -> tuple[Container, ...] | None:
     return tuple(entry.container for entry in saved)
 
 
-def read_index(
-    source: str | io.BytesIO, archive: Archive, rows: range
-) -> list[MemberTable]:
+def read_index(source: str | io.BytesIO, archive: Archive, rows: range) -> MemberBatch:
     """Returns the members of containers from a saved index.
 
     Args:
@@ -133,31 +125,30 @@ def read_index(
             # Arrow's own threads would gain nothing and keep memory of their own.
             together = file.read_row_groups(list(rows), use_threads=False)
         together.validate(full=True)  # names are text, or nobody could read them
-        return list(_cut_into_tables(together, archive, saved[rows.start : rows.stop]))
+        batch = MemberBatch(
+            archive,
+            tuple(saved[rows.start : rows.stop]),
+            together.cast(MEMBER_SCHEMA).combine_chunks(),
+        )
+        _check_places(batch)
+        return batch
     except _DAMAGE as error:
         raise StorageError(
             f"Can't read the saved index {source}: {error}. Remove it and rerun."
         ) from error
 
 
-def _cut_into_tables(
-    together: pa.Table, archive: Archive, saved: list[_SavedContainer]
-) -> Iterator[MemberTable]:
-    """Yields each container's members; ValueError where they lie outside of it."""
-    start = 0
-    for entry in saved:
-        # Copied, not sliced: a pickled slice drags what it was cut from along, and Beam
-        # pickles some elements only to learn their size.
-        place = np.arange(start, start + entry.members)
-        members = together.take(pa.array(place)).cast(MEMBER_SCHEMA)
-        offsets, sizes = members["offset"].to_numpy(), members["size"].to_numpy()
-        plain = pc.equal(members["detail"], "").to_numpy()
-        container = entry.container
-        end = container.offset + container.size - np.where(plain, sizes, 0)
-        if ((offsets < container.offset) | (sizes < 0) | (offsets > end)).any():
-            raise ValueError("it lists members outside of their container")
-        yield MemberTable(archive, container, members, entry.skipped, entry.end)
-        start += entry.members
+def _check_places(batch: MemberBatch) -> None:
+    """Raises ValueError where an index lists members outside of their container."""
+    members = batch.members
+    offsets, sizes = members["offset"].to_numpy(), members["size"].to_numpy()
+    plain = pc.equal(members["detail"], "").to_numpy()
+    containers = [each.container for each in batch.containers]
+    first = batch.for_members([each.offset for each in containers])
+    last = batch.for_members([each.offset + each.size for each in containers])
+    end = last - np.where(plain, sizes, 0)
+    if ((offsets < first) | (sizes < 0) | (offsets > end)).any():
+        raise ValueError("it lists members outside of their container")
 
 
 def _opened(source: str | io.BytesIO) -> AbstractContextManager[BinaryIO]:
@@ -240,14 +231,14 @@ def _digest(data: bytes) -> bytes:
 @lru_cache(maxsize=4)
 def _read_footer(
     index: FileInfo, archive: Archive
-) -> tuple[pq.FileMetaData, list[_SavedContainer]]:
+) -> tuple[pq.FileMetaData, list[ListedContainer]]:
     """Parses a footer once for all batches: it lists every container's columns."""
     return _parse_footer(index.uri, archive)
 
 
 def _parse_footer(
     source: str | io.BytesIO, archive: Archive
-) -> tuple[pq.FileMetaData, list[_SavedContainer]]:
+) -> tuple[pq.FileMetaData, list[ListedContainer]]:
     with _opened(source) as stream:
         metadata = pq.read_metadata(stream)
     return metadata, _check_footer(metadata, archive)
@@ -258,7 +249,7 @@ def _read_json(metadata: pq.FileMetaData) -> dict[str, Any]:
     return footer
 
 
-def _check_footer(metadata: pq.FileMetaData, archive: Archive) -> list[_SavedContainer]:
+def _check_footer(metadata: pq.FileMetaData, archive: Archive) -> list[ListedContainer]:
     """Returns an index's containers; raises ValueError where it does not fit."""
     footer = _read_json(metadata)
     identity = (footer["size"], footer["generation"], footer["form"])
@@ -273,7 +264,7 @@ def _check_footer(metadata: pq.FileMetaData, archive: Archive) -> list[_SavedCon
         if in_file and end > archive.file.size:
             raise ValueError("it lists containers outside of the archive")
     groups = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
-    if groups != [entry.members for entry in saved]:
+    if groups != [entry.rows for entry in saved]:
         raise ValueError("its row groups do not match its list of containers")
     return saved
 
@@ -302,14 +293,14 @@ def _encode_container(table: MemberTable) -> list[Any]:
     ]
 
 
-def _decode_container(entry: list[Any]) -> _SavedContainer:
+def _decode_container(entry: list[Any]) -> ListedContainer:
     name, file, folder, *numbers = entry
     whole = all(type(number) is int and number >= 0 for number in numbers)
     named = all(type(each) is str for each in (name, file, folder))
     if len(entry) != _ENTRY_LENGTH or not named or not whole:
         raise ValueError("it lists containers that cannot be")
     offset, size, position, total = numbers[:4]
-    return _SavedContainer(
+    return ListedContainer(
         Container(
             *(name, offset, size, position, total),
             *(TarEnd(*numbers[4:6]), file, folder),

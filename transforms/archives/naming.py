@@ -15,32 +15,45 @@ it, however the archive was packed, and images that lie elsewhere are not the sp
 """
 
 import re
+from dataclasses import replace
 from fnmatch import translate
 
+import numpy as np
 import pyarrow as pa
 
 from transforms import storage
-from transforms.archives.containers import Archive, Container, MemberTable
+from transforms.archives.containers import (
+    Archive,
+    Container,
+    MemberBatch,
+    MemberTable,
+)
 from transforms.archives.names import BY_FILE
 
 
-def images_of_split(table: MemberTable) -> MemberTable:
-    """Returns the images of a table's split alone, under the names that they have."""
-    members = table.members
-    folders = folders_below(table.archive, table.container)
-    if folders is None:
-        members = members.slice(0, 0)
-    if table.archive.names != "*":
-        matches = re.compile(translate(table.archive.names)).match
-        kept = [matches(name) is not None for name in members["name"].to_pylist()]
-        members = members if all(kept) else members.filter(pa.array(kept, pa.bool_()))
-    if table.archive.naming != BY_FILE and members.num_rows:
-        names = _name(table, members["name"].to_pylist(), folders or [])
-        place = members.schema.get_field_index("name")
-        members = members.set_column(
-            place, members.schema.field("name"), pa.array(names, pa.string())
-        )
-    return table if members is table.members else table.with_members(members)
+def images_of_split(batch: MemberBatch) -> MemberBatch:
+    """Returns the images of a batch's split alone, under the names that they have."""
+    archive = batch.archive
+    folders = [folders_below(archive, each.container) for each in batch.containers]
+    kept = batch.for_members([each is not None for each in folders])
+    if archive.names != "*":
+        matches = re.compile(translate(archive.names)).match
+        names = batch.members["name"].to_pylist()
+        kept = kept & np.array([matches(name) is not None for name in names], np.bool_)
+    if not kept.all():
+        batch = batch.filter(kept)
+    if archive.naming == BY_FILE or not batch.members.num_rows:
+        return batch
+    names = [
+        name
+        for table, path in zip(batch.tables(), folders, strict=True)
+        for name in _name(table, table.members["name"].to_pylist(), path or [])
+    ]
+    members = batch.members
+    place = members.schema.get_field_index("name")
+    field = members.schema.field("name")
+    renamed = members.set_column(place, field, pa.array(names, pa.string()))
+    return replace(batch, members=renamed)
 
 
 def folders_below(archive: Archive, container: Container) -> list[str] | None:

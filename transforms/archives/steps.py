@@ -2,8 +2,9 @@
 
 import io
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 import apache_beam as beam
 from apache_beam.metrics import Metrics
@@ -12,7 +13,8 @@ from transforms import counters
 from transforms.archives.containers import (
     Archive,
     ContainerBatch,
-    MemberTable,
+    ListedContainer,
+    MemberBatch,
     batch_containers,
 )
 from transforms.archives.forms import FORMS, find_containers, walk_containers
@@ -29,11 +31,14 @@ from transforms.errors import StorageError, printable, sample
 
 _LOGGER = logging.getLogger(__name__)
 
+# Later steps hold the names of an element as Python's: 85 bytes each.
+_ROWS_TOGETHER: Final = 1 << 17
+
 
 @dataclass(frozen=True, slots=True)
 class _ListedBatch:
     batch: ContainerBatch
-    tables: tuple[MemberTable, ...]
+    members: MemberBatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +64,7 @@ class IndexArchives(beam.PTransform):  # type: ignore[misc]
 
     def expand(
         self, archives: beam.PCollection[Archive]
-    ) -> beam.PCollection[MemberTable]:
+    ) -> beam.PCollection[MemberBatch]:
         """Fans out over the containers of all archives.
 
         A file that several splits are taken from is listed once.
@@ -79,7 +84,7 @@ class IndexArchives(beam.PTransform):  # type: ignore[misc]
                 | "GroupByArchive" >> beam.GroupByKey()
                 | "SaveIndex" >> beam.Map(self._save_index)
             )
-        return listed | "EachContainer" >> beam.FlatMap(self._each_container)
+        return listed | "EachSplit" >> beam.FlatMap(self._each_split)
 
     def _find_containers(
         self, group: tuple[str, Iterable[Archive]]
@@ -93,39 +98,41 @@ class IndexArchives(beam.PTransform):  # type: ignore[misc]
 
     def _list_members(self, batch: ContainerBatch) -> _ListedBatch:
         if batch.index is None:
-            tables = walk_containers(batch)
+            members = MemberBatch.of(batch.archive, walk_containers(batch))
         else:
             rows = range(batch.first, batch.first + len(batch.containers))
-            tables = read_index(batch.index, batch.archive, rows)
-        _tell_of_ends(batch.archive, tables)
-        return _ListedBatch(batch, tuple(tables))
+            members = read_index(batch.index, batch.archive, rows)
+        _tell_of_ends(batch.archive, members.containers)
+        return _ListedBatch(batch, members)
 
-    def _each_container(self, listed: _ListedBatch) -> Iterator[MemberTable]:
+    def _each_split(self, listed: _ListedBatch) -> Iterator[MemberBatch]:
         for archive in (listed.batch.archive, *listed.batch.others):
-            for table in listed.tables:
-                yield self._of_archive(replace(table, archive=archive))
+            for part in listed.members.parts(_ROWS_TOGETHER):
+                yield self._of_archive(replace(part, archive=archive))
 
-    def _of_archive(self, whole: MemberTable) -> MemberTable:
+    def _of_archive(self, whole: MemberBatch) -> MemberBatch:
         split = whole.archive.split
-        table = images_of_split(whole)
-        _count(split, counters.MEMBERS, table.members.num_rows)
-        _count(split, counters.SKIPPED_DIRECTORIES, table.skipped.directories)
-        _count(split, counters.SKIPPED_LINKS, table.skipped.links)
-        _count(split, counters.SKIPPED_LEFTOVERS, table.skipped.leftovers)
-        _count(split, counters.SKIPPED_OTHERS, table.skipped.others)
-        left_out = whole.members.num_rows - table.members.num_rows
+        batch = images_of_split(whole)
+        _count(split, counters.MEMBERS, batch.members.num_rows)
+        skipped = [each.skipped for each in batch.containers]
+        _count(split, counters.SKIPPED_DIRECTORIES, sum(s.directories for s in skipped))
+        _count(split, counters.SKIPPED_LINKS, sum(s.links for s in skipped))
+        _count(split, counters.SKIPPED_LEFTOVERS, sum(s.leftovers for s in skipped))
+        _count(split, counters.SKIPPED_OTHERS, sum(s.others for s in skipped))
+        left_out = whole.members.num_rows - batch.members.num_rows
         _count(split, counters.OTHER_SPLITS, left_out)
-        for _, end in _ends(table):
-            _count(split, counters.UNMARKED_ENDS, end.unmarked)
-            _count(split, counters.ZEROS_AT_ENDS, end.zeros)
-        return table
+        ends = [end for each in batch.containers for _, end in _ends(each)]
+        _count(split, counters.UNMARKED_ENDS, sum(end.unmarked for end in ends))
+        _count(split, counters.ZEROS_AT_ENDS, sum(end.zeros for end in ends))
+        return batch
 
     def _encode_new(self, listed: _ListedBatch) -> Iterator[tuple[str, _IndexPart]]:
         """Encodes what was walked: small enough for a runner to gather in memory."""
         batch = listed.batch
         if batch.index is None and FORMS[batch.archive.form].keeps_index:
-            data = encode_index(batch.archive, listed.tables)
-            part = _IndexPart(batch.archive, batch.first, len(listed.tables), data)
+            data = encode_index(batch.archive, listed.members.tables())
+            count = len(listed.members.containers)
+            part = _IndexPart(batch.archive, batch.first, count, data)
             yield f"{batch.archive.split} {batch.archive.file.uri}", part
 
     def _save_index(self, group: tuple[str, Iterable[_IndexPart]]) -> None:
@@ -134,7 +141,9 @@ class IndexArchives(beam.PTransform):  # type: ignore[misc]
         tables = (
             table
             for part in parts
-            for table in read_index(io.BytesIO(part.data), archive, range(part.count))
+            for table in read_index(
+                io.BytesIO(part.data), archive, range(part.count)
+            ).tables()
         )
         try:
             write_index(index_path(archive), archive, tables)
@@ -146,9 +155,9 @@ def _with_file(archive: Archive) -> tuple[str, Archive]:
     return f"{archive.form} {archive.file.uri}", archive
 
 
-def _tell_of_ends(archive: Archive, tables: list[MemberTable]) -> None:
+def _tell_of_ends(archive: Archive, listed: Sequence[ListedContainer]) -> None:
     """Warns of tars that end otherwise than they are written, from an index too."""
-    ends = [each for table in tables for each in _ends(table)]
+    ends = [end for each in listed for end in _ends(each)]
     unmarked = [tar for tar, end in ends if end.unmarked]
     if unmarked:
         _LOGGER.warning(
@@ -168,10 +177,10 @@ def _tell_of_ends(archive: Archive, tables: list[MemberTable]) -> None:
         )
 
 
-def _ends(table: MemberTable) -> list[tuple[str, TarEnd]]:
+def _ends(listed: ListedContainer) -> list[tuple[str, TarEnd]]:
     """Returns how a container ends, and with the first one, the tar it lies in."""
-    container = table.container
-    ends = [(f"{container.name}.tar" if container.name else "it", table.end)]
+    container = listed.container
+    ends = [(f"{container.name}.tar" if container.name else "it", listed.end)]
     if container.position == 0:
         ends.append(("it", container.outer))
     return ends

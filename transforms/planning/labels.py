@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from transforms.archives import MemberTable
+from transforms.archives import MemberBatch
 from transforms.errors import LabelError, printable, sample
 from transforms.planning.lists import SubsetList
 from transforms.planning.texts import decode_list, read_list
@@ -35,9 +35,12 @@ LABEL_SCHEMA: Final = pa.schema(
 
 
 class Labeller(Protocol):
-    """Gives the images of a container their labels."""
+    """Gives the images of containers their labels.
 
-    def labels(self, table: MemberTable) -> npt.NDArray[np.int64]:
+    Where several containers are given, the message of an error may tell of all.
+    """
+
+    def labels(self, batch: MemberBatch) -> npt.NDArray[np.int64]:
         """Returns a label per member, in order.
 
         Raises:
@@ -59,38 +62,48 @@ class LabelByContainer:
 
     class_names: tuple[str, ...]
 
-    def labels(self, table: MemberTable) -> npt.NDArray[np.int64]:
+    def labels(self, batch: MemberBatch) -> npt.NDArray[np.int64]:
         """Returns the class of every member.
 
         Raises:
             LabelError: Neither the container is named after a class nor its members,
                 or they contradict each other.
         """
-        name = table.container.name
-        if name not in self.class_names:
-            own = table.members["class_name"].combine_chunks()
-            classes = pc.index_in(own, pa.array(self.class_names, pa.string()))
-            told = pc.coalesce(
-                classes.cast(pa.int64()),
-                labels_by_name(table.members["name"], self.class_names),
-            )
-            if not _WNID.fullmatch(name) and not told.null_count:
-                found: npt.NDArray[np.int64] = told.to_numpy()
-                return found
+        numbers = {name: label for label, name in enumerate(self.class_names)}
+        names = [each.container.name for each in batch.containers]
+        labels = batch.for_members(
+            np.array([numbers.get(name, UNLABELLED) for name in names], np.int64)
+        )
+        unknown = [name for name in names if name not in numbers]
+        if unknown:
+            labels = self._by_names(batch, unknown, labels)
+        _check_endings(batch, self.class_names)
+        return labels
+
+    def _by_names(
+        self, batch: MemberBatch, unknown: list[str], labels: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.int64]:
+        """Fills in what the names of images tell where containers are of no class."""
+        own = batch.members["class_name"].combine_chunks()
+        classes = pc.index_in(own, pa.array(self.class_names, pa.string()))
+        told = pc.coalesce(
+            classes.cast(pa.int64()),
+            labels_by_name(batch.members["name"], self.class_names),
+        )
+        found = pc.fill_null(told, UNLABELLED).to_numpy()
+        labels = np.where(labels == UNLABELLED, found, labels)
+        if any(map(_WNID.fullmatch, unknown)) or (labels == UNLABELLED).any():
             shown, first, last = map(
-                printable, (name, self.class_names[0], self.class_names[-1])
+                printable, (unknown[0], self.class_names[0], self.class_names[-1])
             )
             raise LabelError(
-                f"{table.archive.file.uri} holds {_example(table)} in "
+                f"{batch.archive.file.uri} holds {_example(batch)} in "
                 f"{shown or 'no folder'}, which is none of the "
                 f"{len(self.class_names):,} classes ({first} to {last}). Name with "
                 "class_names a list of classes that has it, or with subset a list of "
                 "images that has none of it."
             )
-        _check_endings(table)
-        return np.full(
-            table.members.num_rows, self.class_names.index(name), dtype=np.int64
-        )
+        return labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,24 +116,27 @@ class LabelByIndex:
 
     class_names: tuple[str, ...]
 
-    def labels(self, table: MemberTable) -> npt.NDArray[np.int64]:
+    def labels(self, batch: MemberBatch) -> npt.NDArray[np.int64]:
         """Returns the folder's number for every member.
 
         Raises:
             LabelError: The folder has none, or one of no class.
         """
-        name, count = table.container.name, len(self.class_names)
-        if not re.fullmatch(r"0|[1-9]\d{0,8}", name, re.ASCII) or int(name) >= count:
+        names = [each.container.name for each in batch.containers]
+        count = len(self.class_names)
+        for name in names:
+            if re.fullmatch(r"0|[1-9]\d{0,8}", name, re.ASCII) and int(name) < count:
+                continue
             raise LabelError(
-                f"{table.archive.file.uri} holds {_example(table)} in "
+                f"{batch.archive.file.uri} holds {_example(batch)} in "
                 f"{f'folder {printable(name)}' if name else 'no folder'}, expected "
                 f"folders 0 to {count - 1:,}, the numbers of classes."
             )
-        return np.full(table.members.num_rows, int(name), dtype=np.int64)
+        return batch.for_members(np.array(names, np.int64))
 
 
-def _example(table: MemberTable) -> str:
-    return printable(table.members["name"][0].as_py())
+def _example(batch: MemberBatch) -> str:
+    return printable(batch.members["name"][0].as_py())
 
 
 def _first_rows(
@@ -131,19 +147,24 @@ def _first_rows(
     yield from zip(*lists, strict=True)
 
 
-def _check_endings(table: MemberTable) -> None:
+def _check_endings(batch: MemberBatch, class_names: Sequence[str]) -> None:
     """Raises LabelError where a file's name ends with another class than its folder."""
-    own = table.members["class_name"].combine_chunks()
-    folder = table.container.name
-    other = pc.and_(pc.not_equal(own, ""), pc.not_equal(own, folder))
+    own = batch.members["class_name"].combine_chunks()
+    ends = pc.not_equal(own, "")
+    if not pc.any(ends).as_py():
+        return  # as of nearly all datasets
+    folders = batch.container_names()
+    of_class = pc.is_in(folders, pa.array(class_names, pa.string()))
+    other = pc.and_(pc.and_(ends, of_class), pc.not_equal(own, folders))
     count = pc.sum(other).as_py()
     if count:
+        folder = batch.containers[0].container.name
         shown = [
             f"{name} with {ending}"
-            for name, ending in _first_rows(other, table.members["name"], own)
+            for name, ending in _first_rows(other, batch.members["name"], own)
         ]
         raise LabelError(
-            f"{table.archive.file.uri} holds {count:,} images in {printable(folder)} "
+            f"{batch.archive.file.uri} holds {count:,} images in {printable(folder)} "
             f"whose files end with another class: {sample(shown, total=count)}. Sort "
             "them again, or rename them."
         )
@@ -182,32 +203,32 @@ class LabelByName:
     ) -> Self:
         return cls(pa.ipc.open_stream(packed).read_all(), source, class_names)
 
-    def labels(self, table: MemberTable) -> npt.NDArray[np.int64]:
+    def labels(self, batch: MemberBatch) -> npt.NDArray[np.int64]:
         """Returns each member's listed label.
 
         Raises:
             LabelError: A member is not in the list, or lies in the folder of another
                 class.
         """
-        names = table.members["name"]
+        names = batch.members["name"]
         listed = self.listed.combine_chunks()
         rows = pc.index_in(names, value_set=listed["name"])
         if rows.null_count:
             unknown = names.filter(pc.is_null(rows)).to_pylist()
             raise LabelError(
-                f"{table.archive.file.uri} holds {len(unknown):,} images that have no "
+                f"{batch.archive.file.uri} holds {len(unknown):,} images that have no "
                 f"label in {self.source}: {sample(unknown)}. Is it the archive of the "
-                f"{table.archive.split} split?"
+                f"{batch.archive.split} split?"
             )
         labels = listed["label"].take(rows)
-        self._check_classes(table, labels)
+        self._check_classes(batch, labels)
         found: npt.NDArray[np.int64] = labels.to_numpy()
         return found
 
-    def _check_classes(self, table: MemberTable, labels: pa.Array) -> None:
+    def _check_classes(self, batch: MemberBatch, labels: pa.Array) -> None:
         """Raises LabelError where an archive puts images into another class."""
-        own = table.members["class_name"].combine_chunks()
-        stated = pc.if_else(pc.equal(own, ""), table.container.name, own)
+        own = batch.members["class_name"].combine_chunks()
+        stated = pc.if_else(pc.equal(own, ""), batch.container_names(), own)
         classes = pc.index_in(stated, pa.array(self.class_names, pa.string()))
         differ = pc.fill_null(pc.not_equal(classes.cast(pa.int64()), labels), False)
         count = pc.sum(differ).as_py()
@@ -216,12 +237,12 @@ class LabelByName:
         shown = [
             f"{name} {given} instead of {self.class_names[label]}"
             for name, given, label in _first_rows(
-                differ, table.members["name"], stated, labels
+                differ, batch.members["name"], stated, labels
             )
         ]
-        split = table.archive.split
+        split = batch.archive.split
         raise LabelError(
-            f"{table.archive.file.uri} gives {count:,} images of the {split} split "
+            f"{batch.archive.file.uri} gives {count:,} images of the {split} split "
             f"another class than {self.source}: {sample(shown, total=count)}. Sort "
             f"them again, or pass --set splits.{split}.labels=container to take the "
             "classes that it gives."
@@ -232,9 +253,9 @@ class LabelByName:
 class Unlabelled:
     """Labels every image -1, which loaders read as «no label»."""
 
-    def labels(self, table: MemberTable) -> npt.NDArray[np.int64]:
+    def labels(self, batch: MemberBatch) -> npt.NDArray[np.int64]:
         """Returns -1 for every member."""
-        return np.full(table.members.num_rows, UNLABELLED, dtype=np.int64)
+        return np.full(batch.members.num_rows, UNLABELLED, dtype=np.int64)
 
 
 def read_class_names(uri: str) -> tuple[str, ...]:

@@ -155,7 +155,7 @@ def partition_count(archives: Iterable[Archive], listed: int | None) -> int:
 def list_arrivals(
     tables: Iterable[SelectedTable], archives: Sequence[Archive]
 ) -> pa.Table:
-    """Returns rows of ``ARRIVAL_SCHEMA``, one for each table.
+    """Returns rows of ``ARRIVAL_SCHEMA``, one for each container.
 
     Args:
         tables: Tables of one split.
@@ -165,14 +165,15 @@ def list_arrivals(
     rows = [
         (
             positions[table.archive],
-            table.container.position,
-            table.container.total,
-            table.members.num_rows,
-            table.indexed,
-            table.example,
-            table.excluded,
+            each.container.position,
+            each.container.total,
+            each.rows,
+            each.indexed,
+            each.example,
+            each.excluded,
         )
         for table in tables
+        for each in table.containers
     ]
     return pa.table(list(zip(*rows, strict=True)), schema=ARRIVAL_SCHEMA)
 

@@ -1,15 +1,22 @@
-"""Which images are wanted, of each container by itself: lists, classes, exclusions."""
+"""Which images are wanted, each by itself: lists, classes, exclusions."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from transforms.archives import MEMBER_SCHEMA, Archive, Container, MemberTable
+from transforms.archives import (
+    MEMBER_SCHEMA,
+    Archive,
+    Container,
+    MemberBatch,
+    count_kept,
+)
+from transforms.errors import LabelError
 from transforms.formats import BY_NAME
 from transforms.planning.label_lists.lists import LABELS_FIELD, LabelLists, no_labels
 from transforms.planning.labels import LabelByContainer, Labeller, labels_by_name
@@ -57,83 +64,128 @@ class Selection:
     order: str = BY_NAME
 
 
-@dataclass(frozen=True, slots=True)
-class SelectedTable:
-    """The wanted members of one container.
+class SelectedContainer(NamedTuple):
+    """What is selected of one container.
 
     Attributes:
-        archive: The archive they lie in.
         container: The container.
-        members: Rows of ``SELECTED_SCHEMA`` in archive order; may be empty.
-        indexed: Number of images in the container, those that are not wanted too.
+        rows: Number of its images that are wanted.
+        indexed: Number of images in it, those that are not wanted too.
         example: Name of one member, wanted or not; empty where there is none.
         excluded: Names of members that are excluded.
     """
 
-    archive: Archive
     container: Container
-    members: pa.Table
+    rows: int
     indexed: int
     example: str = ""
     excluded: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class SelectedTable:
+    """The wanted members of some containers of an archive.
+
+    Attributes:
+        archive: The archive they lie in.
+        containers: The containers in archive order; their rows follow one another.
+        members: Rows of ``SELECTED_SCHEMA`` in archive order; may be empty.
+    """
+
+    archive: Archive
+    containers: tuple[SelectedContainer, ...]
+    members: pa.Table
+
+    def filter(self, keep: npt.NDArray[np.bool_]) -> Self:
+        """Returns all containers with the members that a mask keeps."""
+        rows = count_kept([each.rows for each in self.containers], keep)
+        pairs = zip(self.containers, rows, strict=True)
+        containers = tuple(each._replace(rows=count) for each, count in pairs)
+        members = self.members.filter(pa.array(keep))
+        return replace(self, containers=containers, members=members)
+
+
 def select_members(
-    table: MemberTable,
+    batch: MemberBatch,
     wanted: frozenset[str] | None,
-    labeller: Labeller,
-    kept_classes: Sequence[int] | None = None,
+    selection: Selection,
     excluded: frozenset[str] = frozenset(),
-    lists: LabelLists | None = None,
-    order: str = BY_NAME,
 ) -> SelectedTable:
-    """Returns a container's wanted members with their labels and order keys.
+    """Returns the wanted members of containers with their labels and order keys.
 
     Args:
-        table: All members of the container.
-        wanted: Names to keep; None for all.
-        labeller: Gives the members their labels.
-        kept_classes: For each of its labels the one to give, or ``NOT_KEPT``; None to
-            keep all.
-        excluded: Names not to keep.
-        lists: Gives them all their labels, where records have several.
-        order: How keys are made of names, a key of ``ORDERS``.
+        batch: All members of the containers.
+        wanted: The names of the selection's subset; None for all.
+        selection: What is wanted besides, and how it is labelled.
+        excluded: The names that the selection excludes.
 
     Raises:
         LabelError: The class of a member that is wanted can't be told.
     """
-    members = table.members
-    names = members["name"].to_pylist()
-    example = names[0] if names else ""
+    try:
+        return _select(batch, wanted, selection, excluded)
+    except LabelError:
+        if len(batch.containers) == 1:
+            raise
+        # A message is of one container: the first one that is at fault.
+        for part in batch.parts():
+            _select(part, wanted, selection, excluded)
+        raise
+
+
+def _select(
+    batch: MemberBatch,
+    wanted: frozenset[str] | None,
+    selection: Selection,
+    excluded: frozenset[str],
+) -> SelectedTable:
+    names = batch.members["name"].to_pylist()
     keep: npt.NDArray[np.bool_] = np.fromiter(
         ((wanted is None or name in wanted) and name not in excluded for name in names),
         np.bool_,
         len(names),
     )
     # Copies even where all are kept: a pickled slice drags what it was cut from along.
-    members = members.filter(pa.array(keep))
-    if not members.num_rows:
-        labels = np.empty(0, np.int64)  # whatever its folder is called
-    else:
-        labels = labeller.labels(replace(table, members=members))
+    found = batch.filter(keep)
+    # Without those that have nothing, whatever their folders are called.
+    found = replace(found, containers=tuple(c for c in found.containers if c.rows))
+    labels = selection.labeller.labels(found)
+    members, kept_classes = found.members, selection.kept_classes
     if kept_classes is not None:
         # An image without a class, -1, is of none that is kept.
         labels = np.array([*kept_classes, NOT_KEPT], np.int64)[labels]
         kept = labels != NOT_KEPT
         members, labels = members.filter(pa.array(kept)), labels[kept]
+        keep[keep] = kept
+    lists = selection.lists
     several = lists.labels(members) if lists else no_labels(len(labels))
     if lists and kept_classes is not None:
         several = _keep_listed(several, kept_classes)
-    keys = order_keys(members["name"].to_pylist(), table.archive.split, order)
+    keys = order_keys(members["name"].to_pylist(), batch.archive.split, selection.order)
     columns = members.select(["name", "file", "offset", "size", "detail"]).columns
     return SelectedTable(
-        table.archive,
-        table.container,
+        batch.archive,
+        tuple(_summarize(batch, names, keep, excluded)),
         pa.table([*columns, pa.array(labels), several, keys], schema=SELECTED_SCHEMA),
-        table.members.num_rows,
-        example,
-        tuple(name for name in names if name in excluded) if excluded else (),
     )
+
+
+def _summarize(
+    batch: MemberBatch,
+    names: Sequence[str],
+    keep: npt.NDArray[np.bool_],
+    excluded: frozenset[str],
+) -> Iterator[SelectedContainer]:
+    """Yields what is selected of each container, given the names of all members."""
+    indexed = [each.rows for each in batch.containers]
+    start = 0
+    for each, rows in zip(batch.containers, count_kept(indexed, keep), strict=True):
+        own = names[start : start + each.rows]
+        yield SelectedContainer(
+            *(each.container, rows, each.rows, own[0] if own else ""),
+            tuple(name for name in own if name in excluded) if excluded else (),
+        )
+        start += each.rows
 
 
 def _keep_listed(lists: pa.ListArray, kept_classes: Sequence[int]) -> pa.ListArray:
@@ -145,12 +197,12 @@ def _keep_listed(lists: pa.ListArray, kept_classes: Sequence[int]) -> pa.ListArr
     return pa.array(kept, lists.type)
 
 
-def _is_of_no_class(selected: SelectedTable, labeller: Labeller) -> int:
-    """Returns 1 for a container that was passed over, whose class is not known."""
-    return int(
-        isinstance(labeller, LabelByContainer)
-        and selected.indexed > selected.members.num_rows == 0
-        and selected.container.name not in labeller.class_names
+def _of_no_class(selected: SelectedTable, labeller: Labeller) -> int:
+    """Returns how many containers were passed over whose class is not known."""
+    return isinstance(labeller, LabelByContainer) and sum(
+        each.container.name not in labeller.class_names
+        for each in selected.containers
+        if each.indexed > each.rows == 0
     )
 
 

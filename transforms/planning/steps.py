@@ -18,7 +18,7 @@ import pyarrow as pa
 from apache_beam.metrics import Metrics
 
 from transforms import counters
-from transforms.archives import Archive, MemberTable
+from transforms.archives import Archive, MemberBatch
 from transforms.errors import sample
 from transforms.planning.counts import ShardFiles, files_per_shard, measure_files
 from transforms.planning.cuts import (
@@ -43,7 +43,7 @@ from transforms.planning.recipes.steps import DrawImages
 from transforms.planning.selection import (
     SelectedTable,
     Selection,
-    _is_of_no_class,
+    _of_no_class,
     _of_other_class,
     select_members,
 )
@@ -69,23 +69,17 @@ class _SelectFn(beam.DoFn):  # type: ignore[misc]
             if selection.excluded is not None
         }
 
-    def process(self, table: MemberTable) -> Iterator[SelectedTable]:
-        split = table.archive.split
+    def process(self, batch: MemberBatch) -> Iterator[SelectedTable]:
+        split = batch.archive.split
         selection = self._selections[split]
         selected = select_members(
-            table,
+            batch,
             self._wanted[split],
-            selection.labeller,
-            selection.kept_classes,
+            selection,
             self._excluded.get(split, frozenset()),
-            selection.lists,
-            selection.order,
         )
-        _count(
-            split,
-            counters.UNKNOWN_CLASSES,
-            _is_of_no_class(selected, selection.labeller),
-        )
+        unknown = _of_no_class(selected, selection.labeller)
+        _count(split, counters.UNKNOWN_CLASSES, unknown)
         self._named[split].append(selected.members.select(["name", "label"]))
         yield selected
 
@@ -111,10 +105,10 @@ class SelectMembers(beam.PTransform):  # type: ignore[misc]
     selections: Mapping[str, Selection]
 
     def expand(
-        self, tables: beam.PCollection[MemberTable]
+        self, batches: beam.PCollection[MemberBatch]
     ) -> beam.PCollection[SelectedTable]:
-        """Filters each container by itself, and draws from what is left of all."""
-        selected = tables | "Select" >> beam.ParDo(_SelectFn(self.selections))
+        """Filters each batch by itself, and draws from what is left of all."""
+        selected = batches | "Select" >> beam.ParDo(_SelectFn(self.selections))
         drawings = {
             split: selection.drawing
             for split, selection in self.selections.items()

@@ -21,7 +21,11 @@ from transforms.planning.recipes.draw import Draw
 from transforms.planning.recipes.drawing import Drawing, draw_images
 from transforms.planning.recipes.draws import share_out
 from transforms.planning.recipes.steps import DrawImages, _allot, _Sizes
-from transforms.planning.selection import SELECTED_SCHEMA, SelectedTable
+from transforms.planning.selection import (
+    SELECTED_SCHEMA,
+    SelectedContainer,
+    SelectedTable,
+)
 from transforms.storage.backend import FileInfo
 
 CLASSES = ("n01", "n02", "n03", "n04")
@@ -228,12 +232,12 @@ def tables_of(images: Sequence[tuple[str, int]], cut: Sequence[int]) -> list[obj
         several = [()] * len(names)
         columns = [names, empty, zeros, zeros, empty, labels, several, keys]
         archive = Archive("train", FileInfo("/data/train.tar", 1, "1"), "tar")
+        container = Container("", start, 1, len(tables), len(cut) + 1)
         tables.append(
             SelectedTable(
                 archive,
-                Container("", start, 1, len(tables), len(cut) + 1),
+                (SelectedContainer(container, len(names), len(names)),),
                 pa.table(columns, schema=SELECTED_SCHEMA),
-                len(names),
             )
         )
     return tables

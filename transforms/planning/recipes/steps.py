@@ -6,12 +6,11 @@ ranks travel, 16 bytes an image, and no name.
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import apache_beam as beam
 import numpy as np
-import pyarrow as pa
 
 from transforms.errors import require_whole
 from transforms.planning.recipes.drawing import Allotment, Drawing, allot
@@ -184,4 +183,4 @@ def _keep(
         f"Not all classes of the {drawing.split} split arrived to be drawn from.",
     )
     taken = is_taken(known, images, rest=drawing.rest)
-    return replace(table, members=table.members.filter(pa.array(taken)))
+    return table.filter(taken)
