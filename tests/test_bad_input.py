@@ -411,7 +411,7 @@ def test_what_the_archive_lacks_is_counted_where_it_is_allowed(
         in outcome.err
     )
     lines = outcome.out.splitlines()
-    assert "train: 2 listed images are not in the archive." in lines
+    assert "train: 2 images that its subset should have are missing." in lines
     assert (dataset_dir(tmp_path) / "dataset_info.json").is_file()
 
 

@@ -205,3 +205,27 @@ def test_what_cannot_be_drawn_is_refused(
     assert outcome.code in (1, 2)
     assert message in outcome.err
     assert "Traceback" not in outcome.err
+
+
+@pytest.mark.parametrize("listed", [False, True])
+def test_what_classes_lack_is_recorded(
+    tars: Path, tmp_path: Path, *, listed: bool
+) -> None:
+    recipe = [
+        *("splits.train.subset.per_class=5", "num_shards.train=1"),
+        f"splits.train.subset.classes=[{','.join(CLASSES)},n01491361]",
+    ]
+    if listed:
+        names = [file for files in IMAGES.values() for file, _ in files]
+        (tmp_path / "all.txt").write_text("\n".join(names))
+        recipe.append(f"splits.train.subset.file={tmp_path / 'all.txt'}")
+    first = build(tars, tmp_path, *recipe, "allow_missing=true")
+    assert first.code == 0
+    assert "train: 8 images that its subset should have are missing." in first.out
+    manifest = json.loads((dataset_dir(tmp_path) / "manifest.json").read_text())
+    assert manifest["counts"]["train"]["missing"] == 3 * 1 + 5
+    again = build(tars, tmp_path, *recipe)
+    assert again.code == 1
+    said = "have fewer: n01440764 has 4 of 5, " if listed else "allowed to lack 8 "
+    assert said in again.err
+    assert "is complete" in build(tars, tmp_path, *recipe, "allow_missing=true").out

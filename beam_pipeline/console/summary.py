@@ -91,7 +91,7 @@ def _remarks(config: BuildConfig, split: str, counts: Counters) -> list[str]:
             counters.MISSING,
             f"of its {wanted.expected_examples or 0:,} examples are missing"
             if wanted.subset is None
-            else "listed images are not in the archive",
+            else "images that its subset should have are missing",
         ),
         (counters.OTHER_CLASS, "images have another label than their names say"),
         (

@@ -63,8 +63,8 @@ class SplitCounts:
     Attributes:
         members: Number of images in its archive.
         missing_members: How many fewer that is than the configuration states.
-        missing: Number of images that the subset list names, or the configuration
-            states, and the archive lacks.
+        missing: Number of images that the subset list names, draws ask of classes, or
+            the configuration states, and that are not there.
         limit: Most images that were taken, the first in archive order; None for all.
         rejected: Number of images that were left out as bad.
     """

@@ -109,6 +109,7 @@ def check_complete(
         missing, names = _find_missing(
             uris, arrived, summaries, subset, allow_missing=allow_missing
         )
+        missing += subset.lacking
     elif not kept:
         raise _no_image(split, archives)
     members = _count_members(archives, arrived)
@@ -128,6 +129,7 @@ def check_complete(
             stated.examples,
             allow_missing=allow_missing,
         )
+        missing = max(missing, pc.max(arrived["lacking"]).as_py() or 0)
     return SplitCounts(members, missing_members, missing), names
 
 

@@ -211,12 +211,14 @@ class SubsetList:
         source: The file they were read from, for messages.
         size: Length of that file in bytes.
         labels: Each one's label, None where its line has none; None if none has one.
+        lacking: How many more a draw from it should have taken.
     """
 
     names: tuple[str, ...]
     source: str
     size: int
     labels: tuple[int | None, ...] | None = None
+    lacking: int = 0
 
 
 def read_subset_list(

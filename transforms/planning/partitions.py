@@ -51,6 +51,7 @@ ARRIVAL_SCHEMA: Final = pa.schema(
         pa.field("members", pa.int64(), nullable=False),  # images in it
         pa.field("example", pa.string(), nullable=False),  # name of a member, or empty
         pa.field("excluded", pa.list_(pa.string()), nullable=False),  # names of members
+        pa.field("lacking", pa.int64(), nullable=False),  # of the split, to draws
     ]
 )
 
@@ -171,6 +172,7 @@ def list_arrivals(
             each.indexed,
             each.example,
             each.excluded,
+            table.lacking,
         )
         for table in tables
         for each in table.containers

@@ -90,11 +90,13 @@ class SelectedTable:
         archive: The archive they lie in.
         containers: The containers in archive order; their rows follow one another.
         members: Rows of ``SELECTED_SCHEMA`` in archive order; may be empty.
+        lacking: How many more images draws should have taken of the whole split.
     """
 
     archive: Archive
     containers: tuple[SelectedContainer, ...]
     members: pa.Table
+    lacking: int = 0
 
     def filter(self, keep: npt.NDArray[np.bool_]) -> Self:
         """Returns all containers with the members that a mask keeps."""

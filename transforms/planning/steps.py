@@ -298,12 +298,14 @@ def _lay_out(
     counts = layout.counts
     Metrics.counter(split, counters.MISSING).inc(counts.missing)
     Metrics.counter(split, counters.MISSING_MEMBERS).inc(counts.missing_members)
-    if layout.first_missing:
+    subset = options[split].subset
+    if layout.first_missing and subset is not None:
+        absent = counts.missing - subset.lacking
         _LOGGER.warning(
             "%s: %s listed images are not in the archives: %s",
             split,
-            f"{counts.missing:,}",
-            sample(list(layout.first_missing), total=counts.missing),
+            f"{absent:,}",
+            sample(list(layout.first_missing), total=absent),
         )
     return split, layout
 

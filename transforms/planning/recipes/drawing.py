@@ -50,11 +50,13 @@ class Allotment:
         labels: The classes' labels in ascending order, shape (K,).
         given: Their numbers, shape (K, draws).
         short: What classes lack, in sentences.
+        lacking: How many images they lack; a class that has none lacks one at least.
     """
 
     labels: Labels
     given: Labels
     short: tuple[str, ...]
+    lacking: int
 
 
 def allot(drawing: Drawing, labels: Labels, sizes: Labels) -> Allotment:
@@ -73,6 +75,7 @@ def allot(drawing: Drawing, labels: Labels, sizes: Labels) -> Allotment:
     left = np.array([counted.get(label, 0) for label in every], np.int64)
     names = [_class_name(drawing, label) for label in every]
     short = _missing_classes(drawing, names, left)
+    lacking = (left == 0).astype(np.int64)
     given = np.zeros((len(every), len(drawing.draws)), np.int64)
     for number, draw in enumerate(drawing.draws):
         shares = share_out(draw, names, left)
@@ -81,17 +84,17 @@ def allot(drawing: Drawing, labels: Labels, sizes: Labels) -> Allotment:
                 f"The {drawing.split} split would be empty: {draw.in_words()}, of "
                 f"{int(left.sum()):,} images comes to none."
             )
-        lack = np.flatnonzero((shares.wanted > left) & (left > 0))
-        if len(lack):
-            lacking = [
+        few = np.flatnonzero((shares.wanted > left) & (left > 0))
+        if len(few):
+            shown = [
                 f"{names[row]} has {left[row]:,} of {shares.wanted[row]:,}"
-                for row in lack[:_SHOWN].tolist()
+                for row in few[:_SHOWN].tolist()
             ]
             short.append(
                 f"The {drawing.split} split is to have {draw.in_words()}, and "
-                f"{len(lack):,} classes have fewer: "
-                f"{sample(lacking, _SHOWN, len(lack))}."
+                f"{len(few):,} classes have fewer: {sample(shown, _SHOWN, len(few))}."
             )
+        lacking = np.maximum(lacking, shares.wanted - left)
         given[:, number] = shares.given
         left = left - shares.given
     if short and not drawing.allow_missing:
@@ -105,12 +108,12 @@ def allot(drawing: Drawing, labels: Labels, sizes: Labels) -> Allotment:
             "for another split."
         )
     said = tuple(f"{each} What they have is taken." for each in short)
-    return Allotment(np.array(every, np.int64), given, said)
+    return Allotment(np.array(every, np.int64), given, said, int(lacking.sum()))
 
 
 def draw_images(
     drawing: Drawing, names: Sequence[str], labels: Labels
-) -> tuple[Mask, tuple[str, ...]]:
+) -> tuple[Mask, Allotment]:
     """Draws from images that are all known.
 
     Args:
@@ -119,7 +122,7 @@ def draw_images(
         labels: Their labels, shape (n,).
 
     Returns:
-        Whether each is taken, shape (n,), and what classes lack, in sentences.
+        Whether each is taken, shape (n,), and what classes give and lack.
 
     Raises:
         SubsetError: A class has too few, or no image at all would be drawn.
@@ -127,7 +130,7 @@ def draw_images(
     allotment = allot(drawing, *np.unique(labels, return_counts=True))
     images = RankedImages(labels, rank_images(names, labels, drawing.draws))
     limits = find_limits(images, allotment.labels, allotment.given)
-    return is_taken(limits, images, rest=drawing.rest), allotment.short
+    return is_taken(limits, images, rest=drawing.rest), allotment
 
 
 def _advice(drawing: Drawing) -> str:

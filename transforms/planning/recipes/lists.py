@@ -74,9 +74,10 @@ def cut_list(
             rows = _first_rows(labels.tolist(), cuts.first_per_class)
             found, labels = _take(found, rows), labels[rows]
         if cuts.drawing is not None and found.names:
-            taken, short = draw_images(cuts.drawing, found.names, labels)
+            taken, allotment = draw_images(cuts.drawing, found.names, labels)
             found = _take(found, np.flatnonzero(taken).tolist())
-            for sentence in short:
+            found = replace(found, lacking=allotment.lacking)
+            for sentence in allotment.short:
                 warn(sentence)
     if not found.names:
         raise SubsetError(

@@ -6,7 +6,7 @@ ranks travel, 16 bytes an image, and no name.
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 import apache_beam as beam
@@ -82,7 +82,10 @@ class DrawImages(beam.PTransform):  # type: ignore[misc]
             | "JoinLimits" >> beam.Map(_join_limits)
         )
         return tables | "Keep" >> beam.Map(
-            _keep, self.drawings, beam.pvalue.AsDict(limits)
+            _keep,
+            self.drawings,
+            beam.pvalue.AsDict(allotments),
+            beam.pvalue.AsDict(limits),
         )
 
 
@@ -171,10 +174,14 @@ def _join_limits(
 def _keep(
     table: SelectedTable,
     drawings: Mapping[str, Drawing],
+    allotments: Mapping[str, Allotment],
     limits: Mapping[str, DrawLimits],
 ) -> SelectedTable:
     drawing = drawings.get(table.archive.split)
-    if drawing is None or not drawing.draws or not table.members.num_rows:
+    if drawing is None:
+        return table
+    table = replace(table, lacking=allotments[drawing.split].lacking)
+    if not drawing.draws or not table.members.num_rows:
         return table
     images = _ranked(table, drawing)
     known = limits[table.archive.split]
