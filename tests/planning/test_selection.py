@@ -11,7 +11,7 @@ from urllib.error import HTTPError
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.archives.test_index import collect
@@ -474,6 +474,7 @@ def test_select_members_goes_by_the_split() -> None:
 # --- Many containers at once ----------------------------------------------------------
 
 
+@settings(max_examples=50)
 @given(
     st.lists(
         st.tuples(
@@ -533,4 +534,5 @@ def test_containers_together_are_as_each_by_itself(
         return
     found = select_members(together, wanted, selection, excluded)
     assert found.containers == tuple(c for each in alone for c in each.containers)
+    assert sum(each.rows for each in found.containers) == found.members.num_rows
     assert found.members == pa.concat_tables(each.members for each in alone)
