@@ -8,7 +8,7 @@ ARG PYTHON
 
 LABEL org.opencontainers.image.title="imagenet2012-subset-beam" \
       org.opencontainers.image.description="Builds imagenet2012_subset from the ILSVRC2012 archives" \
-      org.opencontainers.image.version="0.2.0" \
+      org.opencontainers.image.version="0.3.0" \
       org.opencontainers.image.base.name="docker.io/apache/beam_python${PYTHON}_sdk:2.77.0"
 
 COPY . /opt/imagenet2012_subset
