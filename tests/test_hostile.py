@@ -23,6 +23,7 @@ from tests.helpers.archives import (
 )
 from transforms.archives.containers import (
     Archive,
+    MemberBatch,
     batch_containers,
 )
 from transforms.archives.forms import find_containers, walk_containers
@@ -84,8 +85,7 @@ def control_characters(text: str) -> set[str]:
 def index_and_label(archive: Archive) -> None:
     labeller = LabelByContainer(("n01440764",))
     for batch in batch_containers(archive, find_containers(archive), None):
-        for table in walk_containers(batch):
-            labeller.labels(table)
+        labeller.labels(MemberBatch.of(archive, walk_containers(batch)))
 
 
 INNER = tar([("n01440764_1.JPEG", image(1))])
