@@ -171,7 +171,7 @@ CASES = {
         listed=["n01440764_1.JPEG 0", "n01443537/n01443537_1.JPEG 5"],
     ),
     "empty list": Case(
-        "{list} is empty: it should name an image on each line.", listed=[]
+        "{list} is empty: it should name the split's images.", listed=[]
     ),
     "name twice in the list": Case(
         "{list} names n01440764_1.JPEG twice, on lines 1 and 3. Remove one.",

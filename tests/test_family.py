@@ -1,5 +1,7 @@
 """What people get wrong with the siblings of ImageNet, and the shards of all of it."""
 
+import gzip
+import json
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from transforms.planning.counts import shard_count
 
 UNSTATED = ("--set", "splits.test.members=null", "splits.test.examples=null")
 V2 = "imagenetv2-matched-frequency"
+NUMBERS = ("members", "examples")
 
 
 def build(directory: Path, config: str, *flags: str) -> Outcome:
@@ -66,6 +69,76 @@ def test_a_folder_of_no_class_is_told(
     outcome = build(tmp_path, config, *UNSTATED)
     assert outcome.code == 1
     assert message in outcome.err
+
+
+def unstated(*splits: str, but: str = "") -> tuple[str, ...]:
+    keys = [f"splits.{split}.{key}" for split in splits for key in NUMBERS]
+    return ("--set", *(f"{key}=null" for key in keys if key != but))
+
+
+def pack_food(directory: Path, listed: dict[str, list[str]]) -> Path:
+    members = [(f"food-101/images/churros/{n}.jpg", image(n)) for n in range(3)]
+    lists = [
+        ("food-101/meta/train.json", json.dumps(listed).encode()),
+        ("food-101/meta/test.json", b'{"churros": ["churros/2"]}'),
+    ]
+    path = directory / "food-101.tar.gz"
+    path.write_bytes(gzip.compress(tar([*members, *lists])))
+    return path
+
+
+def test_a_list_in_an_archive_that_names_other_images_is_told(tmp_path: Path) -> None:
+    path = pack_food(tmp_path, {"churros": ["churros/0", "churros/7"]})
+    outcome = build(tmp_path, "food101", *unstated("train", "validation"))
+    assert outcome.code == 1
+    assert (
+        f"{path} lacks 1 of the 2 images that food-101/meta/train.json in {path} "
+        "names: churros/7." in outcome.err
+    )
+
+
+def test_a_list_in_an_archive_that_is_cut_off_is_told(tmp_path: Path) -> None:
+    path = pack_food(tmp_path, {"churros": ["churros/0", "churros/1"]})
+    outcome = build(tmp_path, "food101")
+    assert outcome.code == 1
+    assert (
+        f"food-101/meta/train.json in {path} names 2 images, and "
+        "splits.train.examples of the configuration states 75,750." in outcome.err
+    )
+
+
+def pack_places(directory: Path, lines: str) -> Path:
+    roots = {"train_256_places365standard": "data_256/a/airfield", "test_256": ""}
+    for name, folder in {**roots, "val_256": ""}.items():
+        members = [(f"{folder or name}/{n}.jpg", image(n)) for n in (1, 2)]
+        (directory / f"{name}.tar").write_bytes(tar(members))
+    lists = [
+        ("places365_train_standard.txt", lines.encode()),
+        ("places365_val.txt", b"1.jpg 5\n2.jpg 6\n"),
+    ]
+    path = directory / "filelist_places365-standard.tar"
+    path.write_bytes(tar(lists))
+    return path
+
+
+PLACES = ("train", "test", "validation")
+
+
+def test_a_list_of_paths_with_too_few_lines_is_told(tmp_path: Path) -> None:
+    lists = pack_places(tmp_path, "/a/airfield/1.jpg 0\n")
+    stated = unstated(*PLACES, but="splits.train.members")
+    outcome = build(tmp_path, "places365_small", *stated)
+    assert outcome.code == 1
+    assert (
+        f"places365_train_standard.txt in {lists} tells the class of 1 images, and "
+        "there should be 1,803,460." in outcome.err
+    )
+    outcome = build(tmp_path, "places365_small", *unstated(*PLACES))
+    assert outcome.code == 1
+    assert (
+        "holds 1 images that have no label in places365_train_standard.txt in "
+        f"{lists}: data_256/a/airfield/2.jpg." in outcome.err
+    )
 
 
 def test_what_several_configurations_share_is_none(tmp_path: Path) -> None:

@@ -20,7 +20,9 @@ def make_paths_absolute(mapping: dict[str, Any], directory: Path) -> None:
             continue
         labels, subset = split.get("labels"), split.get("subset")
         if isinstance(labels, dict):
-            owners += [(labels, "file"), (labels, "map")]
+            # A list in an archive is looked for where that is.
+            beside = ("map",) if labels.get("within") else ("file", "map")
+            owners += [(labels, key) for key in beside]
         owners += _lists_beside(subset, directory)
     owners += _lists_beside(mapping.get("subset"), directory)
     for owner, key in owners:

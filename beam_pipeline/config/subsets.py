@@ -1,11 +1,11 @@
 """Recipes of subsets, as a configuration states them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from beam_pipeline.config.checks import require_names, require_paths, require_positive
 from transforms.errors import ConfigError
-from transforms.planning import Draw, SubsetFile
+from transforms.planning import Draw, SubsetFile, SubsetFormat
 
 HELD_FROM: Final = "train"  # the split that val_from_train draws from
 
@@ -23,6 +23,8 @@ class SubsetConfig:
         url: Where to get it.
         size: Its length in bytes.
         sha256: Its hash in hexadecimal digits.
+        within: The archive that has it, where it does not lie beside it.
+        format: How it names images; None for one on each line.
         exclude: A list of images that are left out.
         classes: The classes to keep: the name of a list that is shipped, a file with
             one on each line, or the classes themselves. None for all.
@@ -39,6 +41,8 @@ class SubsetConfig:
     url: str | None = None
     size: int | None = None
     sha256: str | None = None
+    within: str | None = None
+    format: SubsetFormat | None = None
     exclude: str | None = None
     classes: str | tuple[str, ...] | None = None
     labels: Literal["keep", "renumber"] = "keep"
@@ -62,7 +66,7 @@ class SubsetConfig:
                 raise ConfigError("subset.classes is empty: name a class, or null.")
         require_positive("subset.first_per_class", self.first_per_class)
         if self.file is None:
-            for key in ("url", "size", "sha256", "first_per_class"):
+            for key in ("url", "size", "sha256", "within", "format", "first_per_class"):
                 if getattr(self, key) is not None:
                     raise ConfigError(f"subset.{key} is of a list: name it with file.")
         else:
@@ -87,7 +91,8 @@ class SubsetConfig:
         """The list that it begins with."""
         if self.file is None:
             return None
-        return SubsetFile(self.file, self.url, self.size, self.sha256)
+        found = SubsetFile(self.file, self.url, self.size, self.sha256, self.within)
+        return found if self.format is None else replace(found, format=self.format)
 
     @property
     def draw(self) -> Draw | None:

@@ -9,7 +9,6 @@ from beam_pipeline.config import (
     LABEL_BY_LIST,
     NO_LABEL,
     BuildConfig,
-    SplitConfig,
     class_list,
     shipped_class_lists,
 )
@@ -141,7 +140,7 @@ def select(config: BuildConfig, split: str, class_names: Sequence[str]) -> Selec
     wanted = config.splits[split]
     every = read_class_names(config.class_names)
     subset = find_subset(config, split, every)
-    labeller = make_labeller(wanted, every, subset)
+    labeller = make_labeller(config, split, every, subset)
     kept = kept_classes(config, split, every)
     new_labels = None if kept is None else _new_labels(every, kept, class_names)
     excluded = _find_excluded(config, split, every)
@@ -234,11 +233,28 @@ def expected_labeller(
     every = read_class_names(config.class_names)
     if wanted.labels == LABEL_BY_LIST:
         subset = find_subset(config, split, every)
-    labeller = make_labeller(wanted, every, subset)
+    labeller = make_labeller(config, split, every, subset)
     kept = kept_classes(config, split, every)
     if kept is None or not isinstance(labeller, LabelByName):
         return labeller
     return keep_listed(labeller, _new_labels(every, kept, class_names))
+
+
+def absent_labels(config: BuildConfig, split: str) -> str | None:
+    """Returns the archive that a split's labels lie in, where it is not there.
+
+    None where it is, where they lie beside it, and where they lie in no archive.
+    """
+    wanted = config.splits[split]
+    by_list = wanted.subset if wanted.labels == LABEL_BY_LIST else None
+    source = wanted.labels if isinstance(wanted.labels, LabelFile) else by_list
+    if source is None or source.file is None or source.within is None:
+        return None
+    paths = [
+        each if storage.is_absolute(each) else storage.join(config.manual_dir, each)
+        for each in (source.file, source.within)
+    ]
+    return None if any(map(storage.exists, paths)) else source.within
 
 
 def find_subset(
@@ -276,25 +292,34 @@ def find_subset(
 
 
 def make_labeller(
-    split: SplitConfig, class_names: tuple[str, ...], subset: SubsetList | None
+    config: BuildConfig,
+    split: str,
+    class_names: tuple[str, ...],
+    subset: SubsetList | None,
 ) -> Labeller:
     """Returns what gives the images of a split their labels.
 
     Args:
-        split: The split.
+        config: What is asked for.
+        split: The split's name.
         class_names: The name of class ``i`` at position ``i``.
         subset: The list it is cut down to, which is needed where it has the labels.
 
     Raises:
         LabelError: A file of labels is malformed, or the list lacks one.
         StorageError: It can't be read.
+        SubsetError: The archive that has it cannot be found, or lacks it.
     """
-    if isinstance(split.labels, LabelFile):
-        return read_label_file(split.labels, class_names, split.members)
-    if split.labels == LABEL_BY_LIST and subset is not None:
+    wanted = config.splits[split]
+    if isinstance(wanted.labels, LabelFile):
+        return read_label_file(
+            *(wanted.labels, class_names, wanted.members),
+            *(config.manual_dir, config.cache_dir),
+        )
+    if wanted.labels == LABEL_BY_LIST and subset is not None:
         return labels_of_list(subset, class_names)
-    if split.labels == NO_LABEL:
+    if wanted.labels == NO_LABEL:
         return Unlabelled()
-    if split.labels == LABEL_BY_INDEX:
+    if wanted.labels == LABEL_BY_INDEX:
         return LabelByIndex(tuple(class_names))
     return LabelByContainer(class_names)

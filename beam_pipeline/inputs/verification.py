@@ -19,7 +19,7 @@ from beam_pipeline.inputs.build import (
 )
 from beam_pipeline.inputs.numbers import check_numbers
 from beam_pipeline.inputs.options import VerifyOptions
-from beam_pipeline.inputs.selections import expected_labeller
+from beam_pipeline.inputs.selections import absent_labels, expected_labeller
 from transforms.errors import ConfigError
 from transforms.formats import find_data_dir, full_name
 from transforms.images import ImagePolicy
@@ -107,7 +107,7 @@ def find_demands(options: VerifyOptions) -> VerifyInputs:
             labellers = {k: each.labeller for k, each in archives.selections.items()}
             listed = _listed(holding, config, archives)
         else:
-            labellers, listed = _labellers(holding, config, class_names), {}
+            labellers, listed = _labellers(holding, config, class_names, remarks), {}
         archived = options.with_archives
         demands[holding.config] = Expectations(labellers, listed, archived=archived)
     if options.images == "none":
@@ -201,12 +201,24 @@ def _check_holding(
 
 
 def _labellers(
-    holding: Holding, config: BuildConfig, class_names: tuple[str, ...]
+    holding: Holding,
+    config: BuildConfig,
+    class_names: tuple[str, ...],
+    remarks: list[str],
 ) -> dict[str, Labeller]:
+    """Returns what labels each split, and remarks on lists that are not at hand."""
+    labellers = {}
     there = {split.name for split in holding.splits} & config.splits.keys()
-    return {
-        name: expected_labeller(config, name, class_names) for name in sorted(there)
-    }
+    for name in sorted(there):
+        packed = absent_labels(config, name)
+        if packed is None:
+            labellers[name] = expected_labeller(config, name, class_names)
+        else:
+            remarks.append(
+                f"{holding.title}: the labels of {name} were not held against the "
+                f"published ones, which lie in {packed}; --manual_dir names its folder."
+            )
+    return labellers
 
 
 def _listed(

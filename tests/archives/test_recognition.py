@@ -1,10 +1,22 @@
 """What is found in a directory, and what is said of what is not."""
 
-from collections.abc import Mapping
+import gzip
+import io
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile
+
+import pytest
 
 from tests.helpers.archives import image, tar
-from transforms.archives.recognition import FoundArchive, Search, recognise, search
+from transforms.archives.recognition import (
+    FoundArchive,
+    Search,
+    read_file_within,
+    recognise,
+    search,
+)
+from transforms.errors import ArchiveError
 
 CLASSES = ("n01440764", "n01443537")
 TRAIN = tar([("n01440764/n01440764_1.JPEG", image(1))])
@@ -94,3 +106,52 @@ def test_archives_beside_class_folders_are_found(tmp_path: Path) -> None:
         [("folder", str(tmp_path))],
         [("tar", "ILSVRC2012_img_val.tar")],
     ]
+
+
+def zipped(members: Sequence[tuple[str, bytes]]) -> bytes:
+    packed = io.BytesIO()
+    with ZipFile(packed, "w", ZIP_DEFLATED) as archive:
+        for name, data in members:
+            archive.writestr(name, data)
+    return packed.getvalue()
+
+
+@pytest.mark.parametrize(
+    "pack", [tar, zipped, lambda members: gzip.compress(tar(members))]
+)
+def test_a_list_is_read_from_an_archive_of_any_form(
+    pack: Callable[[Sequence[tuple[str, bytes]]], bytes], tmp_path: Path
+) -> None:
+    members = [
+        ("./food/images/pie/1.jpg", PICTURE),
+        ("./food/meta/train.json", b"{}"),
+        ("./food/meta/test.json", b"[]"),
+    ]
+    path = tmp_path / "food"
+    path.write_bytes(pack(members))
+
+    def read(name: str) -> bytes | None:
+        return read_file_within(str(path), name, str(tmp_path / "index"))
+
+    assert read("food/meta/train.json") == b"{}"
+    assert read("food/images/pie/1.jpg") == PICTURE
+    assert read("meta/train.json") is None
+    assert read("food/meta") is None
+
+
+def test_of_two_lists_of_one_path_the_later_one_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "lists.tar"
+    path.write_bytes(tar([("list.txt", b"old"), ("other", b""), ("list.txt", b"new")]))
+    assert read_file_within(str(path), "list.txt", "") == b"new"
+
+
+def test_what_is_no_archive_has_no_list(tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_bytes(b"a.jpg 0\n")
+    assert read_file_within(str(tmp_path / "list.txt"), "list.txt", "") is None
+
+
+def test_a_damaged_archive_of_lists_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "lists.tar"
+    path.write_bytes(tar([("a.txt", b""), ("b.txt", bytes(2000))])[:1500])
+    with pytest.raises(ArchiveError, match=r"lists\.tar is damaged at byte 512 after"):
+        read_file_within(str(path), "b.txt", "")

@@ -210,13 +210,14 @@ def test_demo_has_a_list_of_its_own_and_several_shards(
 def test_shipped_configs_are_those_that_can_be_built() -> None:
     # imagenet2012_subset.yaml is only a base: it names no configuration.
     assert shipped_configs() == [
-        *("10pct", "1pct", "demo", "imagenet2012"),
+        *("10pct", "1pct", "demo", "food101", "imagenet2012"),
         *(f"imagenet2012_fewshot/{n}shot" for n in (10, 1, 5)),
         "imagenet2012_real",
         *("imagenet_a", "imagenet_lt", "imagenet_r", "imagenet_sketch"),
         "imagenet_v2/matched-frequency",
         *("imagenet_v2/threshold-0.7", "imagenet_v2/topimages"),
         *(f"imagenette/{size}-v2" for size in ("160px", "320px", "full-size")),
+        "places365_small",
     ]
 
 
@@ -343,7 +344,8 @@ def assert_refused(write: Write, text: str, message: str) -> None:
             # Nothing is near, so all are named.
             "splits: {train: {subset: {qqq: ab}}}",
             "unknown key splits.train.subset.qqq. Known are: classes, exclude, file, "
-            "first_per_class, fraction, labels, per_class, seed, sha256, size, url.",
+            "first_per_class, format, fraction, labels, per_class, seed, sha256, size, "
+            "url, within.",
         ),
         ("tilte: x", "unknown key tilte. Did you mean title?"),
         ("license: {nmae: x}", "unknown key license.nmae. Did you mean name?"),

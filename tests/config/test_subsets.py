@@ -142,6 +142,10 @@ def test_an_empty_subset_is_none() -> None:
             "subset.sha256 is of a list: name it with file.",
         ),
         (
+            {"subset.format": "by_class"},
+            "subset.format is of a list: name it with file.",
+        ),
+        (
             {"splits.train.subset.labels": "renumber"},
             "subset.labels is renumber: name classes to number.",
         ),

@@ -107,12 +107,15 @@ def dataset_dir(data_dir: Path, config: str = "demo", version: str = "5.0.0") ->
     return data_dir / "imagenet2012_subset" / config / version
 
 
-def image(number: int, mode: str = "RGB", kind: str = "JPEG") -> bytes:
-    """Returns a small encoded image; another number gives another one."""
+def image(
+    number: int, mode: str = "RGB", kind: str = "JPEG", side: int | None = None
+) -> bytes:
+    """Returns an encoded image, a small one; another number gives another one."""
     value = number * 37 % 256
     colour = value if mode == "L" else (value, 90, 255 - value, 40)[: len(mode)]
     encoded = io.BytesIO()
-    Image.new(mode, (16 + number % 5, 12), colour).save(encoded, kind)
+    size = (16 + number % 5, 12) if side is None else (side, side)
+    Image.new(mode, size, colour).save(encoded, kind)
     return encoded.getvalue()
 
 

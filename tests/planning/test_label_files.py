@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from beam_pipeline.config.loading import load_config
+from tests.helpers.archives import tar
 from tests.planning.test_labels import CLASSES, by_name, write
-from transforms.errors import ConfigError, LabelError, StorageError
+from transforms.errors import ConfigError, LabelError, StorageError, SubsetError
 from transforms.planning.label_files.description import LabelFile, LabelFormat
 from transforms.planning.label_files.reading import read_label_file
 from transforms.planning.labels import read_class_names
@@ -276,7 +277,7 @@ def test_a_file_in_a_config_has_a_format(tmp_path: Path) -> None:
     assert str(caught.value) == (
         "--set splits.validation.labels: labels is 'val.txt': expected container, "
         "index, list, none, or a file with its format, {file: PATH, format: FORMAT}. "
-        "Formats are classes, devkit, caffe, kaggle."
+        "Formats are classes, devkit, caffe, kaggle, paths."
     )
     with pytest.raises(ConfigError) as caught:
         load_config("demo", {"splits.validation.labels": {"file": "val.txt"}}, {})
@@ -307,3 +308,74 @@ def test_shipped_files_are_those_of_tfds() -> None:
         f"ILSVRC2012_val_{number:08d}.JPEG" for number in range(1, 50_001)
     ]
     assert Counter(listed["label"].to_pylist()) == dict.fromkeys(range(1000), 50)
+
+
+PATHS = "/a/airfield/1.jpg 0\n/b/bar/outdoor/1.jpg 2\n"
+
+
+def test_lists_of_paths_join_by_all_of_the_path(tmp_path: Path) -> None:
+    text = PATHS + "plain.jpg 1\n"  # some lists lead with a slash, and some do not
+    file = write(tmp_path, text.encode())
+    labels = LabelFile(file=file, format="paths", names="data_256/{path}")
+    assert read_label_file(labels, CLASSES).listed.to_pydict() == {
+        "name": [
+            "data_256/a/airfield/1.jpg",
+            "data_256/b/bar/outdoor/1.jpg",
+            "data_256/plain.jpg",
+        ],
+        "label": [0, 2, 1],
+    }
+    bare = read_label_file(replace(labels, names=None), CLASSES).listed
+    assert bare["name"][0].as_py() == "a/airfield/1.jpg"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (PATHS, " tells the class of 2 images, and there should be 3."),
+        ("/a/1.jpg\n", ": line 1, '/a/1.jpg', is no name with a number behind. It"),
+        ("/a/1.jpg 3\n", ": line 1 has the number 3: classes are counted from 0"),
+        (PATHS + PATHS, ": it names a/airfield/1.jpg twice. A line of labels.format="),
+    ],
+)
+def test_lists_of_paths_that_cannot_be_are_refused(
+    text: str, message: str, tmp_path: Path
+) -> None:
+    labels = LabelFile(file=write(tmp_path, text.encode()), format="paths")
+    assert refusal(labels, 3).startswith(message)
+
+
+def test_the_name_of_a_path_has_the_path() -> None:
+    with pytest.raises(ConfigError, match=r"labels\.names is 'val_256': expected a"):
+        LabelFile(file="list.txt", format="paths", names="val_256")
+
+
+def test_a_list_within_an_archive_is_read_there_or_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "lists.tar").write_bytes(tar([("l/paths.txt", PATHS.encode())]))
+    labels = LabelFile(file="l/paths.txt", format="paths", within="lists.tar")
+    places = (str(tmp_path), str(tmp_path / "cache"))
+    found = read_label_file(labels, CLASSES, 2, *places)
+    assert found.listed["label"].to_pylist() == [0, 2]
+    assert found.source == f"l/paths.txt in {tmp_path}/lists.tar"
+    (tmp_path / "l").mkdir()
+    (tmp_path / "l" / "paths.txt").write_text("/a/airfield/1.jpg 1\n")
+    found = read_label_file(labels, CLASSES, 1, *places)
+    assert found.listed["label"].to_pylist() == [1]
+
+
+@pytest.mark.parametrize(
+    ("within", "reason"),
+    [("lists.tar", "which does not have it"), ("none.tar", "which is not there")],
+)
+def test_a_list_that_no_archive_has_is_told(
+    within: str, reason: str, tmp_path: Path
+) -> None:
+    (tmp_path / "lists.tar").write_bytes(tar([("other.txt", PATHS.encode())]))
+    labels = LabelFile(file="paths.txt", format="paths", within=within)
+    with pytest.raises(SubsetError) as caught:
+        read_label_file(labels, CLASSES, 2, str(tmp_path), str(tmp_path / "cache"))
+    assert str(caught.value) == (
+        f"There is no list paths.txt in {tmp_path}. It is a part of {tmp_path}/{within}"
+        f", {reason}. Get that archive, put the list there by itself, or name with "
+        "within another archive that has it."
+    )

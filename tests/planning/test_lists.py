@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from transforms.errors import ConfigError, SubsetError
 from transforms.planning.lists import (
     SubsetFile,
-    SubsetLines,
     SubsetList,
     parse_subset_list,
     read_subset_list,
 )
+from transforms.planning.texts import SubsetLines
 
 CLASSES = ("n01", "n02", "n01440764")
 NAMES = ("n01_1.JPEG", "n01_2.JPEG")

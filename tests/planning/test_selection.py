@@ -222,8 +222,8 @@ def test_another_list_than_the_published_is_refused(
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "is empty: it should name an image on each line."),
-        (b"\xef\xbb\xbf", "is empty: it should name an image on each line."),
+        (b"", "is empty: it should name the split's images."),
+        (b"\xef\xbb\xbf", "is empty: it should name the split's images."),
         (b"a\n\xff\n", "is not a text file: byte 2 is not UTF-8."),
         (b"\x89PNG\r\n\x1a\n", "is not a text file: byte 0 is not UTF-8."),
         (bytes(1000), "is not a text file: byte 0 is NUL."),

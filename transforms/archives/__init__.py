@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         FoundArchive,
         Search,
         missing_parts,
+        read_file_within,
         recognise,
         search,
     )
@@ -46,6 +47,7 @@ __all__ = [
     "missing_parts",
     "open_index",
     "open_members",
+    "read_file_within",
     "recognise",
     "search",
 ]

@@ -21,6 +21,7 @@ from transforms.archives.folder import (
     sample_folder,
 )
 from transforms.archives.gzip.form import (
+    file_in_gzip,
     find_in_gzip,
     is_gzip,
     open_gzip,
@@ -44,6 +45,7 @@ from transforms.archives.tar.class_tars import (
     sample_class_tars,
     walk_class_tars,
 )
+from transforms.archives.tar.files import file_in_tar
 from transforms.archives.tar.form import (
     find_in_tar,
     is_tar,
@@ -52,6 +54,7 @@ from transforms.archives.tar.form import (
 )
 from transforms.archives.zip.form import (
     ZipMembers,
+    file_in_zip,
     find_in_zip,
     is_zip,
     sample_zip,
@@ -79,6 +82,8 @@ class Form:
         find: Returns an archive's containers, from as little of it as shows them.
         walk: Returns the members of containers, in order: one table for each, or more
             where an archive that is walked as a whole turns out to have several.
+        file: Returns a file of an archive that is no image, by its path; None where
+            there is none, or where the form has images alone.
         open: Opens an archive for its images to be read.
         offsets: What they count in: the archive's ``file``; a ``stream`` that it is
             decoded to; or the files of a ``folder``.
@@ -94,6 +99,7 @@ class Form:
     find: Callable[[Archive], tuple[Container, ...]]
     walk: Callable[[Archive, tuple[Container, ...]], list[MemberTable]]
     open: Callable[[Archive], MemberSource]
+    file: Callable[[Archive, str], bytes | None] = lambda *_: None
     offsets: Literal["file", "stream", "folder"] = "file"
     keeps_index: bool = True
 
@@ -106,6 +112,7 @@ FORMS: Final[Mapping[str, Form]] = {
         find=find_in_tar,
         walk=walk_in_tar,
         open=open_stored,
+        file=file_in_tar,
     ),
     "folder": Form(
         noun="a folder of images",
@@ -145,6 +152,7 @@ FORMS: Final[Mapping[str, Form]] = {
         find=find_in_gzip,
         walk=walk_in_gzip,
         open=open_gzip,
+        file=file_in_gzip,
         offsets="stream",
     ),
     "zip": Form(
@@ -154,6 +162,7 @@ FORMS: Final[Mapping[str, Form]] = {
         find=find_in_zip,
         walk=walk_in_zip,
         open=ZipMembers,
+        file=file_in_zip,
     ),
 }
 

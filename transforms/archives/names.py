@@ -83,6 +83,16 @@ def image_name(path: str) -> ImageName | None:
     return ImageName(f"{known[1]}.JPEG", known[2] or "") if known else ImageName(name)
 
 
+def normal_path(path: str) -> str:
+    """Returns a file's path without what says nothing of where it lies.
+
+    Example:
+        >>> normal_path("./food-101//meta/train.json")
+        'food-101/meta/train.json'
+    """
+    return "/".join(_parts(path))
+
+
 def folder_of(path: str) -> str:
     """Returns the path of the folder a file lies in; empty for none.
 

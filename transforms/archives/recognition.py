@@ -217,12 +217,40 @@ def missing_parts(archives: Sequence[FoundArchive]) -> list[str]:
 
 def _recognise_file(uri: str) -> FoundArchive | None:
     file = storage.file_info(uri)
+    form = _form_of(file)
+    return None if form is None else _sample(file, form)
+
+
+def _form_of(file: FileInfo) -> str | None:
+    """Returns the form of a file, by its first bytes; None for no archive."""
     start = _read_start(file)
     for name, form in FORMS.items():
         if form.begins(start):
-            return _sample(file, name)
-    refuse_compressed(uri, start)
+            return name
+    refuse_compressed(file.uri, start)
     return None
+
+
+def read_file_within(uri: str, path: str, index_dir: str) -> bytes | None:
+    """Returns a file that lies in an archive beside images, such as a list of them.
+
+    Args:
+        uri: The archive.
+        path: The file's path in it, with slashes.
+        index_dir: Where indexes are saved, and with them what reading it takes.
+
+    Returns:
+        Its bytes; None where the archive has no such file, or is none.
+
+    Raises:
+        ArchiveError: The archive is damaged, or compressed in another way.
+        StorageError: It can't be read.
+    """
+    file = storage.file_info(uri)
+    form = _form_of(file)
+    if form is None:
+        return None
+    return FORMS[form].file(Archive("", file, form, index_dir=index_dir), path)
 
 
 def _read_start(file: FileInfo) -> bytes:

@@ -24,7 +24,12 @@ if TYPE_CHECKING:
         read_class_names,
         read_class_titles,
     )
-    from transforms.planning.lists import SubsetFile, SubsetList, read_subset_list
+    from transforms.planning.lists import (
+        SubsetFile,
+        SubsetFormat,
+        SubsetList,
+        read_subset_list,
+    )
     from transforms.planning.order import order_keys
     from transforms.planning.recipes.draw import Draw
     from transforms.planning.recipes.drawing import Drawing
@@ -53,6 +58,7 @@ __all__ = [
     "SplitOptions",
     "StatedNumbers",
     "SubsetFile",
+    "SubsetFormat",
     "SubsetList",
     "Unlabelled",
     "cut_list",

@@ -300,7 +300,11 @@ def read_lines(uri: str) -> list[str]:
         LabelError: It is no text.
         StorageError: It can't be read.
     """
-    text = decode_list(read_list(uri, LabelError), uri, LabelError)
+    return split_lines(decode_list(read_list(uri, LabelError), uri, LabelError))
+
+
+def split_lines(text: str) -> list[str]:
+    """Returns a text's lines, without blanks around or empty ones at the end."""
     return [line.strip() for line in text.rstrip().splitlines()]
 
 

@@ -9,14 +9,21 @@ import hashlib
 import http.client
 import re
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
-from transforms import storage
+from transforms import archives, storage
 from transforms.archives import image_name
 from transforms.errors import ConfigError, SubsetError, printable
-from transforms.planning.texts import MOST_BYTES, check_size, decode_list, read_list
+from transforms.planning.label_files.by_class import parse_by_class
+from transforms.planning.texts import (
+    MOST_BYTES,
+    SubsetLines,
+    check_size,
+    decode_list,
+    read_list,
+)
 
 _SEPARATORS: Final = re.compile(r"[\s,]+")
 _NUMBER: Final = re.compile(r"-?\d{1,18}", re.ASCII)
@@ -40,19 +47,6 @@ _COLUMNS: Final = frozenset(
         *("predictionstring", "split", "index"),
     )
 )
-
-
-@dataclass(frozen=True, slots=True)
-class SubsetLines:
-    """What the lines of a list say.
-
-    Attributes:
-        names: Names without directories, in the list's order.
-        labels: Each one's label, None where its line has none; None if none has one.
-    """
-
-    names: tuple[str, ...]
-    labels: tuple[int | None, ...] | None = None
 
 
 def parse_subset_list(
@@ -167,6 +161,14 @@ def _describe(
     return ""
 
 
+SubsetFormat = Literal["lines", "by_class"]
+
+# How the formats of lists are read.
+_PARSERS: Final[Mapping[str, Callable[[str, str, Sequence[str]], SubsetLines]]] = {
+    "lines": parse_subset_list,
+    "by_class": parse_by_class,
+}
+
 _DOWNLOAD_TIMEOUT: Final = 60  # seconds without an answer
 
 
@@ -180,12 +182,18 @@ class SubsetFile:
         url: Where to get it, if it can be downloaded.
         size: Its length in bytes, if known.
         sha256: Its hash in hexadecimal digits, if known.
+        within: The archive that has it, where it does not lie beside it: a name in the
+            directory of manual downloads, an absolute path, or a URI.
+        format: How it names images: ``lines``, a name on each, or ``by_class``, see
+            ``label_files.by_class``.
     """
 
     file: str
     url: str | None = None
     size: int | None = None
     sha256: str | None = None
+    within: str | None = None
+    format: SubsetFormat = "lines"
 
     def __post_init__(self) -> None:
         """Refuses a relative name that leads upwards: a download is kept under it.
@@ -246,9 +254,9 @@ def read_subset_list(
     """
     path, data = fetch_list(subset, manual_dir, cache_dir, most_bytes)
     text = decode_list(data, path, SubsetError)
-    lines = parse_subset_list(text, path, class_names)
+    lines = _PARSERS[subset.format](text, path, class_names)
     if not lines.names:
-        raise SubsetError(f"{path} is empty: it should name an image on each line.")
+        raise SubsetError(f"{path} is empty: it should name the split's images.")
     return SubsetList(lines.names, path, len(data), lines.labels)
 
 
@@ -267,6 +275,8 @@ def fetch_list(
             raise SubsetError(f"There is no subset list {path}.")
     else:
         path = storage.join(manual_dir, subset.file)
+    if subset.within is not None and not storage.exists(path):
+        return _take_out(subset, subset.within, manual_dir, cache_dir, most_bytes)
     if not storage.exists(path):
         cached = storage.join(cache_dir, subset.file)
         if not storage.exists(cached):
@@ -275,6 +285,31 @@ def fetch_list(
     data = read_list(path, SubsetError, most_bytes)
     _check(subset, data, path)
     return path, data
+
+
+def _take_out(
+    subset: SubsetFile, within: str, manual_dir: str, cache_dir: str, most: int
+) -> tuple[str, bytes]:
+    """Returns what a list in an archive is called, and its bytes."""
+    absolute = storage.is_absolute(within)
+    archive = storage.absolute(within) if absolute else storage.join(manual_dir, within)
+    there = storage.exists(archive)
+    # Where indexes are kept, too, unless the user says otherwise.
+    index_dir = storage.join(cache_dir, "index")
+    data = None
+    if there:  # from the door, so that who has no such list does without Arrow
+        data = archives.read_file_within(archive, subset.file, index_dir)
+    if data is None:
+        lacks = "which does not have it" if there else "which is not there"
+        raise SubsetError(
+            f"There is no list {subset.file} in {manual_dir}. It is a part of "
+            f"{archive}, {lacks}. Get that archive, put the list there by itself, or "
+            "name with within another archive that has it."
+        )
+    source = f"{subset.file} in {archive}"
+    check_size(len(data), source, SubsetError, most)
+    _check(subset, data, source)
+    return source, data
 
 
 def _download(subset: SubsetFile, manual: str, cached: str, most: int) -> None:

@@ -1,11 +1,25 @@
 """Files of text as people write them or download them: read whole, and decoded."""
 
+from dataclasses import dataclass
 from typing import Final
 
 from transforms import storage
 from transforms.errors import BuildError
 
 MOST_BYTES: Final = 1 << 29  # some 20 million names
+
+
+@dataclass(frozen=True, slots=True)
+class SubsetLines:
+    """What the lines of a list say.
+
+    Attributes:
+        names: Names of images as they are joined, in the list's order.
+        labels: Each one's label, None where its line has none; None if none has one.
+    """
+
+    names: tuple[str, ...]
+    labels: tuple[int | None, ...] | None = None
 
 
 def read_list(uri: str, error: type[BuildError], most: int = MOST_BYTES) -> bytes:

@@ -127,6 +127,63 @@ def _make_imagenette(directory: Path) -> None:
     (directory / "imagenette2-320.tgz").write_bytes(packed)
 
 
+def _make_food(directory: Path) -> None:
+    """Writes the archive of Food-101, of three classes and its lists."""
+    lists: dict[str, dict[str, list[str]]] = {"train": {}, "test": {}}
+    members = []
+    for row, food in enumerate(("apple_pie", "churros", "waffles")):
+        for n in range(5):
+            name = f"{food}/{1000 * row + n}"
+            members.append((f"food-101/images/{name}.jpg", image(7 * row + n)))
+            listed = lists["test" if n in (1, 4) else "train"]
+            listed.setdefault(food, []).append(name)
+    meta = [
+        (f"food-101/meta/{name}.json", json.dumps(classes).encode())
+        for name, classes in lists.items()
+    ]
+    others = [("food-101/meta/classes.txt", b"apple_pie"), ("food-101/README.txt", b"")]
+    packed = gzip.compress(tar([*members, *others, *meta]))
+    (directory / "food-101.tar.gz").write_bytes(packed)
+
+
+def _make_places(directory: Path) -> None:
+    """Writes the archives of Places365, of a few classes, and that of its lists."""
+    scenes = {
+        "/a/airfield": 0,
+        "/a/apartment_building/outdoor": 8,
+        "/z/zen_garden": 364,
+    }
+    train = {
+        f"{scene}/{number:08d}.jpg": label
+        for scene, label in scenes.items()
+        for number in range(1, 5)
+    }
+    named = "Places365_{}_{:08d}.jpg".format
+    validation = {named("val", n): 90 * (n % 5) for n in range(1, 8)}
+    test = {named("test", n): -1 for n in range(1, 7)}
+    archives = {
+        "train_256_places365standard.tar": ("data_256", train),
+        "val_256.tar": ("val_256/", validation),
+        "test_256.tar": ("test_256/", test),
+    }
+    lists = {"train_standard": train, "val": validation, "test": test}
+    for row, (name, (root, listed)) in enumerate(archives.items()):
+        members = [
+            (root + path, image(20 * row + n, side=256))
+            for n, path in enumerate(listed)
+        ]
+        (directory / name).write_bytes(tar(members))
+    (directory / "filelist_places365-standard.tar").write_bytes(
+        tar(
+            (
+                f"places365_{name}.txt",
+                "".join(f"{path} {label}\n" for path, label in listed.items()).encode(),
+            )
+            for name, listed in lists.items()
+        )
+    )
+
+
 _VALIDATION: Final = "validation.labels.images"
 _UNKNOWN_LISTS: Final = (
     *("train.subset.size", "train.subset.sha256"),
@@ -215,6 +272,24 @@ ROWS: Final = (
         urls={
             "https://s3.amazonaws.com/fast-ai-imageclas/imagenette2-320.tgz": (
                 "imagenette2-320.tgz"
+            )
+        },
+    ),
+    Row(
+        name="food101",
+        make=_make_food,
+        flags=_unstated(*_numbers("train", "validation")),
+        urls={"http://data.vision.ee.ethz.ch/cvl/food-101.tar.gz": "food-101.tar.gz"},
+    ),
+    Row(
+        name="places365_small",
+        make=_make_places,
+        flags=_unstated(*_numbers("train", "test", "validation")),
+        urls={
+            f"http://data.csail.mit.edu/places/places365/{file}": file
+            for file in (
+                *("train_256_places365standard.tar", "val_256.tar", "test_256.tar"),
+                "filelist_places365-standard.tar",
             )
         },
     ),

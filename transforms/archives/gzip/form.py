@@ -17,6 +17,7 @@ from transforms.archives.gzip.reader import GzipReader
 from transforms.archives.gzip.saved import open_points
 from transforms.archives.names import is_image
 from transforms.archives.sources import StoredMembers
+from transforms.archives.tar.files import read_file_of_tar
 from transforms.archives.tar.form import find_containers_in, walk_containers_in
 from transforms.archives.tar.header import (
     BLOCK,
@@ -89,6 +90,19 @@ def walk_in_gzip(
             for container in containers
             for table in walk_containers_in(archive, reader, (container,))
         ]
+
+
+def file_in_gzip(archive: Archive, path: str) -> bytes | None:
+    """Returns a file of a tar in a gzip file; None where there is none of the path.
+
+    The seek points that this takes are saved, and serve for listing its images too.
+
+    Raises:
+        ArchiveError: The file or the tar is damaged.
+        StorageError: It can't be read, or its seek points not be saved.
+    """
+    with closing(_open_reader(archive)) as reader:
+        return read_file_of_tar(archive, reader, reader.size, path)
 
 
 def open_gzip(archive: Archive) -> StoredMembers:

@@ -103,7 +103,7 @@ def find_containers_in(
     first = _first_files(archive, reader, whole)
     if not any(member.name.endswith(_TAR) for member in first):
         return (whole,)
-    (walk,) = _walk(archive, reader, (whole,))
+    (walk,) = walk_each(archive, reader, (whole,))
     beside = [
         printable(member.name)
         for member in walk.members
@@ -169,7 +169,7 @@ def walk_containers_in(
     Raises:
         ArchiveError: One is damaged.
     """
-    walks = _walk(archive, reader, containers)
+    walks = walk_each(archive, reader, containers)
     tables = []
     for container, walk in zip(containers, walks, strict=True):
         files, skipped = _find_files(archive, container, walk)
@@ -293,9 +293,10 @@ def _place_of(container: Container) -> str:
     return f" (in {printable(container.name)}.tar)" if container.name else ""
 
 
-def _walk(
+def walk_each(
     archive: Archive, reader: RangeReader, containers: tuple[Container, ...]
 ) -> list[TarWalk]:
+    """Returns all members of tars; ArchiveError names what is damaged."""
     with _faults_named(archive, containers):
         return walk_tars(
             reader.read_many,

@@ -25,7 +25,7 @@ from transforms.archives.containers import (
     Place,
     Skipped,
 )
-from transforms.archives.names import folder_of, image_name, is_image
+from transforms.archives.names import folder_of, image_name, is_image, normal_path
 from transforms.archives.zip.directory import Wanted, ZipListing, list_zip
 from transforms.archives.zip.member import ZipMember, read_member
 from transforms.archives.zip.records import (
@@ -123,6 +123,27 @@ def walk_in_zip(
         tables.append(MemberTable(archive, container, table, skipped))
         skipped = Skipped()
     return tables
+
+
+def file_in_zip(archive: Archive, path: str) -> bytes | None:
+    """Returns a file of a zip; None where there is none of the path.
+
+    Raises:
+        ArchiveError: The zip is damaged, or of a kind that can't be read in place.
+        StorageError: It can't be read.
+    """
+
+    def is_wanted(paths: pa.StringArray) -> pa.BooleanArray:
+        kept = [normal_path(each) == path for each in paths.to_pylist()]
+        return pa.array(kept, pa.bool_())
+
+    listed = _list(archive, is_wanted).members.to_pylist()
+    if not listed:
+        return None
+    found = {key: listed[-1][key] for key in ZipMember._fields}
+    member = ZipMember(**found)
+    with closing(storage.open_reader(archive.file)) as reader, _faults_named(archive):
+        return read_member(reader.read(member.offset, member.span), member)
 
 
 class ZipMembers:
