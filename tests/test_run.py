@@ -245,7 +245,7 @@ def test_the_summary_says_what_was_built_and_how_to_load_it(built: Built) -> Non
         f"tfrecord: {built.directory}\n"
         f"Look at it: {built.directory}/card.html and {built.directory}/report.html\n"
         'Load it: tfds.load("imagenet2012_subset/demo:5.0.0", '
-        f'data_dir="{built.data_dir}")\n'
+        f'data_dir="{built.data_dir}")  # pip install tensorflow tensorflow-datasets\n'
     )
 
 
@@ -266,7 +266,7 @@ def test_a_complete_dataset_is_left_alone(copy: Built) -> None:
         f"{copy.directory} is complete as tfrecord and left as it is; "
         "--repair rereads it and mends it, --overwrite builds it again.\n"
         'Load it: tfds.load("imagenet2012_subset/demo:5.0.0", '
-        f'data_dir="{copy.data_dir}")\n',
+        f'data_dir="{copy.data_dir}")  # pip install tensorflow tensorflow-datasets\n',
         "",
     )
     assert states(copy.data_dir) == before

@@ -94,19 +94,23 @@ def test_the_summary_tells_of_each_format(built: Built) -> None:
     assert lines[-12:] == [
         f"tfrecord: {root}/{tfds}",
         look,
-        f'Load it: tfds.load("{NAME}/demo:5.0.0", data_dir="{root}")',
+        f'Load it: tfds.load("{NAME}/demo:5.0.0", data_dir="{root}")'
+        "  # pip install tensorflow tensorflow-datasets",
         f"array_record: {root}/{tfds}",
         look,
-        f'Load it: tfds.data_source("{NAME}/demo:5.0.0", data_dir="{root}")',
+        f'Load it: tfds.data_source("{NAME}/demo:5.0.0", data_dir="{root}")'
+        "  # pip install tensorflow-datasets array-record",
         f"parquet: {root}/parquet/{hub}/demo",
         f"Look at it: {root}/parquet/{hub}/README.md and "
         f"{root}/parquet/{hub}/demo/report.html",
-        f'Load it: datasets.load_dataset("{root}/parquet/{hub}", "demo")',
+        f'Load it: datasets.load_dataset("{root}/parquet/{hub}", "demo")'
+        "  # pip install datasets",
         f"webdataset: {root}/webdataset/{hub}/demo",
         f"Look at it: {root}/webdataset/{hub}/README.md and "
         f"{root}/webdataset/{hub}/demo/report.html",
         "Load it: webdataset.WebDataset(sorted(glob.glob("
-        f'"{root}/webdataset/{hub}/demo/train-*.tar")), shardshuffle=False)',
+        f'"{root}/webdataset/{hub}/demo/train-*.tar")), shardshuffle=False)'
+        "  # pip install webdataset",
     ]
 
 

@@ -11,7 +11,7 @@ from beam_pipeline.console.terminal import print_table
 from transforms import counters, storage
 from transforms.documents import page_uris
 from transforms.errors import sample
-from transforms.formats import loader_line
+from transforms.formats import FORMATS, loader_line
 from transforms.shards import ShardOutput
 from transforms.verification import STATISTICS
 
@@ -128,7 +128,7 @@ def _warnings(output: ShardOutput, splits: list[str]) -> Iterator[str]:
 
 
 def loader_line_of(config: BuildConfig, output: ShardOutput, format_name: str) -> str:
-    """Returns the line of Python that loads what was built."""
+    """Returns the line of Python that loads what was built, and what it takes."""
     line = loader_line(
         format_name,
         root=output.places.root(format_name),
@@ -137,4 +137,4 @@ def loader_line_of(config: BuildConfig, output: ShardOutput, format_name: str) -
         version=config.version,
         split=config.versions[config.version][0],
     )
-    return f"Load it: {line}"
+    return f"Load it: {line}  # pip install {FORMATS[format_name].packages}"

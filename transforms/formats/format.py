@@ -117,6 +117,7 @@ class Format:
             name and a hyphen.
         loader: The line that loads it; see ``loader_line``.
         imports: The lines of Python before it.
+        packages: What it takes from the index, which a build does not need.
         needs: The package that it needs, and the name of our extra; None for neither.
         max_bytes: Most bytes of a file; None where TFDS's formula decides.
         record_overhead: Most bytes that a record takes besides its image.
@@ -131,6 +132,7 @@ class Format:
     pattern: str
     loader: str
     imports: tuple[str, ...]
+    packages: str
     needs: str | None = None
     max_bytes: int | None = None
     record_overhead: int = 0

@@ -18,6 +18,7 @@ FORMATS: Final[Mapping[str, Format]] = {
         pattern="{dataset}-*",
         loader='tfds.load("{full_name}:{version}", data_dir="{root}")',
         imports=("import tensorflow_datasets as tfds",),
+        packages="tensorflow tensorflow-datasets",
     ),
     "array_record": Format(
         module="transforms.formats.array_record",
@@ -25,6 +26,7 @@ FORMATS: Final[Mapping[str, Format]] = {
         pattern="{dataset}-*",
         loader='tfds.data_source("{full_name}:{version}", data_dir="{root}")',
         imports=("import tensorflow_datasets as tfds",),
+        packages="tensorflow-datasets array-record",
         needs="array_record",
     ),
     "parquet": Format(
@@ -33,6 +35,7 @@ FORMATS: Final[Mapping[str, Format]] = {
         pattern="*.parquet",
         loader='datasets.load_dataset("{root}", "{config}")',
         imports=("import datasets",),
+        packages="datasets",
         max_bytes=500_000_000,  # as the hub's own writer
         record_overhead=1024,
         file_overhead=256 << 10,
@@ -45,6 +48,7 @@ FORMATS: Final[Mapping[str, Format]] = {
         loader="webdataset.WebDataset("
         'sorted(glob.glob("{root}/{config}/{split}-*.tar")), shardshuffle=False)',
         imports=("import glob", "import webdataset"),
+        packages="webdataset",
         max_bytes=1_000_000_000,
         record_overhead=4096,
         file_overhead=16 << 10,
