@@ -7,7 +7,7 @@ repair of CMYK and PNG images, whose bytes the parity tests hold against TFDS's.
 import hashlib
 import io
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -143,9 +143,13 @@ def build(
         *("--num_shards", *shards, *flags),
     )
     assert outcome.code == 0, outcome.err
-    _, *parts = outcome.out.split("Load it: ")
-    lines = [part.splitlines()[0] for part in parts]
-    return dict(zip(formats.split(","), lines, strict=True))
+    return printed_lines(outcome.out, formats.split(","))
+
+
+def printed_lines(out: str, formats: Iterable[str]) -> dict[str, str]:
+    """Returns the lines that a build says load what it built, by format."""
+    _, *parts = out.split("Load it: ")
+    return dict(zip(formats, [part.splitlines()[0] for part in parts], strict=True))
 
 
 def read_archives(archives: Path, config: str) -> dict[str, list[Record]]:

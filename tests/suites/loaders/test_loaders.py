@@ -18,6 +18,7 @@ from typing import Any, Final
 import pytest
 from PIL import Image
 
+from tests.helpers.own_dataset import build_own_dataset, write_own_photos
 from tests.suites.loaders.expected import (
     CLASS_NAMES,
     CONFIGS,
@@ -26,7 +27,9 @@ from tests.suites.loaders.expected import (
     VERSION,
     Built,
     Record,
+    printed_lines,
 )
+from transforms.formats import FORMATS
 
 _HERE: Final = Path(__file__).parent
 _ROOT: Final = _HERE.parents[2]
@@ -153,7 +156,7 @@ def by_mlcroissant(built: Built, read: Read) -> Any:
     return read("read_with_mlcroissant.py", path)
 
 
-@pytest.mark.parametrize(
+LOADERS = pytest.mark.parametrize(
     ("format_name", "python"),
     [
         ("tfrecord", "PARITY_PYTHON"),
@@ -162,12 +165,33 @@ def by_mlcroissant(built: Built, read: Read) -> Any:
         ("webdataset", "LOADERS_PYTHON"),
     ],
 )
+
+
+@LOADERS
 def test_the_line_that_the_build_prints_loads_it(
     built: Built, read: Read, format_name: str, python: str
 ) -> None:
     counts = {split: len(each) for split, each in built.expected["demo"].items()}
     loaded = read("load_with_line.py", built.lines[format_name], python=python)
     assert loaded == (counts["train"] if format_name == "webdataset" else counts)
+
+
+@pytest.fixture(scope="module")
+def own_lines(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The lines that load a dataset of one's own, by format."""
+    directory = tmp_path_factory.mktemp("own")
+    assert len(write_own_photos(directory)) == 4
+    outcome = build_own_dataset(directory)
+    assert outcome.code == 0, outcome.err
+    return printed_lines(outcome.out, FORMATS)
+
+
+@LOADERS
+def test_a_dataset_of_one_s_own_is_loaded(
+    own_lines: dict[str, str], read: Read, format_name: str, python: str
+) -> None:
+    loaded = read("load_with_line.py", own_lines[format_name], python=python)
+    assert loaded == (4 if format_name == "webdataset" else {"train": 4})
 
 
 def test_the_archives_hold_every_kind_of_image(built: Built) -> None:
