@@ -79,7 +79,7 @@ def _without_finished(config: BuildConfig, output: ShardOutput) -> ShardOutput:
         storage.remove_tree(output.places.reports(name))
         print(
             f"{output.places.directory(name)} is complete as {name} and left as it is; "
-            "--repair rereads it and mends it, --overwrite builds it again."
+            f"{_checked_or_not(config, manifest)}, --overwrite builds it again."
         )
         if manifest is None or not manifest.settings:
             print("With which list and which numbers it was built is not known.")
@@ -94,6 +94,12 @@ def _without_finished(config: BuildConfig, output: ShardOutput) -> ShardOutput:
         name for name in output.formats if name not in there[name] or name in damaged
     )
     return replace(output, formats=formats)
+
+
+def _checked_or_not(config: BuildConfig, manifest: Manifest | None) -> str:
+    if config.repair and manifest is not None:
+        return "every file was read and has the hash of manifest.json"
+    return "--repair rereads it and mends it"
 
 
 def _tell_of_changes(changes: list[str]) -> None:
