@@ -100,7 +100,7 @@ def find_inputs(config: BuildConfig, output: ShardOutput) -> BuildInputs:
         ArchiveError: An archive is not there, or another one of its name.
         LabelError: A file of class names or labels is malformed.
         StorageError: A file can't be read.
-        SubsetError: A subset list can't be had or is not the one described.
+        SubsetError: A subset list cannot be found or is not the one described.
     """
     archives = find_archives(config, read_class_names(config.class_names))
     refuse_mistaken(

@@ -268,8 +268,8 @@ def find_subset(
         class_names: The name of class ``i`` at position ``i``.
 
     Raises:
-        SubsetError: It can't be had, is not the one described, is malformed, or names
-            another number of images than is stated.
+        SubsetError: It cannot be found, is not the one described, is malformed, or
+            names another number of images than is stated.
         StorageError: It can't be read.
     """
     wanted = config.splits[split]

@@ -248,8 +248,8 @@ def read_subset_list(
         most_bytes: How long a list may be.
 
     Raises:
-        SubsetError: The list can't be had, or its size or hash is wrong, or a line of
-            it.
+        SubsetError: The list cannot be found, or its size or hash is wrong, or a line
+            of it.
         StorageError: It can't be read, or the download can't be kept.
     """
     path, data = fetch_list(subset, manual_dir, cache_dir, most_bytes)

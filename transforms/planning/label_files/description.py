@@ -25,7 +25,7 @@ class LabelFile:
         names: What image ``n`` is called, counted from 1, with ``{:08d}`` for the
             number in eight digits, for formats whose lines have no names; or of a
             path, with ``{path}`` for it, for ``paths``.
-        map: A file with lines ``CLASS NUMBER``, perhaps with words behind, for
+        map: A file with lines ``CLASS NUMBER``, perhaps with words after them, for
             ``devkit``, as ``map_clsloc.txt`` has them.
         images: Number of images that it should tell of; None for the split's members.
         within: The archive that has it, see ``SubsetFile``; None for a file by itself.
