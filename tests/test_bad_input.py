@@ -95,9 +95,8 @@ CASES = {
     "flat tar given as train": Case(
         "The archive of the train split is missing: nothing in {archives} has images "
         "called n*_*. What is there: a tar {train} of ILSVRC2012_val_00000003.JPEG, a "
-        "tar {validation} of ILSVRC2012_val_00000003.JPEG. Get it from "
-        "https://image-net.org/download-images (you need to register), or say with "
-        "--manual_dir where it is.",
+        "tar {validation} of ILSVRC2012_val_00000003.JPEG. Say with --manual_dir where "
+        "it is.",
         train=VALIDATION,
     ),
     "train cut inside an inner tar": Case(
@@ -438,9 +437,7 @@ def test_a_missing_archive_is_told_with_what_is_there(
         f"The archive of the {split} split is missing: nothing in {archives} has "
         f"images called {pattern}. What is there: a tar {archives / there} of "
         f"{image_of[there]}. Without images, or of another form: "
-        f"{archives / 'devkit.tar'}. Get it from "
-        "https://image-net.org/download-images (you need to register), or say with "
-        "--manual_dir where it is."
+        f"{archives / 'devkit.tar'}. Say with --manual_dir where it is."
     )
 
 

@@ -162,3 +162,29 @@ def test_all_of_imagenet_has_the_shards_of_its_size(
     split_bytes: int, examples: int, shards: int
 ) -> None:
     assert shard_count(split_bytes, examples) == shards
+
+
+@pytest.mark.parametrize(
+    ("config", "missing"),
+    [
+        (
+            "imagenet_sketch",
+            "there is no {}/ImageNet-Sketch*. Get it from "
+            "https://github.com/HaohanWang/ImageNet-Sketch, or say",
+        ),
+        (
+            "imagenet2012",
+            "nothing in {} has images called n*_*. Get it from "
+            "https://image-net.org/download-images (you need to register), or say",
+        ),
+    ],
+)
+def test_where_archives_can_be_got_is_said(
+    config: str, missing: str, tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    places = ("--manual_dir", tmp_path / "empty", "--data_dir", tmp_path / "data")
+    outcome = run("--config", config, *places)
+    assert outcome.code == 1
+    said = missing.format(tmp_path / "empty")
+    assert f"split is missing: {said} with --manual_dir where it is." in outcome.err

@@ -625,8 +625,7 @@ def test_version_5_1_0_without_the_test_archive_is_an_error_that_may_be_allowed(
     assert refused.err == (
         f"error: The archive of the test split is missing: nothing in {odd.archives} "
         f"has images called ILSVRC2012_test_*. What is there: a tar {train} of "
-        f"n01440764_1.JPEG, a tar {validation} of ILSVRC2012_val_00000003.JPEG. Get it "
-        "from https://image-net.org/download-images (you need to register), or say "
+        f"n01440764_1.JPEG, a tar {validation} of ILSVRC2012_val_00000003.JPEG. Say "
         "with --manual_dir where it is. --allow_missing builds without it.\n"
     )
     assert odd.outcome.code == 0

@@ -20,8 +20,6 @@ from transforms.archives import (
 from transforms.errors import ArchiveError, printable, sample
 from transforms.storage import is_absolute
 
-# Where a configuration says nothing, its archives are taken for those of ILSVRC.
-_ILSVRC: Final = "Register at https://image-net.org/download-images."
 _LINK: Final = re.compile(r"https?://[^\s<>]*[^\s<>.,;:)]")
 _SHOWN: Final = 3  # reasons why an archive may not be whole
 _PATTERN: Final = frozenset("*?[")
@@ -240,7 +238,9 @@ class _Finder:
         )
 
     def _where_to_get_it(self) -> str:
-        text = self._config.about.manual_download or _ILSVRC
+        text = self._config.about.manual_download
+        if not text:  # of a dataset of one's own
+            return "Say with --manual_dir where it is."
         page = _LINK.search(text)
         where = f"Get it from {page[0]}" if page else "Get it"
         register = " (you need to register)" if "egister" in text else ""

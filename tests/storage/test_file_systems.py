@@ -272,7 +272,6 @@ def test_a_named_archive_that_is_missing_is_told(name: str, tmp_path: Path) -> N
     assert outcome.code == 1
     path = name if name.startswith("/") else manual_dir / name
     assert outcome.err == (
-        f"error: The archive of the train split is missing: there is no {path}. Get it "
-        "from https://image-net.org/download-images (you need to register), or say "
+        f"error: The archive of the train split is missing: there is no {path}. Say "
         "with --manual_dir where it is.\n"
     )
