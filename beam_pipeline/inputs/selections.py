@@ -111,10 +111,7 @@ def _class_file(config: BuildConfig, name: str) -> str:
     shipped = class_list(name)
     if shipped is not None:
         return shipped
-    if storage.is_absolute(name):
-        path = storage.absolute(name)
-    else:
-        path = storage.join(config.manual_dir, name)
+    path = storage.locate(name, config.manual_dir)
     if not storage.exists(path):
         raise SubsetError(
             f"There is no list of classes {printable(path)}. These are shipped: "
@@ -251,8 +248,7 @@ def absent_labels(config: BuildConfig, split: str) -> str | None:
     if source is None or source.file is None or source.within is None:
         return None
     paths = [
-        each if storage.is_absolute(each) else storage.join(config.manual_dir, each)
-        for each in (source.file, source.within)
+        storage.locate(each, config.manual_dir) for each in (source.file, source.within)
     ]
     return None if any(map(storage.exists, paths)) else source.within
 

@@ -269,12 +269,9 @@ def fetch_list(
         SubsetError: It cannot be found, or its size or hash is wrong.
         StorageError: It can't be read, or the download can't be kept.
     """
-    if storage.is_absolute(subset.file):
-        path = storage.absolute(subset.file)
-        if not storage.exists(path):
-            raise SubsetError(f"There is no subset list {path}.")
-    else:
-        path = storage.join(manual_dir, subset.file)
+    path = storage.locate(subset.file, manual_dir)
+    if storage.is_absolute(subset.file) and not storage.exists(path):
+        raise SubsetError(f"There is no subset list {path}.")
     if subset.within is not None and not storage.exists(path):
         return _take_out(subset, subset.within, manual_dir, cache_dir, most_bytes)
     if not storage.exists(path):
@@ -291,8 +288,7 @@ def _take_out(
     subset: SubsetFile, within: str, manual_dir: str, cache_dir: str, most: int
 ) -> tuple[str, bytes]:
     """Returns what a list in an archive is called, and its bytes."""
-    absolute = storage.is_absolute(within)
-    archive = storage.absolute(within) if absolute else storage.join(manual_dir, within)
+    archive = storage.locate(within, manual_dir)
     there = storage.exists(archive)
     # Where indexes are kept, too, unless the user says otherwise.
     index_dir = storage.join(cache_dir, "index")

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
         hash_file,
         is_local,
         is_unfinished,
-        join,
         list_entries,
         list_folders,
         list_names,
@@ -51,7 +50,13 @@ if TYPE_CHECKING:
     )
     from transforms.storage.leases import release_all
     from transforms.storage.publication import Pieces, Publication
-    from transforms.storage.uris import absolute, is_absolute, short_names
+    from transforms.storage.uris import (
+        absolute,
+        is_absolute,
+        join,
+        locate,
+        short_names,
+    )
 else:
     __getattr__ = lazy(__name__)
 
@@ -86,6 +91,7 @@ __all__ = [
     "list_folders",
     "list_names",
     "local_copy",
+    "locate",
     "make_directory",
     "open_file",
     "open_files",

@@ -13,6 +13,7 @@ from transforms.storage import files
 from transforms.storage.leases import leased
 from transforms.storage.local import explain, local_path
 from transforms.storage.system import Claim, claim
+from transforms.storage.uris import join
 
 
 @contextmanager
@@ -64,7 +65,7 @@ def sweep(directory: str, *, ours: bool = False) -> None:
     if not files.is_local(directory):  # no locks, so no sign that a writer is dead
         return
     for name in filter(files.is_unfinished, files.list_names(directory)):
-        uri = files.join(directory, name)
+        uri = join(directory, name)
         try:
             # NFS locks only what is open for writing.
             descriptor = os.open(local_path(uri), os.O_RDWR)

@@ -25,7 +25,7 @@ from transforms.storage.backend import (
     require_same,
 )
 from transforms.storage.publication import Publication
-from transforms.storage.uris import require_text
+from transforms.storage.uris import join, require_text
 
 _COPY_SIZE: Final = 1 << 20  # bytes at a time
 
@@ -339,11 +339,6 @@ def is_unfinished(name: str) -> bool:
 def base_name(uri: str) -> str:
     """Returns the last part of a URI."""
     return uri.rstrip("/").rpartition("/")[2]
-
-
-def join(directory: str, *names: str) -> str:
-    """Returns the URI of a name beneath a directory."""
-    return "/".join((directory.rstrip("/"), *names))
 
 
 @contextmanager

@@ -26,6 +26,7 @@ from transforms.errors import BuildError, StorageError, printable
 from transforms.fields import convert
 from transforms.storage import files, system
 from transforms.storage.backend import Swapping
+from transforms.storage.uris import join
 
 NAME: Final = ".lease.json"
 
@@ -88,7 +89,7 @@ class Lease:
         """
         self._directory = directory
         self._renewed_every = renewed_every
-        self._uri = files.join(directory, NAME)
+        self._uri = join(directory, NAME)
         self._holder = _ourselves()
         self._generation = self._take()
         self._lost = False

@@ -41,6 +41,20 @@ def is_absolute(name: str) -> bool:
     return "://" in name or name.startswith(("/", "~"))
 
 
+def join(directory: str, *names: str) -> str:
+    """Returns the URI of a name beneath a directory."""
+    return "/".join((directory.rstrip("/"), *names))
+
+
+def locate(name: str, directory: str) -> str:
+    """Returns where a file is: by itself if its name is absolute, else in a directory.
+
+    Raises:
+        StorageError: An absolute name is not UTF-8.
+    """
+    return absolute(name) if is_absolute(name) else join(directory, name)
+
+
 def short_names(uris: Iterable[str]) -> dict[str, str]:
     """Returns a short, unique name for each file.
 
