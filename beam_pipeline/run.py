@@ -40,6 +40,9 @@ def main(argv: Sequence[str]) -> int:
             # Beam starts programs while gRPC's threads run. Nothing here goes on in a
             # forked process, and gRPC's preparations for that abort now and then.
             os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
+            from beam_pipeline.engines import load_beam
+
+            load_beam(flags)
             from beam_pipeline.build import build
 
             build(config, find, flags, arguments, console)

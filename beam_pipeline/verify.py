@@ -39,6 +39,9 @@ def main(argv: Sequence[str]) -> int:
         # Beam takes seconds to load, so it comes last where it has no flag to check.
         if not beam_arguments:
             find()
+        from beam_pipeline.engines import load_beam
+
+        load_beam(beam_arguments)
         from beam_pipeline.console import print_verdict
         from beam_pipeline.reread import reread
 

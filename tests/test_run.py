@@ -413,7 +413,10 @@ def test_what_was_different_in_an_earlier_run_is_told(
     assert len(list(dataset_dir(tmp_path).glob("*.tfrecord-*"))) == 5
 
 
-def test_a_run_killed_in_its_last_moment_leaves_no_reports(copy: Built) -> None:
+def test_a_run_killed_in_its_last_moments_leaves_nothing(copy: Built) -> None:
+    (index,) = copy.data_dir.glob("downloads/*/index")
+    note = index / ".demo-0123456789ab.built.json.01234567.unfinished"
+    note.write_text("[")
     reports = copy.directory / ".tfrecord.reports"
     reports.mkdir()
     (reports / "build.json").write_text("{}")
@@ -421,6 +424,7 @@ def test_a_run_killed_in_its_last_moment_leaves_no_reports(copy: Built) -> None:
     assert outcome.code == 0
     assert "is complete as tfrecord and left as it is" in outcome.out
     assert not reports.exists()
+    assert not note.exists()
 
 
 def test_two_runs_do_not_write_to_one_directory(built: Built, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from beam_pipeline.inputs import (
     find_inputs,
     find_output,
     setting_changes,
+    sweep_shared,
 )
 from transforms import storage
 from transforms.archives import Archive
@@ -75,8 +76,9 @@ def _without_finished(config: BuildConfig, output: ShardOutput) -> ShardOutput:
                 f"manifest.json says: {sample(refuted, 3)}. {name} is built again."
             )
             continue
-        # A run that was killed in its last moment left them.
+        # A run that was killed in its last moments left them.
         storage.remove_tree(output.places.reports(name))
+        sweep_shared(output, config.index_dir)
         print(
             f"{output.places.directory(name)} is complete as {name} and left as it is; "
             f"{_checked_or_not(config, manifest)}, --overwrite builds it again."

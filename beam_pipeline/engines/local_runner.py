@@ -11,13 +11,13 @@ a worker process.
 """
 
 import copy
-import os
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from math import ceil
 from queue import SimpleQueue
 from typing import Any, Final
 
+from apache_beam import Pipeline
 from apache_beam.metrics import monitoring_infos
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.portability import python_urns
@@ -34,20 +34,19 @@ from apache_beam.runners.portability.fn_api_runner import (
 )
 from apache_beam.runners.portability.portable_runner import JobServiceHandle
 
-from beam_pipeline.engines.measuring import measure_little
-from beam_pipeline.engines.workers import local_workers
+from beam_pipeline.engines.measuring import measure_little, steps_uncompressed
+from beam_pipeline.engines.worker_processes import (
+    WORKER_PROCESS,
+    WorkerProcess,
+    load_early,
+)
+from beam_pipeline.engines.workers import LocalWorkers, local_workers
 
 # Beam 2.77's local runner sends what a worker has written so far once a second, from a
 # thread that takes no lock: elements written in that moment are lost, without an error,
 # or garbled. Without that timer a buffer is sent by the thread that fills it.
 _NO_TIMER: Final = 0
 
-# A signal to the process group, as Ctrl-C in a terminal sends it, is for the run: its
-# workers ignore it and wait for what the run does. Without exec a shell would stand
-# between a worker and the run that it dies with.
-_WORKER: Final = (
-    "trap '' INT TERM; exec {python} -m beam_pipeline.engines.worker {run} {cores}"
-)
 _WORKER_ENVIRONMENT: Final = "worker_processes"
 
 # How the last step of a Reshuffle is called: what follows is spread over the workers.
@@ -73,11 +72,18 @@ class LocalRunner(fn_runner.FnApiRunner):  # type: ignore[misc]
         self._workers = local_workers(options)
         self._spread: set[str] = set()
 
+    def run_pipeline(self, pipeline: Pipeline, options: PipelineOptions) -> Any:
+        """Runs a pipeline to its end."""
+        with steps_uncompressed():
+            return super().run_pipeline(pipeline, options)
+
     def run_via_runner_api(
         self, pipeline_proto: beam_runner_api_pb2.Pipeline, options: PipelineOptions
     ) -> Any:
         """Runs a pipeline, in this process where it does not say otherwise itself."""
         self._num_workers = self._workers.processes or self._workers.threads
+        if self._workers.processes:
+            load_early()
         for environment in pipeline_proto.components.environments.values():
             environment.urn = python_urns.EMBEDDED_PYTHON
             environment.payload = b""
@@ -91,14 +97,8 @@ class LocalRunner(fn_runner.FnApiRunner):  # type: ignore[misc]
         spread = [stage for stage in stages if _is_spread(stage)]
         self._spread = {stage.name for stage in spread}
         if self._workers.processes:
-            command = _WORKER.format(
-                python=sys.executable, run=os.getpid(), cores=self._workers.cores_each
-            )
-            context.components.environments[_WORKER_ENVIRONMENT].CopyFrom(
-                beam_runner_api_pb2.Environment(
-                    urn=python_urns.SUBPROCESS_SDK, payload=command.encode()
-                )
-            )
+            environment = context.components.environments[_WORKER_ENVIRONMENT]
+            environment.urn = WORKER_PROCESS
             for stage in spread:
                 stage.environment = _WORKER_ENVIRONMENT
         return context, stages
@@ -108,10 +108,7 @@ class LocalRunner(fn_runner.FnApiRunner):  # type: ignore[misc]
     ) -> fn_runner.BundleManager:
         tokens = self.get_cache_token_generator(static=False)
         if bundle_context_manager.stage.name in self._spread:
-            workers = bundle_context_manager.worker_handlers
-            if self._workers.processes:
-                workers = workers * self._workers.threads
-            return _SpreadBundles(bundle_context_manager, workers, tokens)
+            return _SpreadBundles(bundle_context_manager, self._workers, tokens)
         return fn_runner.BundleManager(
             bundle_context_manager, cache_token_generator=tokens
         )
@@ -128,10 +125,10 @@ class _SpreadBundles(fn_runner.BundleManager):  # type: ignore[misc]
     def __init__(
         self,
         context: execution.BundleContextManager,
-        workers: Sequence[worker_handlers.WorkerHandler],
+        workers: LocalWorkers,
         tokens: Iterator[Any],
     ) -> None:
-        """Takes a worker as often as it works on bundles at a time."""
+        """Takes what the run has."""
         super().__init__(context, cache_token_generator=tokens)
         self._workers = workers
 
@@ -144,8 +141,10 @@ class _SpreadBundles(fn_runner.BundleManager):  # type: ignore[misc]
         dry_run: bool = False,
     ) -> tuple[beam_fn_api_pb2.InstructionResponse, list[Any]]:
         """Runs all bundles; where one fails, those that have begun are the last."""
+        bundles = _bundles(inputs)
+        workers = self._start_workers(len(bundles))
         free: SimpleQueue[worker_handlers.WorkerHandler] = SimpleQueue()
-        for worker in self._workers:
+        for worker in workers:
             free.put(worker)
 
         def run(bundle: Mapping[str, list[bytes]]) -> Any:
@@ -157,9 +156,9 @@ class _SpreadBundles(fn_runner.BundleManager):  # type: ignore[misc]
             finally:
                 free.put(worker)
 
-        pool = ThreadPoolExecutor(len(self._workers), thread_name_prefix="bundles")
+        pool = ThreadPoolExecutor(len(workers), thread_name_prefix="bundles")
         try:
-            results = list(pool.map(run, _bundles(inputs)))
+            results = list(pool.map(run, bundles))
         finally:
             pool.shutdown(cancel_futures=True)
         infos = [
@@ -171,6 +170,22 @@ class _SpreadBundles(fn_runner.BundleManager):  # type: ignore[misc]
             )
         )
         return merged, [split for _, splits in results for split in splits]
+
+    def _start_workers(self, bundles: int) -> list[worker_handlers.WorkerHandler]:
+        """Returns a worker as often as it works on bundles at a time.
+
+        Where there are fewer bundles than processes, fewer are started, and each has
+        more of the cores: the images of one bundle are decoded on all of them.
+        """
+        workers: list[worker_handlers.WorkerHandler]
+        workers = self.bundle_context_manager.worker_handlers
+        if not self._workers.processes:
+            return workers
+        used = workers[:bundles]
+        for worker in used:
+            assert isinstance(worker, WorkerProcess)
+            worker.start(ceil(self._workers.cores / len(used)))
+        return used * self._workers.threads
 
     def _on(self, worker: worker_handlers.WorkerHandler) -> fn_runner.BundleManager:
         context = copy.copy(self.bundle_context_manager)

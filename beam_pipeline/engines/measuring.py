@@ -1,4 +1,4 @@
-"""Beam's own measuring, of which a local run shows nothing, and which it waits for.
+"""Beam's work that a local run has nothing of, and waits for.
 
 A thread looks which step a bundle is at: at first every 2 ms, in a bundle that takes
 longer every 200 ms. A bundle ends when that thread wakes up.
@@ -8,14 +8,42 @@ pickles them to know it, and the steps of a plan hand on few elements with many 
 """
 
 import pickle
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any, Final
 
 from apache_beam import coders
 from apache_beam.coders import coder_impl, stream
+from apache_beam.internal import cloudpickle_pickler
 from apache_beam.runners.worker import statesampler
 
 _SAMPLED_EVERY: Final = 5  # milliseconds
+
+
+class _Uncompressed:
+    """Takes the place of ``bz2`` where steps are packed."""
+
+    @staticmethod
+    def compress(data: bytes, compresslevel: int) -> bytes:
+        return data
+
+    @staticmethod
+    def decompress(data: bytes) -> bytes:
+        return data
+
+
+@contextmanager
+def steps_uncompressed() -> Iterator[None]:
+    """Has steps handed on as they are in the block: they do not leave the machine.
+
+    Each holds its list's names, which Beam compresses and unpacks for each worker.
+    """
+    before, cloudpickle_pickler.bz2 = cloudpickle_pickler.bz2, _Uncompressed
+    try:
+        yield
+    finally:
+        cloudpickle_pickler.bz2 = before
 
 
 @cache

@@ -19,8 +19,8 @@ from beam_pipeline.engines.system import descendants
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
-# The name of the thread in which Beam waits for a worker process, and fails with it.
-_WORKER_THREAD: Final = "run_worker"
+# The name of a thread that waits for a worker process, and fails with it.
+WORKER_THREAD: Final = "run_worker"
 
 _ENDING: Final = threading.Lock()
 
@@ -46,7 +46,7 @@ def supervised(
 
     def on_thread_error(error: threading.ExceptHookArgs) -> None:
         thread = error.thread.name if error.thread else ""
-        if thread == _WORKER_THREAD and isinstance(error.exc_value, RuntimeError):
+        if thread == WORKER_THREAD and isinstance(error.exc_value, RuntimeError):
             reason = str(error.exc_value)
             _end(lambda: worker_died(reason), failed)
         hook_before(error)

@@ -4,21 +4,15 @@ Linux offers each of it; elsewhere there is a plain replacement, or nothing.
 """
 
 import ctypes
-import os
 import secrets
-import signal
 import socket
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
-
-_PR_SET_PDEATHSIG: Final = 1  # Linux's prctl(2)
 
 # Of glibc's mallopt(3), with values in bytes but for the number of arenas.
 _M_TRIM_THRESHOLD: Final = -1
@@ -29,29 +23,6 @@ _ARENAS: Final = 2
 # the system, and costs page faults when it is needed again: with 4 MB a resize build
 # had ten times as many, and took a twentieth longer.
 _LARGE: Final = 32 << 20
-
-_PARENT_CHECKED_EVERY: Final = 0.5  # seconds
-
-
-def die_with(parent: int) -> None:
-    """Has this process killed when its parent dies, for whatever reason.
-
-    Linux kills it at once. Elsewhere a thread checks twice a second.
-
-    Args:
-        parent: The number of the parent process, which may be dead already.
-    """
-    prctl = getattr(ctypes.CDLL(None), "prctl", None)
-    if prctl is not None:
-        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    else:
-        threading.Thread(target=_die_after, args=(parent,), daemon=True).start()
-
-
-def _die_after(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(_PARENT_CHECKED_EVERY)
-    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def descendants(process: int) -> list[int]:

@@ -42,12 +42,12 @@ class LocalWorkers:
     Attributes:
         processes: Number of worker processes; 0 where the run itself does the work.
         threads: Number of shards that each of them, or the run, works on at a time.
-        cores_each: Number of cores that is its share.
+        cores: Number of cores that they share.
     """
 
     processes: int
     threads: int
-    cores_each: int
+    cores: int
 
 
 def choose_workers(
@@ -96,5 +96,5 @@ def local_workers(options: PipelineOptions) -> LocalWorkers:
     number = direct.direct_num_workers
     if direct.direct_running_mode == PROCESSES:
         threads = options.view_as(LocalOptions).direct_worker_threads
-        return LocalWorkers(number, threads, ceil(cores / number))
+        return LocalWorkers(number, threads, cores)
     return LocalWorkers(0, number, cores)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         published_shards,
         sweep_leftovers,
         sweep_own,
+        sweep_shared,
     )
     from beam_pipeline.inputs.options import VerifyOptions
     from beam_pipeline.inputs.settings import config_settings, setting_changes
@@ -45,5 +46,6 @@ __all__ = [
     "setting_changes",
     "sweep_leftovers",
     "sweep_own",
+    "sweep_shared",
     "verify_archives",
 ]

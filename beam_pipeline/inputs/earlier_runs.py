@@ -31,6 +31,11 @@ def sweep_leftovers(output: ShardOutput, index_dir: str) -> None:
         StorageError: One can't be removed.
     """
     sweep_own(output)
+    sweep_shared(output, index_dir)
+
+
+def sweep_shared(output: ShardOutput, index_dir: str) -> None:
+    """Removes the unpublished files of dead runs where others may be running."""
     shared = {index_dir}
     for name in output.formats:
         places = (output.places.root(name), output.places.beside(name))

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 
 # Eight threads one after the other, which all live on and keep a piece of many.
@@ -64,3 +66,36 @@ def test_what_one_thread_frees_another_uses() -> None:
 
 def test_arrow_and_the_collector_are_set_to_spare() -> None:
     assert run(SETTINGS).split("\n") == ["system", "(50000, 20, 100) True"]
+
+
+# Which libraries of services Beam has loaded, and whether they can be loaded after it.
+LOADED = """
+import gc, importlib, sys
+from beam_pipeline.engines.memory import load_beam
+
+load_beam({flags})
+import beam_pipeline.build
+names = ("google.cloud.storage", "boto3", "apitools", "apache_beam.io.gcp.bigquery")
+print(*(name in sys.modules for name in names), gc.isenabled())
+for name in names:
+    importlib.import_module(name)
+from apache_beam.io.gcp.gcsio import GcsIO
+from transforms.storage.remote import gcs
+"""
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ([], "False False False False True"),
+        (["--direct_num_workers=2"], "False False False False True"),
+        (["--runner=FlinkRunner"], "True True True True True"),
+        (["--runner", "FlinkRunner"], "True True True True True"),
+    ],
+)
+def test_a_local_run_loads_beam_without_services(
+    flags: list[str], expected: str
+) -> None:
+    for name in ("google.cloud.storage", "boto3", "apitools"):
+        pytest.importorskip(name)
+    assert run(LOADED.format(flags=flags)) == expected

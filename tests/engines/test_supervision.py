@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from beam_pipeline.engines import worker
-
 ROOT = Path(__file__).parents[2]
 PATIENCE = 120  # seconds, on a machine that is busy with other things
 
@@ -109,43 +107,3 @@ def test_a_run_whose_worker_process_died_ends() -> None:
     )
     assert process.returncode == 7
     assert process.stdout.endswith("told code -9\n")
-
-
-def test_a_worker_process_dies_with_its_run() -> None:
-    # The run starts a worker that waits, and is killed.
-    waits = (
-        "import os, sys, threading; from beam_pipeline.engines import worker;"
-        "wait = lambda _: (print(os.getpid(), flush=True), threading.Event().wait());"
-        "worker.main(['', sys.argv[1], '1'], wait)"
-    )
-    script = (
-        "import os, subprocess, sys, threading\n"
-        f"subprocess.Popen([sys.executable, '-c', {waits!r}, str(os.getpid())])\n"
-        "threading.Event().wait()\n"
-    )
-    run = subprocess.Popen(
-        [sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    )
-    assert run.stdout is not None
-    child = int(run.stdout.readline())
-    assert alive(child)
-    run.kill()
-    run.wait()
-    assert dies(child)
-    run.stdout.close()
-
-
-def test_a_worker_whose_run_is_dead_does_not_begin(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    began: list[int] = []
-    monkeypatch.setattr("ctypes.CDLL", lambda _: _Prctl())
-    worker.main(["", "1" if os.getppid() != 1 else "2", "3"], began.append)
-    assert began == []
-    worker.main(["", str(os.getppid()), "3"], began.append)
-    assert began == [3]
-
-
-class _Prctl:
-    def prctl(self, *_: object) -> None:
-        """Leaves the test process as it is."""

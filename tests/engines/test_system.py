@@ -59,37 +59,6 @@ def test_without_proc_and_ps_there_are_no_descendants(
     assert system.descendants(1) == []
 
 
-# Starts a process that dies with it, as far as another C library lets it.
-PARENT = """
-import subprocess, sys, time
-child = '''
-import ctypes, os, time
-ctypes.CDLL.__getattr__ = lambda library, name: getattr(object(), name)
-from beam_pipeline.engines.system import die_with, return_freed_memory
-return_freed_memory()
-die_with(os.getppid())
-print(os.getpid(), flush=True)
-time.sleep(20)
-print("outlived it")
-'''
-subprocess.run([sys.executable, "-c", child])
-"""
-
-
-def test_without_prctl_a_process_dies_soon_after_its_parent() -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", PARENT], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    ) as parent:
-        assert parent.stdout is not None
-        child = int(parent.stdout.readline())
-        os.kill(child, 0)
-        parent.kill()
-        # The pipe ends when the last process that can write to it is gone; a child that
-        # goes on has something to print.
-        assert parent.stdout.read() == ""
-
-
 def test_this_c_library_has_what_is_used() -> None:
     library = ctypes.CDLL(None)
-    assert library.prctl
     assert library.mallopt

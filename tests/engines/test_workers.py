@@ -55,9 +55,9 @@ def test_a_number_that_counts_nothing_is_refused(flag: str) -> None:
         choose_workers(LocalOptions([flag]), [name.lstrip("-")], 2)
 
 
-def test_worker_processes_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workers_have_the_cores_that_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.sched_getaffinity", lambda _: range(10), raising=False)
     options = LocalOptions([PROCESSES, "--direct_num_workers=4"])
-    assert local_workers(options) == LocalWorkers(4, 1, 3)
+    assert local_workers(options) == LocalWorkers(4, 1, 10)
     options = LocalOptions([THREADS, "--direct_num_workers=4"])
     assert local_workers(options) == LocalWorkers(0, 4, 10)

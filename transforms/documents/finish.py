@@ -6,6 +6,7 @@ Counts have to add up, bad images may not be too many; then the documents are wr
 import json
 from collections import Counter
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from transforms import storage
@@ -55,11 +56,12 @@ def finish_dataset(
             directory has other formats with other shards.
     """
     tally = add_up(facts.splits, output.formats, reports)
-    with open_sources(tally.archives) as read:
+    with open_sources(tally.archives) as read, ThreadPoolExecutor(1) as other:
         _set_rejected_aside(output, tally, read, max_rejects)
-        figure = _draw_figure(facts, output, tally)
+        drawing = other.submit(_draw_figure, facts, output, tally)
         statistics = _count(tally)
         pages = review_dataset(facts, output, tally, statistics, read)
+        figure = drawing.result()
     lists = {list_name(split): _list_images(tally, split) for split in facts.listed}
     documents: dict[Layout, dict[str, bytes]] = {
         layout: {

@@ -64,16 +64,21 @@ class Build:
         return self._process.poll() is None
 
     def workers(self) -> list[int]:
-        """Returns the worker processes that the build has, or that outlive it."""
+        """Returns the worker processes that the build has, or that outlive it.
+
+        Of one that is gone, also the process that they were forked from.
+        """
         found = []
         for process in Path("/proc").glob("[0-9]*"):
             try:
                 command = (process / "cmdline").read_bytes()
+                status = (process / "stat").read_text().rpartition(")")[2].split()
             except OSError:
                 continue
-            # Its own words, or those of the shell that becomes it.
-            words = command.replace(b"\0", b" ")
-            if f"beam_pipeline.engines.worker {self.pid} ".encode() in words:
+            parent, session = int(status[1]), int(status[3])
+            forked = b"multiprocessing.forkserver" in command and parent != self.pid
+            started = b"multiprocessing.spawn" in command
+            if session == self.pid and (forked or started):
                 found.append(int(process.name))
         return found
 

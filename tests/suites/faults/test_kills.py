@@ -144,7 +144,7 @@ def test_a_worker_process_that_is_killed_ends_the_build(
     os.kill(running.workers()[0], signal.SIGKILL)
     ended = running.end()
     assert ended.code == 1
-    assert "error: A worker process died (Worker subprocess exited" in ended.err
+    assert "error: A worker process died (signal 9)." in ended.err
     assert "The same command goes on from there." in ended.err
     assert "Traceback" not in ended.err
     wait_until_workers_are_gone(running)
