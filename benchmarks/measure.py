@@ -1,6 +1,7 @@
 """Runs a command as a user would and measures all of its processes from outside."""
 
 import argparse
+import ctypes
 import os
 import shutil
 import subprocess
@@ -24,6 +25,7 @@ _SCALES: Final = {  # train members, validation members; see make_ilsvrc.py
 }
 _MEMBERS: Final = {"1pct": 12_811, "10pct": 128_116, "full": 1_281_167}
 _SAMPLE_EVERY: Final = 0.05  # seconds
+_PR_SET_CHILD_SUBREAPER: Final = 36  # Linux's prctl(2)
 _DROP_CACHES: Final = Path("/proc/sys/vm/drop_caches")
 
 
@@ -35,7 +37,7 @@ class Measurement:
         seconds: Wall-clock time.
         cpu: Processor time of the command and all its children, in seconds.
         peak_bytes: Largest resident size of the command and all its children at one
-            moment; 0 where it was not looked at.
+            moment, what they share counted once; 0 where it was not looked at.
     """
 
     seconds: float
@@ -134,6 +136,7 @@ def measure(
             peak = max(peak, _tree_bytes(root))
 
     words = [str(word) for word in command]
+    _adopt_orphans()
     with log.open("wb") as output:
         start = time.monotonic()
         process = subprocess.Popen(
@@ -150,10 +153,11 @@ def measure(
         process.returncode = os.waitstatus_to_exitcode(status)
         done.set()
         sampler.join()
+        cpu = usage.ru_utime + usage.ru_stime + _orphans_cpu()
     if process.returncode:
         print(log.read_text(errors="replace")[-2000:])
         raise subprocess.CalledProcessError(process.returncode, words)
-    return Measurement(seconds, usage.ru_utime + usage.ru_stime, peak)
+    return Measurement(seconds, cpu, peak)
 
 
 def drop_caches() -> bool:
@@ -166,11 +170,33 @@ def drop_caches() -> bool:
     return True
 
 
+def _adopt_orphans() -> None:
+    """Makes what a command leaves behind children of this process, as Linux can."""
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def _orphans_cpu() -> float:
+    """Waits for what a command left behind; returns its processor time in seconds.
+
+    The process that worker processes are forked from ends after its run.
+    """
+    cpu = 0.0
+    while True:
+        try:
+            _, _, usage = os.wait4(-1, 0)
+        except ChildProcessError:
+            return cpu
+        cpu += usage.ru_utime + usage.ru_stime
+
+
 def _tree_bytes(root: psutil.Process) -> int:
     total = 0
     try:
-        for process in (root, *root.children(recursive=True)):
-            total += process.memory_info().rss
-    except psutil.NoSuchProcess:
+        children = root.children(recursive=True)
+        if not children:
+            return int(root.memory_info().rss)
+        for process in (root, *children):
+            total += process.memory_full_info().pss
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
         pass  # it ended between being listed and being asked
     return total

@@ -12,12 +12,15 @@ if TYPE_CHECKING:
 
 _GATHERED_SIZE: Final = 4 << 20  # bytes handed to the storage at a time
 
+# Bytes hashed at a time: the processor's caches still have them, and other threads are
+# not woken for each image.
+_HASHED_SIZE: Final = 1 << 20
+
 
 class Publication:
     """A file that is being published, and the hash of what was written to it.
 
-    Bytes are hashed as they come, while the processor's caches still have them. They
-    are copied once, to where direct writes can take them from.
+    Bytes are copied once, to where direct writes can take them from, and hashed there.
     """
 
     def __init__(self, sink: Sink, checksum: Checksum = CHECKSUM) -> None:
@@ -31,16 +34,18 @@ class Publication:
         # time for which an image that is passed through held it.
         self._gathered = _as_array(self._memory)
         self._filled = 0
+        self._hashed = 0
         self._written = 0
 
     def write(self, data: Buffer, /) -> int:
         """Appends bytes; returns their number."""
-        self._hash.update(data)
         size = len(data)
         filled = self._filled + size
         if filled < _GATHERED_SIZE:
             self._gathered[self._filled : filled] = _as_array(data)
             self._filled = filled
+            if filled - self._hashed >= _HASHED_SIZE:
+                self._hash_gathered()
         else:
             self._write_across(data)
         return size
@@ -71,11 +76,18 @@ class Publication:
             if self._filled == _GATHERED_SIZE:
                 self._write_out()
 
+    def _hash_gathered(self) -> None:
+        """Hashes what was gathered since the last time."""
+        with memoryview(self._memory) as whole:
+            self._hash.update(whole[self._hashed : self._filled])
+        self._hashed = self._filled
+
     def _write_out(self) -> None:
+        self._hash_gathered()
         with memoryview(self._memory) as whole, whole[: self._filled] as gathered:
             self._sink.write(gathered)
         self._written += self._filled
-        self._filled = 0
+        self._filled = self._hashed = 0
 
 
 def _as_array(data: Buffer | mmap.mmap) -> "npt.NDArray[np.uint8]":

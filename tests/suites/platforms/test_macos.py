@@ -109,7 +109,7 @@ def test_ctrl_c_stops_a_build_with_its_workers(
     assert ended.err.strip().endswith("The same command goes on from there.")
     assert workers
     wait_until_gone(workers)
-    assert {"refused prctl", "refused proc"} <= calls(macos)
+    assert "refused proc" in calls(macos)
     assert not list(data_dir.rglob("*.unfinished"))
     ended = Build(archives, data_dir, *FLAGS, environment=macos).end()
     assert ended.code == 0, ended.err
