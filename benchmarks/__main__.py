@@ -4,8 +4,8 @@ One table of one run: builds, formats, images; each case once a round, so that a
 minute hits them all; the median of the rounds counts. Every case reads the same
 archives. Unless ``--cold`` empties it, the page cache is as warm as memory allows: a
 build before the first round reads all that will be read. ``cp`` copies as many bytes as
-the dataset has and, unlike a build, does not wait for the disk. TFDS and ``datasets``
-take long and run once. A second table says where the time of an image goes.
+the dataset has and, unlike a build, does not wait for the disk. TFDS, ``datasets`` and
+img2dataset take long and run once. A second table says where the time of an image goes.
 
 ``--quick`` takes two minutes: small archives, our own builds alone.
 """

@@ -55,9 +55,11 @@ def image_cases(builder: Builder) -> Iterator[Case]:
 def img2dataset_case(builder: Builder) -> Case:
     """Returns the job of ``resize``, done by img2dataset."""
     files = _extract(builder)
-    return Case(
-        "Images", "img2dataset", len(files), lambda: _img2dataset(files, builder)
-    )
+
+    def run() -> Measurement:
+        return _img2dataset(files, builder)
+
+    return Case("Images", "img2dataset", len(files), run, once=True)
 
 
 def _extract(builder: Builder) -> list[Path]:

@@ -1,6 +1,7 @@
 """Images that are equal byte for byte."""
 
 import json
+import random
 from collections import Counter
 from collections.abc import Mapping
 
@@ -51,6 +52,12 @@ def names(group: DuplicateGroup) -> list[str]:
 def test_the_hash_is_the_published_one() -> None:
     # Of nothing, as xxHash's own documentation has it.
     assert content_hash(b"").hex() == "99aa06d3014798d86001c324468d497f"
+
+
+@pytest.mark.parametrize("size", [1, (1 << 16) - 1, 1 << 16, (1 << 16) + 1, 300_001])
+def test_an_image_is_hashed_whole(size: int) -> None:
+    data = random.Random(size).randbytes(size)
+    assert content_hash(data) == xxhash.xxh3_128_digest(data)
 
 
 def test_equal_images_are_found_within_and_across_splits() -> None:

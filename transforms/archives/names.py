@@ -67,6 +67,8 @@ def image_name(path: str) -> ImageName | None:
         >>> image_name("./train/n01440764/n01440764_36_n01440764.jpeg")
         ImageName(name='n01440764_36.JPEG', class_name='n01440764')
     """
+    if known := _ILSVRC.fullmatch(path):  # as most are: in no folder
+        return _of_ilsvrc(known)
     parts = _parts(path)
     leftover = (
         not parts
@@ -80,7 +82,12 @@ def image_name(path: str) -> ImageName | None:
         return None
     name = parts[-1]
     known = _ILSVRC.fullmatch(name)
-    return ImageName(f"{known[1]}.JPEG", known[2] or "") if known else ImageName(name)
+    return _of_ilsvrc(known) if known else ImageName(name)
+
+
+def _of_ilsvrc(known: re.Match[str]) -> ImageName:
+    name, class_name = known.groups("")
+    return ImageName(f"{name}.JPEG", class_name)
 
 
 def normal_path(path: str) -> str:

@@ -58,14 +58,15 @@ def checksum_matches(header: bytes) -> bool:
     The low half of Adler-32 is the byte sum, in which 256 bytes can't overflow, and
     six times as fast as ``sum``. The field itself counts as eight spaces.
     """
+    written = header[148:156]
     try:
-        stated = _octal(header[148:156])
+        stated = _octal(written)
     except ValueError:
         return False
     total = (zlib.adler32(header[:256]) & 0xFFFF) + (
         zlib.adler32(header[256:]) & 0xFFFF
     )
-    field = sum(header[148:156]) - 8 * 32
+    field = sum(written) - 8 * 32
     if total - 2 - field == stated:
         return True
     # Some old writers summed signed bytes.
@@ -188,7 +189,9 @@ def _number(field: bytes) -> int:
 
 def _octal(field: bytes) -> int:
     """Returns a field's number; ``int`` alone would take signs and underscores too."""
-    digits = field.partition(b"\0")[0].strip(b" ")
-    if digits.strip(_OCTAL):
-        raise ValueError("no octal number")
+    digits = field.partition(b"\0")[0]
+    if not digits.isdigit():  # mostly there is nothing to strip
+        digits = digits.strip(b" ")
+        if digits.strip(_OCTAL):
+            raise ValueError("no octal number")
     return int(digits or b"0", 8)
