@@ -1,6 +1,7 @@
 """A build from the flags of Beam's to the summary."""
 
 import argparse
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -143,7 +144,7 @@ def _run_pipeline(
         watched_at = ""
         if is_local(pipeline.options):
             display = stack.enter_context(ExitStack())
-            stack.enter_context(_supervised(inputs, console, display))
+            stack.enter_context(_supervised(pipeline, inputs, console, display))
             if not arguments.quiet:
                 watched_at = display.enter_context(shown_progress(console))
         elif not arguments.quiet:
@@ -164,13 +165,14 @@ def _nothing_written() -> None:
 
 
 def _supervised(
-    inputs: BuildInputs, console: Console, display: ExitStack
+    pipeline: beam.Pipeline, inputs: BuildInputs, console: Console, display: ExitStack
 ) -> AbstractContextManager[None]:
     def tidy_up() -> None:
         stop_writing()  # or a thread would begin a file after the sweep
         display.close()
         sweep_own(inputs.output)
         release_all()
+        shutil.rmtree(pipeline.local_tempdir, ignore_errors=True)
 
     def interrupted() -> None:
         tidy_up()

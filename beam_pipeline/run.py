@@ -25,6 +25,8 @@ def main(argv: Sequence[str]) -> int:
     arguments, beam_arguments = make_parser().parse_known_args(argv)
 
     def work(console: Console) -> int:
+        # NumPy would start a thread a core, to multiply matrices; here are none.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         # A misspelled flag is reported before NumPy and Arrow are loaded.
         from beam_pipeline.configure import configure
 

@@ -1,6 +1,7 @@
 """Verifies a dataset: ``python -m beam_pipeline.verify DIR``."""
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -28,6 +29,8 @@ def main(argv: Sequence[str]) -> int:
     arguments, beam_arguments = parser.parse_known_args(argv)
 
     def work(console: Console) -> int:
+        # NumPy would start a thread a core, to multiply matrices; here are none.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         # A misspelled flag is reported before NumPy and Arrow are loaded.
         from beam_pipeline.configure import verify_options
 

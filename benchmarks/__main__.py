@@ -28,7 +28,7 @@ from benchmarks.builds import (
 )
 from benchmarks.images import image_cases, img2dataset_case
 from benchmarks.machine import describe_machine
-from benchmarks.measure import find_archives, make_parser
+from benchmarks.measure import Measurement, find_archives, make_parser
 from benchmarks.steps import print_steps
 from benchmarks.table import Case, Results, median_cpu, print_table, run_cases
 
@@ -58,10 +58,13 @@ def main() -> int:
     if not arguments.cold:
         builder.build(keep_index=False)
     cases = list(_cases(builder))
-    results = run_cases(cases, arguments.rounds)
     cache = "emptied before each run" if arguments.cold else "warm"
     title = f"1pct from --scale {arguments.scale}, page cache {cache}; median (spread)"
-    print_table(title, cases, results)
+    results: dict[str, list[Measurement]] = {}
+    try:
+        run_cases(cases, arguments.rounds, results)
+    finally:  # one case may fail after an hour of others
+        print_table(title, cases, results)
     print_steps(builder.archives, arguments)
     print(describe_machine())
     print(_closing_line(results, builder.images))

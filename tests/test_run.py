@@ -278,7 +278,7 @@ def test_a_complete_dataset_needs_no_archives(copy: Built, tmp_path: Path) -> No
     assert "is complete as tfrecord and left as it is" in outcome.out
 
 
-def test_overwrite_builds_a_complete_dataset_anew(built: Built, copy: Built) -> None:
+def test_overwrite_builds_a_complete_dataset_again(built: Built, copy: Built) -> None:
     (copy.directory / "features.json").write_text("spoiled")
     stranger = "imagenet2012_subset-train.tfrecord-00000-of-00099"
     (copy.directory / stranger).write_text("goes with the old one")
@@ -528,7 +528,7 @@ def test_the_index_of_each_archive_is_saved_and_used(copy: Built) -> None:
     assert "has 36 images, and splits.train.members of the conf" in outcome.err
 
 
-def test_a_stale_index_is_built_anew_and_said(tmp_path: Path) -> None:
+def test_a_stale_index_is_made_again_and_said(tmp_path: Path) -> None:
     def archives(number: int) -> Path:
         name = f"n01440764_{number}.JPEG"
         return write_archives(
@@ -544,7 +544,7 @@ def test_a_stale_index_is_built_anew_and_said(tmp_path: Path) -> None:
     outcome = build(archives(2), tmp_path, *flags)
     assert outcome.code == 0
     assert (
-        f"Index {index} is not used, but built anew: the archive has changed since\n"
+        f"Index {index} is not used, but made again: the archive has changed since\n"
         in outcome.err
     )
     assert index_files(tmp_path)[0] == index
@@ -582,7 +582,7 @@ def test_version_5_1_0_has_the_test_split_without_labels(
     (archives / archive).write_bytes(tar(TEST_IMAGES))
     expected = [Example(name, data, -1) for name, data in TEST_IMAGES]
     if patch:
-        # One image anew, in a directory of its own as the patch of 2019 has it.
+        # One image again, in a directory of its own as the patch of 2019 has it.
         (archives / patch).write_bytes(tar([(f"patch/{TEST_NAMES[1]}", image(99))]))
         expected[1] = Example(TEST_NAMES[1], image(99), -1)
     numbers = ("--set", "splits.test.members=3", "splits.test.examples=3")

@@ -7,11 +7,13 @@ so it is safe to end the worker processes, then this one.
 
 import logging
 import os
+import shutil
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from multiprocessing.util import get_temp_dir
 from types import FrameType
 from typing import Final
 
@@ -71,6 +73,8 @@ def _end(inform: Callable[[], None], code: int) -> None:
     for process in descendants(os.getpid()):
         with suppress(ProcessLookupError):
             os.kill(process, signal.SIGKILL)
+    if "multiprocessing.forkserver" in sys.modules:  # whose socket lies there
+        shutil.rmtree(get_temp_dir(), ignore_errors=True)
     try:
         inform()
         sys.stdout.flush()

@@ -1,9 +1,10 @@
 """Worker processes of a local run, which load nothing twice and die with the run.
 
-Beam by itself starts each as a new interpreter, that needs a second to load Beam and
-160 MB for it. On Linux one process loads Beam while the run plans, and worker processes
-are forked from it: that is safe, for it has one thread. Elsewhere each is started
-anew, because the libraries of other systems may have threads that are not seen.
+Beam by itself starts each as a new interpreter, which needs a second to load Beam, and
+160 MB. On Linux one process loads Beam while the run plans, and worker processes are
+forked from it. Its only threads besides its own are of NumPy and Arrow, whose libraries
+expect to be forked; those of gRPC do not, and begin in the worker processes. Elsewhere
+each is started by itself.
 """
 
 import logging
@@ -13,7 +14,8 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 from logging.handlers import QueueHandler
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection
@@ -29,19 +31,26 @@ from beam_pipeline.engines.memory import spare_memory
 from beam_pipeline.engines.supervision import WORKER_THREAD
 from transforms.cores import share_cores
 
-_FORKED: Final = sys.platform == "linux"
-_CONTEXT: Any = multiprocessing.get_context("forkserver" if _FORKED else "spawn")
 # The URN of an environment that has worker processes.
 WORKER_PROCESS: Final = "imagenet2012_subset:environment:worker_process"
 
 
-def load_early() -> None:
-    """Begins to load what this process has loaded where its workers will come from."""
-    if _FORKED:
+@cache
+def load_early() -> Any:
+    """Begins to load what worker processes need, where they come from another one.
+
+    Returns:
+        The context of ``multiprocessing`` that starts them.
+    """
+    if sys.platform == "linux":
+        context = multiprocessing.get_context("forkserver")
         ours = [name for name in sys.modules if name.startswith("transforms.")]
-        _CONTEXT.set_forkserver_preload([__name__, *ours])
-        with _signals_withheld():
+        context.set_forkserver_preload([__name__, *ours])
+        # Its socket needs a directory for temporary files, with a short path.
+        with suppress(OSError), _signals_withheld():
             forkserver.ensure_running()
+            return context
+    return multiprocessing.get_context("spawn")
 
 
 @worker_handlers.WorkerHandler.register_environment(WORKER_PROCESS, bytes)
@@ -78,8 +87,9 @@ class WorkerProcess(worker_handlers.GrpcWorkerHandler):  # type: ignore[misc]
             ),
             "WORKER_ID": self.worker_id,
         }
-        self._log, log = _CONTEXT.Pipe(duplex=False)
-        self._process = _CONTEXT.Process(
+        context = load_early()
+        self._log, log = context.Pipe(duplex=False)
+        self._process = context.Process(
             target=_work, args=(environment, cores, log), daemon=True
         )
         with _signals_withheld():

@@ -206,7 +206,7 @@ def warning_of(path: str, archive: Archive, caplog: pytest.LogCaptureFixture) ->
     assert open_index(path, archive) is None
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
-    said, _, reason = record.getMessage().partition(" is not used, but built anew: ")
+    said, _, reason = record.getMessage().partition(" is not used, but made again: ")
     assert said == f"Index {path}"
     return reason
 
@@ -549,7 +549,7 @@ def test_an_archive_replaced_by_one_of_the_same_length_and_time_is_walked(
             assert row["size"] == number
             assert data[row["offset"] - 512 :].startswith(row["name"].encode())
     assert told(caplog) == [
-        f"Index {index_path(archive)} is not used, but built anew: the "
+        f"Index {index_path(archive)} is not used, but made again: the "
         "archive is another one of the same length and time, by its headers"
     ]
     # Of which there is an index now.

@@ -99,3 +99,26 @@ def test_a_worker_process_dies_with_its_run(method: str, tmp_path: Path) -> None
         run.kill()
         # The pipe ends when the last process that can write to it is gone.
         assert run.stdout.read() == ""
+
+
+def test_without_a_place_for_a_socket_each_process_is_started_by_itself(
+    tmp_path: Path,
+) -> None:
+    code = (
+        "from beam_pipeline.engines.worker_processes import load_early;"
+        "print(load_early().get_start_method())"
+    )
+    far_below = tmp_path / ("a" * 100)
+    far_below.mkdir()
+    found = [
+        subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=ROOT,
+            env=os.environ | {"TMPDIR": directory},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for directory in ("/tmp", str(far_below))
+    ]
+    assert found == ["forkserver\n", "spawn\n"]

@@ -96,7 +96,7 @@ def shards(directory: Path, format_name: str, split: str) -> list[Path]:
 
 
 def rewrite(directory: Path, format_name: str, path: Path, change: Change) -> None:
-    """Writes a file anew, well framed, with other records."""
+    """Writes a file again, well framed, with other records."""
     class_names = read_manifest(directory).class_names
     records = change(list(FORMATS[format_name].codec.read(str(path))))
     with FORMATS[format_name].codec.publish(str(path), Schema(class_names)) as file:

@@ -4,7 +4,7 @@ Walking the 1.28 million headers of the training archive takes minutes on a disk
 a million requests on an object store. The result is 20 MB and holds until the archive
 changes, so it is kept: a Parquet file with a row group per container, in archive
 order, and the archive's identity in the footer. Its SHA-256 lies beside it. An index
-that does not fit the archive as it is now, or its checksum, is written anew.
+that does not fit the archive as it is now, or its checksum, is written again.
 
     column       type
     name         string   its columns are those of ``containers.MEMBER_SCHEMA``
@@ -97,7 +97,7 @@ def open_index(path: str, archive: Archive) -> tuple[Container, ...] | None:
         _check_proof(_read_json(metadata), archive)
     except (StorageError, *_DAMAGE) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        _LOGGER.warning("Index %s is not used, but built anew: %s", path, reason)
+        _LOGGER.warning("Index %s is not used, but made again: %s", path, reason)
         return None
     return tuple(entry.container for entry in saved)
 

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.helpers.archives import few_archives, stated
 from tests.suites.container.datasets import EVERY_FORMAT, digests, owners
 from tests.suites.container.podman import (
@@ -37,12 +39,13 @@ def test_every_format_is_what_a_run_outside_gives(
     assert owners(data_dir) == {(1000, 1000)}
 
 
+@pytest.mark.parametrize("mode", ["multi_threading", "multi_processing"])
 def test_any_user_may_run_it_without_a_capability_or_a_writable_root(
-    archives: Path, data_dir: Path, expected: dict[str, str]
+    archives: Path, data_dir: Path, expected: dict[str, str], mode: str
 ) -> None:
     outcome = run_image(
         *("run", "--config", "demo", "--manual_dir", "/archives", *stated(archives)),
-        *("--format", EVERY_FORMAT),
+        *("--format", EVERY_FORMAT, f"--direct_running_mode={mode}"),
         options=(
             *("--user=12345:54321", "--cap-drop=all", "--read-only"),
             *("--memory=1g", "--cpus=1.5", *mounts(archives, data_dir)),

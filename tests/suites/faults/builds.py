@@ -138,5 +138,5 @@ def hashes(data_dir: Path) -> dict[str, str]:
 
 
 def states(paths: Sequence[Path]) -> dict[Path, tuple[int, int]]:
-    """Returns what changes when files are written anew."""
+    """Returns what changes when files are written again."""
     return {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in paths}

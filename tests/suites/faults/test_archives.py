@@ -82,7 +82,7 @@ def test_an_archive_replaced_by_one_of_its_length_and_time_is_read_anew(
     ended = build(own_archives, data_dir, *MANY_SHARDS, "--overwrite")
     assert ended.code == 0, ended.err
     assert (
-        "is not used, but built anew: the archive is another one of the same length "
+        "is not used, but made again: the archive is another one of the same length "
         "and time, by its headers\n"
     ) in ended.err
     found = {k: v for k, v in hashes(data_dir).items() if ".tfrecord-" in k}

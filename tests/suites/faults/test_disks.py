@@ -173,7 +173,7 @@ def test_a_damaged_index_is_told_and_built_anew(
     ended = build(archives, tmp_path, *MANY_SHARDS, "--overwrite")
     assert ended.code == 0
     assert (
-        f"Index {index} is not used, but built anew: its checksum is wrong\n"
+        f"Index {index} is not used, but made again: its checksum is wrong\n"
     ) in ended.err
     assert index.read_bytes() == whole
     assert tfrecords(tmp_path) == only_tfrecord(undisturbed)

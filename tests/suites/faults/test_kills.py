@@ -4,7 +4,9 @@ import os
 import random
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -36,6 +38,13 @@ def seconds(
         assert build(archives, data_dir, *FLAGS, *flags).code == 0
         took[mode] = time.monotonic() - start
     return took
+
+
+@pytest.fixture
+def temporary() -> Iterator[Path]:
+    """A directory whose path is short enough for the name of a socket in it."""
+    with TemporaryDirectory(dir="/tmp") as directory:
+        yield Path(directory)
 
 
 def proven_shards(data_dir: Path) -> list[Path]:
@@ -101,9 +110,14 @@ def test_an_interrupted_build_ends_within_seconds_and_says_how_to_go_on(
     mode: str,
     number: signal.Signals,
     code: int,
+    temporary: Path,
 ) -> None:
-    running = Build(archives, tmp_path, *FLAGS, *MODES[mode])
+    environment = os.environ | {"TMPDIR": str(temporary)}
+    flags = (*FLAGS, *MODES[mode])
+    running = Build(archives, tmp_path, *flags, environment=environment)
     running.wait_for_a_shard()
+    if mode == "processes":
+        assert list(temporary.iterdir())
     start = time.monotonic()
     # To the whole group, as Ctrl-C in a terminal.
     os.killpg(running.pid, number)
@@ -115,6 +129,7 @@ def test_an_interrupted_build_ends_within_seconds_and_says_how_to_go_on(
     assert last.endswith("The same command goes on from there.")
     assert "Traceback" not in ended.err
     assert not list(tmp_path.rglob("*.unfinished"))
+    assert not list(temporary.iterdir())
     ended = build(archives, tmp_path, *FLAGS)
     assert ended.code == 0
     assert "continuing an earlier run" in ended.err

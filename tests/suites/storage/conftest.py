@@ -18,7 +18,7 @@ from transforms.storage.remote.patience import patience
 def reached_at(scheme: str, address: str) -> Iterator[str]:
     """Makes a scheme's URIs lead to a server; gives the URI of a new directory there.
 
-    The clients of this process are made anew, as they hold on to where they lead.
+    The clients of this process are made again, as they hold on to where they lead.
     """
     forget_clients()
     with mock.patch.dict(os.environ, servers.variables(scheme, address)):
