@@ -19,6 +19,7 @@ from functools import cache
 from logging.handlers import QueueHandler
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection
+from types import ModuleType
 from typing import Any, Final
 
 from apache_beam.portability.api import endpoints_pb2
@@ -92,7 +93,7 @@ class WorkerProcess(worker_handlers.GrpcWorkerHandler):  # type: ignore[misc]
         self._process = context.Process(
             target=_work, args=(environment, cores, log), daemon=True
         )
-        with _signals_withheld():
+        with _signals_withheld(), _main_withheld():
             self._process.start()
         log.close()
         self._watcher = threading.Thread(target=self._watch, name=WORKER_THREAD)
@@ -146,6 +147,21 @@ def _signals_withheld() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+
+
+@contextmanager
+def _main_withheld() -> Iterator[None]:
+    """Keeps processes that are started from importing the run's main module.
+
+    It may be a script that would start another run, or come from standard input; and
+    Beam sends what is defined there along with the steps.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _work(environment: Mapping[str, str], cores: int, log: Connection) -> None:

@@ -122,3 +122,39 @@ def test_without_a_place_for_a_socket_each_process_is_started_by_itself(
         for directory in ("/tmp", str(far_below))
     ]
     assert found == ["forkserver\n", "spawn\n"]
+
+
+# A script as users write them: nothing in it is guarded against being imported.
+SCRIPT = """
+import os, sys
+import apache_beam as beam
+from beam_pipeline.engines.runners import make_options, make_pipeline
+
+def note(element):
+    os.write(1, f"{element} {__name__}\\n".encode())
+
+flags = ["--direct_running_mode=multi_processing", "--direct_num_workers=1"]
+pipeline = make_pipeline(make_options(flags))
+_ = pipeline | beam.Create([1, 2]) | beam.Reshuffle() | beam.Map(note)
+pipeline.run()
+print("done")
+"""
+
+
+@pytest.mark.parametrize("given", ["file", "standard input"])
+def test_a_script_is_not_run_again_by_its_workers(given: str, tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    finished = subprocess.run(
+        [sys.executable, script if given == "file" else "-"],
+        input="" if given == "file" else SCRIPT,
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert finished.returncode == 0, finished.stderr
+    lines = finished.stdout.splitlines()
+    assert sorted(lines) == ["1 __main__", "2 __main__", "done"]
