@@ -30,6 +30,7 @@ FLINK_VERSION: Final = "1.20.5"
 
 _HOST: Final = "127.0.0.1"
 _START_SECONDS: Final = 120
+_LOOKS: Final = 100  # at a process without an environment
 _STOP_SECONDS: Final = 20
 _ROOT: Final = Path(__file__).parents[2]
 _STATE: Final = "cluster.json"
@@ -329,11 +330,20 @@ def _running(state: Path) -> dict[str, int]:
 
 
 def _is_alive(pid: int, state: Path) -> bool:
-    """Returns whether a process runs, and is the one that was started here."""
-    try:
-        environment = Path(f"/proc/{pid}/environ").read_bytes()
-    except OSError:
-        return False
+    """Returns whether a process runs, and is the one that was started here.
+
+    While a process turns into another program, for less than a millisecond, it has no
+    environment.
+    """
+    for _ in range(_LOOKS):
+        try:
+            environment = Path(f"/proc/{pid}/environ").read_bytes()
+            status = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            return False
+        if environment or status == "Z":
+            break
+        time.sleep(0.01)
     return f"FLINK_CONF_DIR={state / 'conf'}".encode() in environment.split(b"\0")
 
 
