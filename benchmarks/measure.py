@@ -171,8 +171,9 @@ def drop_caches() -> bool:
 
 
 def _adopt_orphans() -> None:
-    """Makes what a command leaves behind children of this process, as Linux can."""
-    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    """Makes what a command leaves behind children of this process, on Linux."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 def _orphans_cpu() -> float:
@@ -196,7 +197,8 @@ def _tree_bytes(root: psutil.Process) -> int:
         if not children:
             return int(root.memory_info().rss)
         for process in (root, *children):
-            total += process.memory_full_info().pss
+            memory = process.memory_full_info()
+            total += memory.pss if sys.platform == "linux" else memory.uss
     except (psutil.NoSuchProcess, psutil.AccessDenied):
         pass  # it ended between being listed and being asked
     return total
