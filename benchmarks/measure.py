@@ -198,7 +198,10 @@ def _tree_bytes(root: psutil.Process) -> int:
             return int(root.memory_info().rss)
         for process in (root, *children):
             memory = process.memory_full_info()
-            total += memory.pss if sys.platform == "linux" else memory.uss
+            if sys.platform == "linux":
+                total += memory.pss
+            else:
+                total += memory.uss
     except (psutil.NoSuchProcess, psutil.AccessDenied):
         pass  # it ended between being listed and being asked
     return total
