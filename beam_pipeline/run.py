@@ -1,6 +1,5 @@
 """Builds a dataset: ``python -m beam_pipeline.run --config 1pct --manual_dir DIR``."""
 
-import os
 import sys
 from collections.abc import Sequence
 from functools import cache, partial
@@ -8,7 +7,7 @@ from functools import cache, partial
 from rich.console import Console
 
 from beam_pipeline.console import run_command
-from beam_pipeline.engines import engine_flags
+from beam_pipeline.engines import engine_flags, load_beam
 from beam_pipeline.flags import make_parser
 
 
@@ -25,8 +24,6 @@ def main(argv: Sequence[str]) -> int:
     arguments, beam_arguments = make_parser().parse_known_args(argv)
 
     def work(console: Console) -> int:
-        # NumPy would start a thread a core, to multiply matrices; here are none.
-        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         # A misspelled flag is reported before NumPy and Arrow are loaded.
         from beam_pipeline.configure import configure
 
@@ -39,11 +36,6 @@ def main(argv: Sequence[str]) -> int:
         find = cache(partial(find_unfinished, config))
         # Beam takes seconds to load, so it comes last where it has no flag to check.
         if beam_arguments or find():
-            # Beam starts programs while gRPC's threads run. Nothing here goes on in a
-            # forked process, and gRPC's preparations for that abort now and then.
-            os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
-            from beam_pipeline.engines import load_beam
-
             load_beam(flags)
             from beam_pipeline.build import build
 

@@ -1,7 +1,6 @@
 """Verifies a dataset: ``python -m beam_pipeline.verify DIR``."""
 
 import argparse
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from rich.console import Console
 
 from beam_pipeline.config import shipped_configs
 from beam_pipeline.console import FAILED, refuse_unknown, run_command
+from beam_pipeline.engines import load_beam
 from transforms.verification import FindingsBuilder, ImageCheck
 
 
@@ -29,8 +29,6 @@ def main(argv: Sequence[str]) -> int:
     arguments, beam_arguments = parser.parse_known_args(argv)
 
     def work(console: Console) -> int:
-        # NumPy would start a thread a core, to multiply matrices; here are none.
-        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         # A misspelled flag is reported before NumPy and Arrow are loaded.
         from beam_pipeline.configure import verify_options
 
@@ -42,8 +40,6 @@ def main(argv: Sequence[str]) -> int:
         # Beam takes seconds to load, so it comes last where it has no flag to check.
         if not beam_arguments:
             find()
-        from beam_pipeline.engines import load_beam
-
         load_beam(beam_arguments)
         from beam_pipeline.console import print_verdict
         from beam_pipeline.reread import reread

@@ -2,6 +2,7 @@
 
 import argparse
 import io
+import os
 import sys
 from collections.abc import Callable, Collection
 from contextlib import redirect_stdout
@@ -35,6 +36,8 @@ def run_command(
         The exit code: 1 for what failed, 2 for a wrong command line or config, 130
         where it was interrupted.
     """
+    # NumPy would start a thread a core, to multiply matrices; here are none.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if isinstance(sys.stdout, io.TextIOWrapper):  # as standard error does it
         sys.stdout.reconfigure(errors="backslashreplace")
     output = cast(TextIO, Unbreakable(sys.stdout))

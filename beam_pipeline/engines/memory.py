@@ -8,6 +8,7 @@ again.
 """
 
 import gc
+import os
 import sys
 from collections.abc import Sequence
 from typing import Final
@@ -26,7 +27,7 @@ _OF_SERVICES: Final = (
 
 
 def load_beam(flags: Sequence[str]) -> None:
-    """Loads Beam without services, for a local run; does nothing for another one.
+    """Prepares for Beam, and loads it without services for a local run.
 
     Archives and datasets on object storage are not read or written by Beam: their
     libraries can be loaded after it.
@@ -34,6 +35,9 @@ def load_beam(flags: Sequence[str]) -> None:
     Args:
         flags: Beam's, from the command line and of an engine.
     """
+    # Beam starts programs while gRPC's threads run. Nothing here goes on in a forked
+    # process that has them, and gRPC's preparations for that abort now and then.
+    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
     if any(flag.partition("=")[0] == "--runner" for flag in flags):
         return
     before = {name: sys.modules.get(name) for name in _OF_SERVICES}

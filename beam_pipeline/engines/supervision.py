@@ -73,8 +73,8 @@ def _end(inform: Callable[[], None], code: int) -> None:
     for process in descendants(os.getpid()):
         with suppress(ProcessLookupError):
             os.kill(process, signal.SIGKILL)
-    if "multiprocessing.forkserver" in sys.modules:  # whose socket lies there
-        shutil.rmtree(get_temp_dir(), ignore_errors=True)
+    with suppress(OSError):  # where the socket lies that worker processes come by
+        shutil.rmtree(get_temp_dir())
     try:
         inform()
         sys.stdout.flush()
